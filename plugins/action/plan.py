@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan a whole play without a connection to any host. Documented in plugins/modules/plan.py."""
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import files
+from ..module_utils.errors import PortmatrixError
+from ..plugin_utils import analysis, host_policy, inventory, libraries, report, survey
+from ..plugin_utils.planner import HostPlan
+
+ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
+
+
+class ActionModule(ActionBase):
+    """portmatrix.firewall.plan"""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        _validated, arguments = self.validate_argument_spec(ARGUMENTS)
+        try:
+            libraries.require()
+            result.update(self._run(arguments, task_vars or {}))
+        except PortmatrixError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return result
+
+    def _run(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        found = inventory.Inventory(task_vars, self._templar)
+        play_hosts = [str(host) for host in task_vars['ansible_play_hosts_all']]
+
+        def get(name: str, default: t.Any = None) -> t.Any:
+            return found.resolve(task_vars, name, default)
+
+        taken = survey.take(found, survey.load_catalogs(get), get, play_hosts)
+        plans = plan_hosts(taken, found, play_hosts)
+        if arguments['table']:
+            self._display.display('\n' + report.table(plans) + '\n')
+        for name, plan in sorted(plans.items()):
+            for warning in plan.warnings:
+                self._display.warning(f'{name}: {warning}')
+        written = [self._put(arguments['path'], report.plan_file(taken.hosts, plans, taken.catalogs)),
+                   self._put(arguments['address_book'], survey.export_book(taken.hosts))]
+        return {'changed': any(diff for diff in written), 'diff': [diff for diff in written if diff], 'path': arguments['path'], **report.summary(plans)}
+
+    def _put(self, path: str | None, content: str) -> dict[str, str] | None:
+        """Write CONTENT to PATH unless it is there already or this is check mode; the diff where it differs."""
+        if not path:
+            return None
+        path = os.path.abspath(path)
+        try:
+            before = files.read(path) or ''
+            if before == content:
+                return None
+            if not self._task.check_mode:
+                files.write(path, content)
+        except OSError as error:
+            raise PortmatrixError(f'{path}: cannot be written ({error.strerror}); give another path in portmatrix_plan_file') from error
+        return {'before_header': path, 'after_header': path, 'before': before, 'after': content}
+
+
+def plan_hosts(taken: survey.Survey, found: inventory.Inventory, names: t.Iterable[str]) -> dict[str, HostPlan]:
+    """The plans of those hosts among NAMES that play a component. Raises PortmatrixError where an opening lacks its other end."""
+    plans = {}
+    for name in sorted(set(names) & set(taken.hosts)):
+        settings = inventory.settings(name, taken.catalogs, lambda variable, default=None, name=name: found.value(name, variable, default))
+        plan = host_policy.plan_resolved(taken.hosts[name], settings, taken.catalogs, taken.book)
+        plans[name] = plan._replace(warnings=(*plan.warnings, *taken.warnings.get(name, ())))
+    broken = analysis.asymmetries(taken.hosts, plans, taken.book)
+    if broken:
+        raise PortmatrixError(*broken)
+    return plans

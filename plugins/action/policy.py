@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan on the controller, converge on the target. Documented in plugins/modules/policy.py."""
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import backends, policy
+from ..module_utils.errors import PortmatrixError
+from ..plugin_utils import inventory, libraries
+from ..plugin_utils.host_policy import compile_policy
+
+# The module that does a platform's work. A new platform is a line here.
+MODULES = {'linux': 'portmatrix.firewall.linux_policy'}
+BACKENDS = ('auto', 'firewalld', 'ufw', 'windows')
+ARGUMENTS = dict(
+    state=dict(type='str', choices=['enforced', 'absent', 'rendered', 'gathered'], default='enforced'),
+    backend=dict(type='str', choices=list(BACKENDS)), components=dict(type='list', elements='str'),
+    egress=dict(type='str', choices=list(inventory.EGRESS)))
+
+
+class ActionModule(ActionBase):
+    """portmatrix.firewall.policy"""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        _validated, arguments = self.validate_argument_spec(ARGUMENTS)
+        try:
+            libraries.require()
+            result.update(self._run(arguments, task_vars or {}))
+        except PortmatrixError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return result
+
+    def _run(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        host = str(task_vars['inventory_hostname'])
+        found = inventory.Inventory(task_vars, self._templar)
+
+        def get(name: str, default: t.Any = None) -> t.Any:
+            return found.resolve(task_vars, name, default)
+
+        platform = inventory.platform(host, get)
+        if platform not in MODULES:
+            raise PortmatrixError(f'{host}: its platform is {platform}, for which there is no back end here; leave it out with --limit \'all:!{host}\'')
+        backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', BACKENDS, get)
+        state = arguments['state']
+        if state in ('absent', 'gathered'):
+            return self._execute(platform, {'state': state, 'backend': backend}, task_vars)
+        compiled = compile_policy(self._task._uuid, task_vars, self._templar, arguments)
+        for warning in compiled.warnings:
+            self._display.warning(f'{host}: {warning}')
+        if compiled.document is None:
+            return self._without_components(platform, backend, task_vars)
+        document = json.dumps(compiled.document)
+        if state == 'rendered':
+            return {'changed': False, **_render(backend, document, int(get('ansible_port') or 22))}
+        return self._execute(platform, {'state': state, 'backend': backend, 'policy': document}, task_vars)
+
+    def _without_components(self, platform: str, backend: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """A host without a part in any product is left alone; one that still carries our rules is not left with them in silence."""
+        if self._task.args.get('state') != 'rendered':
+            outcome = self._execute(platform, {'state': 'gathered', 'backend': backend}, task_vars)
+            if outcome.get('failed') or outcome.get('unreachable'):
+                return outcome
+            if (outcome.get('gathered') or {}).get('rules'):
+                raise PortmatrixError('this host plays no component any more but still has rules of ours; declare its components (portmatrix_components or a group '
+                                      '<product>_<component>), or give it back with the playbook portmatrix.firewall.release')
+        return {'changed': False, 'skipped': True, 'skip_reason': 'the host plays no component'}
+
+    def _execute(self, platform: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        outcome = self._execute_module(MODULES[platform], arguments, task_vars=task_vars)
+        # the module's arguments hold the whole policy, which no result is to carry
+        outcome.pop('invocation', None)
+        return outcome
+
+
+def _render(backend: str, document: str, port: int) -> dict[str, t.Any]:
+    name = backends.DEFAULT if backend == 'auto' else backend
+    parsed = policy.parse(document)
+    files = backends.choose(name).render(parsed, policy.guard(parsed, [port]))
+    return {'backend': name, 'digest': parsed.digest, 'rendered': [{'path': path, 'content': content} for path, content in sorted(files.items())]}

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r'''
+name: flows
+short_description: The flows of the port matrices, filtered with JMESPath
+version_added: 1.0.0
+author: The portmatrix.firewall authors (@portmatrix)
+description:
+  - Returns the documented flows of all catalogs as data, those of O(_terms) products if any are named.
+requirements: [netaddr, jmespath]
+options:
+  _terms:
+    description: Products whose flows are wanted; none for those of all products.
+    type: list
+    elements: str
+  query:
+    description: A JMESPath expression over the list of flows.
+    type: str
+  catalogs:
+    description: More catalogs, files or folders.
+    type: list
+    elements: str
+    vars:
+      - name: portmatrix_catalogs
+'''
+
+EXAMPLES = r'''
+- name: Show which flows lead to Avi controllers
+  ansible.builtin.debug:
+    msg: "{{ query('portmatrix.firewall.flows', 'avi_vantage', query=\"[?contains(destination, 'controller')].[id, protocol, ports]\") }}"
+
+- name: Count the flows whose port the vendor does not state
+  ansible.builtin.debug:
+    msg: "{{ query('portmatrix.firewall.flows', query='[?assumed]') | length }}"
+'''
+
+RETURN = r'''
+_raw:
+  description: The flows, or what O(query) makes of them.
+  type: list
+  elements: dict
+  contains:
+    flow: {description: Product and id, type: str}
+    product: {description: The product, type: str}
+    id: {description: Unique in its product, type: str}
+    title: {description: What the flow is for, type: str}
+    note: {description: What the document says beyond the flow, type: str}
+    source: {description: Components that open the connection, type: list}
+    destination: {description: Components that listen, type: list}
+    protocol: {description: Protocols, type: list}
+    ports: {description: "Ports, ranges, names of port options", type: list}
+    when: {description: Condition over the listener's options, type: str}
+    optional: {description: Whether the document calls it optional, type: bool}
+    assumed: {description: Whether the document gives no port, type: bool}
+    citations: {description: "Document, section and row", type: list}
+'''
+
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+
+from ..module_utils.errors import PortmatrixError
+from ..plugin_utils import libraries
+from ..plugin_utils.catalog import Flow, load_catalogs
+
+
+class LookupModule(LookupBase):
+    """portmatrix.firewall.flows"""
+
+    def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
+        self.set_options(var_options=variables, direct=kwargs)
+        try:
+            libraries.require()
+            return _flows([str(term) for term in terms], self.get_option('catalogs') or [], self.get_option('query'))
+        except PortmatrixError as error:
+            raise AnsibleError(str(error)) from error
+
+
+def _flows(products: list[str], extra: list[str], query: str | None) -> list[t.Any]:
+    catalogs = load_catalogs(map(str, extra))
+    unknown = sorted(set(products) - set(catalogs))
+    if unknown:
+        raise PortmatrixError(f'unknown product {", ".join(map(repr, unknown))}; known are {", ".join(catalogs)}')
+    flows = [_as_data(flow) for product in products or sorted(catalogs) for flow in catalogs[product].flows]
+    if query is None:
+        return flows
+    try:
+        found = libraries.jmespath.search(query, flows)
+    except libraries.jmespath.exceptions.JMESPathError as error:
+        raise PortmatrixError(f'query: {query!r} is no JMESPath expression ({" ".join(str(error).split())})') from error
+    return found if isinstance(found, list) else [found]
+
+
+def _as_data(flow: Flow) -> dict[str, t.Any]:
+    ends = {end: list(dict.fromkeys(pair[number] for pair in flow.pairs)) for number, end in enumerate(('source', 'destination'))}
+    return {'flow': flow.name, 'product': flow.product, 'id': flow.id, 'title': flow.title, 'note': flow.note, **ends, 'protocol': list(flow.protocols),
+            'ports': list(flow.ports), 'when': flow.when, 'optional': flow.optional, 'assumed': flow.assumed, 'citations': list(flow.citations)}

@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Back end firewalld: complete files of our own objects and one reload, or no reload at all where objects only change their content."""
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from .. import files, reach, words
+from ..commands import run
+from ..errors import BackendError
+from ..firewalld import bus, foreign, hitless, kernel, lines, service, xml
+from ..firewalld.documents import Documents, build, our_priority, reach_of
+from ..policy import Policy, Rule
+
+VERIFY_SECONDS = 20
+
+
+class State(t.NamedTuple):
+    """What is there: the service, our files (path -> text), what the kernel holds (None where firewalld does not run), foreign policies with priority."""
+
+    service: service.Service
+    files: t.Dict[str, str]
+    documents: Documents
+    kernel: t.Optional[kernel.Kernel]
+    foreign: t.Dict[str, int]
+
+
+class Changes(t.NamedTuple):
+    """What has to happen: `files` (path -> new content, None removes), systemctl `steps`, and how the runtime gets there."""
+
+    files: t.Dict[str, t.Optional[str]]
+    steps: t.Tuple[str, ...]
+    remember: t.Tuple[str, ...]
+    runtime: str
+    hitless: t.Optional[hitless.Steps]
+    wanted: Documents
+    diff: t.Dict[str, str]
+    counts: t.Dict[str, int]
+    warnings: t.Tuple[str, ...]
+
+    @property
+    def any(self) -> bool:
+        return bool(self.files or self.steps or self.runtime != 'none')
+
+
+class Firewalld:
+    """Converges the policies portmatrix-in and portmatrix-out and their sets; touches nothing else."""
+
+    name = 'firewalld'
+    installed = staticmethod(service.installed)
+
+    def observe(self) -> State:
+        """Read files, service and kernel. Changes nothing."""
+        observed = service.observe()
+        found = {path: files.read(path) or '' for path in _our_files()}
+        running = kernel.read() if observed.active else None
+        return State(observed, found, xml.parse(found), running, foreign.priorities() if observed.active else {})
+
+    def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
+        """Path -> content of the files that enforce POLICY. Pure: needs no host."""
+        return xml.files(build(policy, guard))
+
+    def reach(self, policy: Policy, guard: t.Iterable[Rule]) -> reach.Reach:
+        """What a host that enforces POLICY admits."""
+        return reach_of(build(policy, guard))
+
+    def plan(self, state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
+        """The changes from STATE to POLICY; None is a host without anything of ours."""
+        if policy is not None:
+            service.require_usable(state.service)
+        wanted = build(policy, guard) if policy else Documents({}, {})
+        contents = xml.files(wanted)
+        changed: t.Dict[str, t.Optional[str]] = {path: text for path, text in contents.items() if state.files.get(path) != text}
+        changed.update({path: None for path in state.files if path not in contents})
+        steps, remember = _switch_on(state.service) if policy else _switch_off(state.service)
+        runtime, without_reload = self._runtime(state, wanted, steps)
+        after = service.Service(state.service.version, (state.service.active or 'start' in steps) and 'stop' not in steps,
+                                'enabled' if 'enable' in steps else 'disabled' if 'disable' in steps else state.service.enabled, remember)
+        before_rules, after_rules = lines.rules(state.documents), lines.rules(wanted)
+        diff = words.diff((lines.state(state.service.text(), state.documents, state.kernel), before_rules),
+                          (lines.state(after.text(), wanted, None), after_rules), 'firewalld')
+        return Changes(changed, steps, remember, runtime, without_reload, wanted, diff, words.counts(before_rules, after_rules), _warnings(state, policy))
+
+    def _runtime(self, state: State, wanted: Documents, steps: t.Tuple[str, ...]) -> t.Tuple[str, t.Optional[hitless.Steps]]:
+        if state.kernel is None or 'stop' in steps:
+            return 'none', None
+        if not state.kernel.faults and state.kernel.admitted == reach_of(wanted) and len(state.kernel.directions) == len(wanted.policies):
+            return 'none', None
+        without_reload = hitless.plan(wanted, state.kernel) if wanted.policies else None
+        return ('hitless' if without_reload else 'reload'), without_reload
+
+    def apply(self, state: State, changes: Changes) -> None:
+        """Carry out CHANGES and prove them in the kernel; where that fails, put the files back and raise BackendError."""
+        before = {path: state.files.get(path) for path in changes.files}
+        try:
+            files.put(changes.files)
+            if 'start' in changes.steps:
+                run(['firewall-offline-cmd', '--check-config'])
+            service.switch(changes.steps, changes.remember)
+            if changes.runtime == 'hitless' and changes.hitless:
+                hitless.take(changes.hitless)
+                if _deviation(changes.wanted):
+                    self._reload(state.service)
+            elif changes.runtime == 'reload':
+                self._reload(state.service)
+            if changes.any and 'stop' not in changes.steps and (state.service.active or changes.steps):
+                _verify(changes.wanted)
+        except (BackendError, OSError) as error:
+            self._go_back(state, before, changes)
+            raise BackendError(f'{error}; the host has its former rules back') from error
+
+    def _go_back(self, state: State, before: t.Dict[str, t.Optional[str]], changes: Changes) -> None:
+        files.put(before)
+        opposite = {'start': 'stop', 'enable': 'disable', 'stop': 'start', 'disable': 'enable'}
+        service.switch([opposite[step] for step in reversed(changes.steps)], state.service.switched_on)
+        if state.service.active and not changes.steps:
+            self._reload(state.service)
+
+    def _reload(self, observed: service.Service) -> None:
+        others = foreign.snapshot(observed.version >= service.KEEPS_IPTABLES)
+        bus.reload()
+        foreign.put_back(others)
+
+    def gathered(self, state: State) -> t.Dict[str, t.Any]:
+        """What of ours is there, in words and as data."""
+        admitted = state.kernel is None or (not state.kernel.faults and state.kernel.admitted == reach_of(state.documents))
+        return {'backend': self.name, 'version': '.'.join(map(str, state.service.version)), 'active': state.service.active,
+                'enforced': bool(state.documents.policies) and state.service.active and admitted,
+                'state': lines.state(state.service.text(), state.documents, state.kernel),
+                'rules': [dict(line._asdict(), peers=list(line.peers) or ['any'], flows=list(line.flows)) for line in sorted(lines.rules(state.documents))]}
+
+
+def _our_files() -> t.Iterator[str]:
+    for folder in xml.FOLDERS.values():
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        yield from (os.path.join(folder, name) for name in names if xml.is_ours(name))
+
+
+def _switch_on(observed: service.Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
+    steps = (*(() if observed.enabled.startswith('enabled') else ('enable',)), *(() if observed.active else ('start',)))
+    return steps, tuple(dict.fromkeys((*observed.switched_on, *steps)))
+
+
+def _switch_off(observed: service.Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
+    opposite = {'start': ('stop', observed.active), 'enable': ('disable', observed.enabled.startswith('enabled'))}
+    return tuple(opposite[step][0] for step in observed.switched_on if opposite[step][1]), ()
+
+
+def _warnings(state: State, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
+    if policy is None:
+        return ()
+    advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
+    return tuple(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}'
+                 for name, number in sorted(state.foreign.items()) if number < our_priority(policy))
+
+
+def _deviation(wanted: Documents) -> t.Optional[str]:
+    """How the kernel deviates from WANTED, or None."""
+    running = kernel.read()
+    if bus.get('state') != 'RUNNING':
+        return f"firewalld is in state {bus.get('state')}"
+    if wanted.policies and running.faults:
+        return running.faults[0]
+    if running.admitted != reach_of(wanted) or len(running.directions) != len(wanted.policies):
+        return 'the kernel does not admit what the rules say'
+    return None
+
+
+def _verify(wanted: Documents) -> None:
+    """Wait until the kernel enforces WANTED: sets may fill a while after the reload (firewalld 2.3.2 and later)."""
+    deadline = time.monotonic() + VERIFY_SECONDS
+    deviation = _deviation(wanted)
+    while deviation and time.monotonic() < deadline:
+        time.sleep(0.1)
+        deviation = _deviation(wanted)
+    if deviation:
+        raise BackendError(f'{deviation}, {VERIFY_SECONDS} s after the change')

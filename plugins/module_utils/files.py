@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files written whole or not at all."""
+from __future__ import annotations
+
+import os
+import typing as t
+
+
+def read(path: str) -> t.Optional[str]:
+    """The text of PATH, or None where there is no such file."""
+    try:
+        with open(path, encoding='utf-8', errors='surrogateescape') as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def write(path: str, content: str, mode: int = 0o644) -> None:
+    """Put CONTENT at PATH: through a temporary file beside it, synced and renamed."""
+    temporary = f'{path}.portmatrix-new'
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, 'w', encoding='utf-8', errors='surrogateescape') as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def remove(path: str) -> None:
+    """Remove PATH where it is."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def put(contents: t.Dict[str, t.Optional[str]]) -> None:
+    """Give every path its content; None removes it. Additions come first."""
+    for path, content in sorted(contents.items(), key=lambda item: (item[1] is None, item[0])):
+        if content is None:
+            remove(path)
+        else:
+            write(path, content)

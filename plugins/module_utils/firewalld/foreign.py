@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others have put into the running firewall and nowhere else.
+
+A reload makes the runtime what the files say, so it drops rules that others added at run time only, and below firewalld 2.0 also those of
+iptables (Docker, fail2ban). Both are remembered before a reload of ours and put back after it, as they were.
+"""
+from __future__ import annotations
+
+import typing as t
+
+from ..commands import exists, run
+from . import bus
+from .documents import PREFIX
+
+_OBJECTS = (('zone', 'getZones', 'getZoneSettings2', 'setZoneSettings2'), ('policy', 'getPolicies', 'getPolicySettings', 'setPolicySettings'))
+_DIRECT = (('getAllChains', 'addChain', 'sss'), ('getAllRules', 'addRule', 'sssias'), ('getAllPassthroughs', 'addPassthrough', 'sas'))
+_FIREWALLDS_OWN = ('allow-host-ipv6',)
+
+
+class Snapshot(t.NamedTuple):
+    objects: t.Dict[t.Tuple[str, str], t.Dict[str, t.Any]]
+    sets: t.Dict[str, t.List[str]]
+    direct: t.Dict[str, t.List[t.Any]]
+    tables: t.Dict[str, str]
+
+
+def snapshot(reload_keeps_iptables: bool) -> Snapshot:
+    """Everything foreign in the runtime."""
+    objects = {(interface, name): bus.call(interface, get, 's', name)
+               for interface, names, get, _set in _OBJECTS for name in bus.call(interface, names) if not name.startswith(PREFIX)}
+    sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in bus.call('ipset', 'getIPSets') if not name.startswith(PREFIX)}
+    direct = {method: bus.call('direct', method) for method, _add, _signature in _DIRECT}
+    return Snapshot(objects, sets, direct, {} if reload_keeps_iptables else _tables())
+
+
+def put_back(before: Snapshot) -> None:
+    """Give the runtime back what BEFORE had and a reload took away."""
+    now = snapshot(not before.tables)
+    for (interface, name), settings in before.objects.items():
+        changed = {key: value for key, value in settings.items() if now.objects.get((interface, name), {}).get(key) != value}
+        if changed and (interface, name) in now.objects:
+            bus.set_dictionary(interface, next(entry[3] for entry in _OBJECTS if entry[0] == interface), name, changed)
+    for name, entries in before.sets.items():
+        if name in now.sets and sorted(now.sets[name]) != sorted(entries):
+            bus.call('ipset', 'setEntries', 'sas', name, *bus.arguments('as', entries), timeout=bus.SLOW)
+    for method, add, signature in _DIRECT:
+        for item in before.direct[method]:
+            if item not in now.direct[method]:
+                bus.call('direct', add, signature, *bus.arguments(f'({signature})', item))
+    for command, text in before.tables.items():
+        if text != now.tables.get(command):
+            run([f'{command}-restore'], text=text)
+
+
+def _tables() -> t.Dict[str, str]:
+    """Command -> rules of iptables, without counters; only tables that hold a rule."""
+    return {command: '\n'.join(line for line in run([f'{command}-save']).stdout.splitlines() if not line.startswith('#')) + '\n'
+            for command in ('iptables', 'ip6tables') if exists(f'{command}-save')}
+
+
+def priorities() -> t.Dict[str, int]:
+    """Foreign policies by name: those with a lower number than ours decide first and may let traffic pass that we deny."""
+    return {name: bus.call('policy', 'getPolicySettings', 's', name)['priority']['data'] for name in bus.call('policy', 'getPolicies')
+            if not name.startswith(PREFIX) and name not in _FIREWALLDS_OWN}

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service firewalld: what it is, whether it runs, and what we switched on."""
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from .. import files
+from ..commands import exists, run
+from ..errors import BackendError, Refused
+from . import bus
+
+# Rich rules of policies may name an address set as destination from here on.
+MINIMUM = (1, 0, 0)
+KEEPS_IPTABLES = (2, 0, 0)
+MEMORY = '/var/lib/portmatrix/firewalld.json'
+
+
+class Service(t.NamedTuple):
+    """`enabled` is systemd's word for it; `switched_on` what we started or enabled on this host ("start", "enable")."""
+
+    version: t.Tuple[int, ...]
+    active: bool
+    enabled: str
+    switched_on: t.Tuple[str, ...]
+
+    def text(self) -> str:
+        at_boot = 'starts with the host' if self.enabled.startswith('enabled') else 'does not start with the host'
+        return f"firewalld: {'running' if self.active else 'stopped'}, {at_boot}"
+
+
+def installed() -> bool:
+    return exists('firewall-offline-cmd')
+
+
+def observe() -> Service:
+    """The service as it is. Raises BackendError where firewalld is not installed."""
+    if not installed():
+        raise BackendError('firewalld is not installed on this host; install it (package firewalld), or set portmatrix_backend to the firewall that is')
+    active = run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0
+    text = bus.get('version') if active else run(['firewall-offline-cmd', '--version']).stdout
+    enabled = run(['systemctl', 'is-enabled', 'firewalld'], check=False).stdout.strip()
+    return Service(parse_version(text), active, enabled, tuple(json.loads(files.read(MEMORY) or '{}').get('switched_on', [])))
+
+
+def parse_version(text: str) -> t.Tuple[int, ...]:
+    """"2.3.1" or "1.3.3~rc1" as numbers."""
+    match = re.match(r'\d+(\.\d+)*', text.strip())
+    if not match:
+        raise BackendError(f'firewalld gives its version as {text.strip()!r}, which is none; is the package whole?')
+    return tuple(map(int, match.group().split('.')))
+
+
+def require_usable(service: Service) -> None:
+    """Raise Refused where we cannot or must not work with this firewalld."""
+    if service.version < MINIMUM:
+        raise Refused(f"firewalld {'.'.join(map(str, service.version))} is too old: portmatrix.firewall needs {'.'.join(map(str, MINIMUM))} or later; "
+                      'upgrade the package or the distribution')
+    if service.enabled.startswith('masked'):
+        raise Refused('the service firewalld is masked on this host; allow it with: systemctl unmask firewalld')
+    if re.search(r'(?m)^\s*ENABLED\s*=\s*yes', files.read('/etc/ufw/ufw.conf') or ''):
+        raise Refused('ufw is active on this host, and a packet would need both firewalls; stop one: ufw disable, or systemctl disable --now firewalld')
+
+
+def switch(steps: t.Iterable[str], remember: t.Iterable[str]) -> None:
+    """Carry out systemctl STEPS ("enable", "start", "stop", "disable") and REMEMBER what is ours to switch off again."""
+    kept = list(remember)
+    if kept:
+        files.write(MEMORY, json.dumps({'switched_on': kept}) + '\n', 0o600)
+    for step in steps:
+        run(['systemctl', step, 'firewalld'], timeout=120)
+    if not kept:
+        files.remove(MEMORY)

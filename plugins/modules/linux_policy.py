@@ -1,0 +1,75 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r'''
+module: linux_policy
+short_description: Bring a Linux host to its policy (target side of portmatrix.firewall.policy)
+version_added: 1.0.0
+author: The portmatrix.firewall authors (@portmatrix)
+description:
+  - The part of M(portmatrix.firewall.policy) that runs on a Linux host. The action plugin of that name plans on the controller and calls this module;
+    use M(portmatrix.firewall.policy) in playbooks.
+options:
+  state:
+    description: What to do; see M(portmatrix.firewall.policy).
+    type: str
+    choices: [enforced, absent, gathered]
+    default: enforced
+  policy:
+    description: The policy document as JSON text, as the controller compiled it. Required for O(state=enforced).
+    type: str
+  backend:
+    description: The firewall to work with; V(auto) takes the one that is installed.
+    type: str
+    default: auto
+attributes:
+  check_mode:
+    support: full
+    description: Predicts the change from the same computation that would make it.
+  diff_mode:
+    support: full
+    description: Shows rules in words.
+'''
+
+EXAMPLES = r'''
+- name: See what of ours is on a host
+  portmatrix.firewall.linux_policy:
+    state: gathered
+'''
+
+RETURN = r'''
+digest:
+  description: SHA-256 of the policy document.
+  returned: when O(state=enforced) or O(state=absent)
+  type: str
+gathered:
+  description: What of ours is on the host.
+  returned: when O(state=gathered)
+  type: dict
+'''
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import converge
+from ..module_utils.errors import PortmatrixError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(state=dict(type='str', choices=['enforced', 'absent', 'gathered'], default='enforced'),
+                           policy=dict(type='str'), backend=dict(type='str', default='auto')),
+        required_if=[('state', 'enforced', ('policy',))], supports_check_mode=True)
+    try:
+        result = converge.run(module.params['state'], module.params['backend'], module.params['policy'], module.check_mode)
+    except PortmatrixError as error:
+        module.fail_json(msg=str(error))
+    for warning in result.pop('warnings', ()):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+if __name__ == '__main__':
+    main()

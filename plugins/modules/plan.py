@@ -1,0 +1,69 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r'''
+module: plan
+short_description: Plan which ports open to whom, for all hosts of a play at once
+version_added: 1.0.0
+author: The portmatrix.firewall authors (@portmatrix)
+description:
+  - Compiles the catalogs and the inventory into the rules of every host of the play, shows them as a table and writes them to a file.
+  - Connects to no host. Run it with C(run_once), as the playbook P(portmatrix.firewall.plan#playbook) does.
+  - Peers come from the whole inventory, also where C(--limit) narrows the play. Variables are described with M(portmatrix.firewall.policy).
+requirements: [netaddr, jmespath]
+options:
+  path:
+    description: Where to write the plan file (JSON, see the guide). Nothing is written without it.
+    type: path
+  address_book:
+    description: Where to write the address book, for runs that see a part of the inventory only (E(portmatrix_address_book)).
+    type: path
+  table:
+    description: Show the table of rules on the terminal.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+    description: Writes no file and says whether it would.
+  diff_mode:
+    support: full
+    description: Shows the difference to the former plan file.
+'''
+
+EXAMPLES = r'''
+- name: Plan the whole inventory
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Write the plan
+      portmatrix.firewall.plan:
+        path: portmatrix-plan.json
+      run_once: true
+'''
+
+RETURN = r'''
+path:
+  description: Where the plan was written.
+  returned: success
+  type: str
+hosts:
+  description: Number of hosts planned.
+  returned: success
+  type: int
+rules:
+  description: Number of rules of all hosts, both directions.
+  returned: success
+  type: int
+open_to_any:
+  description: Number of ingress rules whose peers are any.
+  returned: success
+  type: int
+unresolved:
+  description: Number of components that nobody plays and that have no addresses, yet a flow needs.
+  returned: success
+  type: int
+'''

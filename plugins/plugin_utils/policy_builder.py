@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the plan of a host to the policy document that its back end converges to."""
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils.policy import FORMAT
+from .catalog import Catalog
+from .planner import ANY, HostPlan, Rule
+
+
+def build_policy(plan: HostPlan, baseline: HostPlan, *, egress: str, exclusive: bool, management_sources: t.Sequence[str],
+                 catalogs: dict[str, Catalog]) -> dict[str, t.Any]:
+    """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where EGRESS is "deny"."""
+    rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or egress == 'deny']
+    groups: dict[str, list[str]] = {}
+    labels = {}
+    for rule in rules:
+        if rule.peers != ANY and (rule.direction, rule.peers) not in labels:
+            label = _label(rule, groups)
+            labels[rule.direction, rule.peers] = label
+            groups[label] = list(rule.peers)
+    return {
+        'format': FORMAT, 'egress': egress, 'exclusive': exclusive, 'management': {'sources': list(management_sources)}, 'groups': groups,
+        'rules': [{'direction': rule.direction, 'protocol': rule.protocol, 'ports': list(rule.ports), 'flows': list(rule.flows),
+                   'group': None if rule.peers == ANY else labels[rule.direction, rule.peers]} for rule in rules],
+        'citations': {flow: texts for rule in rules for flow, texts in _citations(rule, catalogs)},
+    }
+
+
+def _label(rule: Rule, taken: dict[str, list[str]]) -> str:
+    """A name for a group of peers that outlives changes of its members: back ends derive the names of address sets from it."""
+    label = f'{rule.direction} {rule.peer}'
+    return label if label not in taken else f'{label} {rule.flows[0]} {"/".join(rule.ports)}'
+
+
+def _citations(rule: Rule, catalogs: dict[str, Catalog]) -> t.Iterator[tuple[str, list[str]]]:
+    for name in rule.flows:
+        product, flow_id = name.split('/')
+        flow = next(flow for flow in catalogs[product].flows if flow.id == flow_id)
+        yield name, [f'{citation["document"]}, {citation["section"]}, {citation["row"]}' for citation in flow.citations]

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""A lab of real Debian hosts on this machine, in a network of its own.
+
+    tests/lab/lab.py up              build what is missing, start every host
+    tests/lab/lab.py run -- COMMAND  run COMMAND inside the lab's network (as the controller)
+    tests/lab/lab.py down            stop every host, drop the network
+
+Every host is a container with systemd, D-Bus, firewalld, ufw and sshd. The whole lab, bridge included, lives
+in a private mount and network namespace: nothing of it touches the machine's own network or firewall. The hosts
+are those of the inventory beside this file (`ansible_host`, `lab_ipv6`, `lab_image`). Needs root and the Debian
+packages in `PACKAGES`. State (images, keys) is kept in $PORTMATRIX_LAB_DIR, /var/tmp/portmatrix-lab by default.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+import images
+
+STATE = Path(os.environ.get('PORTMATRIX_LAB_DIR', '/var/tmp/portmatrix-lab'))
+INVENTORY = Path(__file__).parent / 'inventory' / 'hosts.yml'
+HOLDER = STATE / 'holder.pid'
+KEY = STATE / 'id_ed25519'
+NETWORK = ['--ipv6', '--subnet', '198.51.100.0/24', '--subnet', '2001:db8:1::/64', '--disable-dns']
+PODMAN = ['podman', '--root', str(STATE / 'storage'), '--runroot', str(STATE / 'run'), '--tmpdir', str(STATE / 'tmp'),
+          '--network-config-dir', str(STATE / 'networks'), '--runtime', 'crun', '--cgroup-manager', 'cgroupfs',
+          '--storage-driver', 'overlay', '--events-backend', 'file']
+PACKAGES = ['podman', 'crun', 'netavark', 'mmdebstrap', 'openssh-client', 'nftables', 'iptables', 'iproute2', 'util-linux']
+
+# The private world: its own /run/netns, and pure cgroup2 also on machines that mount the hybrid layout.
+WORLD = r'''
+set -eu
+mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
+ip link set lo up
+if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
+    umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
+fi
+echo $$ > "$1"
+exec sleep infinity
+'''
+
+
+def sh(*command: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(command, check=options.pop('check', True), text=True, **options)
+
+
+def hosts() -> dict[str, dict]:
+    """The lab's hosts by name, from the inventory."""
+    return yaml.safe_load(INVENTORY.read_text())['all']['hosts']
+
+
+def holder() -> int | None:
+    """Process id that keeps the lab's namespaces open, or None where the lab is down."""
+    try:
+        pid = int(HOLDER.read_text())
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return None
+    return pid if b'infinity' in Path(f'/proc/{pid}/cmdline').read_bytes() else None
+
+
+def inside(*command: str) -> list[str]:
+    """COMMAND as run inside the lab's namespaces."""
+    return ['nsenter', '--target', str(holder()), '--mount', '--net', f'--wd={os.getcwd()}', '--', *command]
+
+
+def podman(*arguments: str, **options) -> subprocess.CompletedProcess:
+    return sh(*inside(*PODMAN, *arguments), **options)
+
+
+def open_world() -> None:
+    HOLDER.unlink(missing_ok=True)
+    subprocess.Popen(['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-c', WORLD, 'sh', str(HOLDER)],
+                     start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    wait_for(lambda: holder() is not None, 'the private namespace', seconds=10)
+
+
+def wait_for(ready, what: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise SystemExit(f'lab: {what} was not ready after {seconds:.0f} s')
+        time.sleep(0.2)
+
+
+def up() -> None:
+    if holder() and len(podman('ps', '--quiet', capture_output=True).stdout.split()) == len(hosts()):
+        return
+    down()
+    STATE.mkdir(parents=True, exist_ok=True)
+    wanted = sorted({host['lab_image'] for host in hosts().values()})
+    images.build(wanted, STATE / 'images')
+    if not KEY.exists():
+        sh('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'portmatrix-lab', '-f', str(KEY))
+    open_world()
+    for name in wanted:
+        if podman('image', 'exists', f'localhost/lab-{name}', check=False).returncode:
+            podman('import', '--quiet', str(STATE / 'images' / f'{name}.tar'), f'localhost/lab-{name}', stdout=subprocess.DEVNULL)
+    podman('network', 'create', *NETWORK, 'lab', stdout=subprocess.DEVNULL)
+    for name, host in hosts().items():
+        start(name, host)
+    for name, host in hosts().items():
+        wait_for(lambda: answers(host['ansible_host']), f'sshd of {name}', seconds=90)
+
+
+def start(name: str, host: dict) -> None:
+    podman('run', '--detach', '--name', name, '--hostname', name, '--privileged', '--cgroupns=private', '--systemd=always',
+           '--pids-limit=0', '--ulimit', 'nofile=1024:4096', '--ulimit', 'nproc=4096:4096',
+           '--network', 'lab', '--ip', host['ansible_host'], '--ip6', host['lab_ipv6'],
+           '--volume', f'{KEY}.pub:/etc/ssh/authorized_keys/ops:ro', f"localhost/lab-{host['lab_image']}", '/sbin/init',
+           stdout=subprocess.DEVNULL)
+
+
+def answers(address: str) -> bool:
+    return sh(*inside('ssh', *ssh_options(), f'ops@{address}', 'true'), check=False, capture_output=True).returncode == 0
+
+
+def ssh_options() -> list[str]:
+    return ['-i', str(KEY), '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR',
+            '-o', 'ConnectTimeout=2', '-o', 'BatchMode=yes']
+
+
+def down() -> None:
+    pid = holder()
+    if pid:
+        podman('rm', '--all', '--force', '--time', '2', check=False, capture_output=True)
+        podman('network', 'rm', '--force', 'lab', check=False, capture_output=True)
+        os.kill(pid, signal.SIGTERM)
+    HOLDER.unlink(missing_ok=True)
+
+
+def run(command: list[str]) -> int:
+    if not holder():
+        raise SystemExit('lab: it is down; start it with: tests/lab/lab.py up')
+    environment = {**os.environ, 'PORTMATRIX_LAB_KEY': str(KEY), 'PORTMATRIX_LAB_PODMAN': shlex.join(PODMAN)}
+    return sh(*inside(*command), check=False, env=environment).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('verb', choices=['up', 'down', 'run'])
+    parser.add_argument('command', nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    if os.geteuid():
+        raise SystemExit('lab: needs root (it makes namespaces and containers)')
+    if arguments.verb == 'run':
+        return run([word for word in arguments.command if word != '--'] if arguments.command[:1] == ['--'] else arguments.command)
+    {'up': up, 'down': down}[arguments.verb]()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

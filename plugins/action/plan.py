@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         taken = survey.take(found, survey.load_catalogs(get), get, play_hosts)
         plans = plan_hosts(taken, found, play_hosts)
         if arguments['table']:
-            self._display.display('\n' + report.table(plans) + '\n')
+            self._display.display('\n' + report.table(plans, taken.catalogs) + '\n')
         for name, plan in sorted(plans.items()):
             for warning in plan.warnings:
                 self._display.warning(f'{name}: {warning}')

@@ -53,6 +53,15 @@ class Catalog(t.NamedTuple):
     flows: tuple[Flow, ...]
 
 
+def flows_by_name(catalogs: dict[str, Catalog]) -> dict[str, Flow]:
+    """"product/id" -> flow."""
+    return {flow.name: flow for catalog in catalogs.values() for flow in catalog.flows}
+
+
+def citation_text(citation: dict[str, str]) -> str:
+    return f'{citation["document"]}, {citation["section"]}, {citation["row"]}'
+
+
 def load_catalogs(extra: t.Iterable[str] = ()) -> dict[str, Catalog]:
     """All catalogs by product: ours, then the files and folders in EXTRA (existing paths). A product may be defined once."""
     catalogs: dict[str, Catalog] = {}

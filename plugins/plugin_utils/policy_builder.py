@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils.policy import FORMAT
-from .catalog import Catalog
+from .catalog import Catalog, citation_text, flows_by_name
 from .planner import ANY, HostPlan, Rule
 
 
@@ -15,6 +15,7 @@ def build_policy(plan: HostPlan, baseline: HostPlan, *, egress: str, exclusive: 
                  catalogs: dict[str, Catalog]) -> dict[str, t.Any]:
     """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where EGRESS is "deny"."""
     rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or egress == 'deny']
+    flows = flows_by_name(catalogs)
     groups: dict[str, list[str]] = {}
     labels = {}
     for rule in rules:
@@ -26,7 +27,7 @@ def build_policy(plan: HostPlan, baseline: HostPlan, *, egress: str, exclusive: 
         'format': FORMAT, 'egress': egress, 'exclusive': exclusive, 'management': {'sources': list(management_sources)}, 'groups': groups,
         'rules': [{'direction': rule.direction, 'protocol': rule.protocol, 'ports': list(rule.ports), 'flows': list(rule.flows),
                    'group': None if rule.peers == ANY else labels[rule.direction, rule.peers]} for rule in rules],
-        'citations': {flow: texts for rule in rules for flow, texts in _citations(rule, catalogs)},
+        'citations': {name: [citation_text(citation) for citation in flows[name].citations] for rule in rules for name in rule.flows},
     }
 
 
@@ -34,10 +35,3 @@ def _label(rule: Rule, taken: dict[str, list[str]]) -> str:
     """A name for a group of peers that outlives changes of its members: back ends derive the names of address sets from it."""
     label = f'{rule.direction} {rule.peer}'
     return label if label not in taken else f'{label} {rule.flows[0]} {"/".join(rule.ports)}'
-
-
-def _citations(rule: Rule, catalogs: dict[str, Catalog]) -> t.Iterator[tuple[str, list[str]]]:
-    for name in rule.flows:
-        product, flow_id = name.split('/')
-        flow = next(flow for flow in catalogs[product].flows if flow.id == flow_id)
-        yield name, [f'{citation["document"]}, {citation["section"]}, {citation["row"]}' for citation in flow.citations]

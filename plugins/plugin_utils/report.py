@@ -8,7 +8,7 @@ import json
 import typing as t
 
 from .address_book import Host
-from .catalog import Catalog
+from .catalog import Catalog, citation_text, flows_by_name
 from .planner import ANY, HostPlan, Rule
 
 FORMAT = 1
@@ -32,14 +32,15 @@ def _rule(rule: Rule) -> dict[str, t.Any]:
             'peer': rule.peer, 'peers': list(rule.peers), 'citations': list(rule.citations), 'assumed': rule.assumed}
 
 
-def table(plans: dict[str, HostPlan]) -> str:
+def table(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> str:
     """Host, direction, port and protocol, peers, flow and citation: a line for every flow, what repeats left out."""
+    flows = flows_by_name(catalogs)
     rows = [_HEAD]
     for name, plan in sorted(plans.items()):
         for rule in plan.rules:
-            flows = _cited_flows(rule)
-            rows.append((*_row(name, rule), *flows[0]))
-            rows.extend(('', '', '', '', *flow) for flow in flows[1:])
+            cited = [(flow + (' (port assumed)' if flows[flow].assumed else ''), '; '.join(map(citation_text, flows[flow].citations))) for flow in rule.flows]
+            rows.append((*_row(name, rule), *cited[0]))
+            rows.extend(('', '', '', '', *line) for line in cited[1:])
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     return '\n'.join('  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows)
 
@@ -49,14 +50,6 @@ def _row(name: str, rule: Rule) -> tuple[str, ...]:
     shown = [peer.removesuffix('/32') if ':' not in peer else peer.removesuffix('/128') for peer in rule.peers[:_MOST_PEERS]]
     more = f' +{len(rule.peers) - _MOST_PEERS}' if len(rule.peers) > _MOST_PEERS else ''
     return name, rule.direction, port, f'{rule.peer} {" ".join(shown)}{more}'
-
-
-def _cited_flows(rule: Rule) -> list[tuple[str, str]]:
-    """(flow, citations) line by line. Citations are those of the rule; a flow's own follow the flow where there is more than one."""
-    cited = [f'{citation["document"]}, {citation["section"]}, {citation["row"]}' for citation in rule.citations]
-    flows = [flow + (' (port assumed)' if rule.assumed else '') for flow in rule.flows]
-    length = max(len(cited), len(flows))
-    return list(zip(flows + [''] * (length - len(flows)), cited + [''] * (length - len(cited))))
 
 
 def summary(plans: dict[str, HostPlan]) -> dict[str, int]:

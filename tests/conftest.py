@@ -1,0 +1,25 @@
+"""Makes the checkout importable as the collection portmatrix.firewall, wherever it lies."""
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _collections() -> Path:
+    folder = Path(tempfile.gettempdir()) / f'portmatrix-collections-{os.getuid()}'
+    link = folder / 'ansible_collections' / 'portmatrix' / 'firewall'
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink() or os.readlink(link) != str(ROOT):
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT)
+    return folder
+
+
+COLLECTIONS = _collections()
+sys.path.insert(0, str(COLLECTIONS))
+sys.path.insert(0, str(ROOT / 'tests'))
+os.environ['ANSIBLE_COLLECTIONS_PATH'] = str(COLLECTIONS)

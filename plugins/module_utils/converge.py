@@ -30,10 +30,9 @@ def run(state: str, backend_name: str, document: t.Optional[str], check: bool) -
         wanted = policy.parse(document) if state == 'enforced' and document else None
         guard = _guard(backend, wanted) if wanted else ()
         changes = backend.plan(observed, wanted, guard)
-        if changes.any and not check:
-            backend.apply(observed, changes)
+        runtime = backend.apply(observed, changes) if changes.any and not check else changes.runtime
     return {'changed': changes.any, 'diff': changes.diff, 'backend': backend.name, 'digest': wanted.digest if wanted else '', 'warnings': list(changes.warnings),
-            **changes.counts}
+            'transition': runtime, **changes.counts}
 
 
 def _guard(backend: t.Any, wanted: policy.Policy) -> t.Tuple[policy.Rule, ...]:

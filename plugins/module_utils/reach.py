@@ -18,14 +18,17 @@ Reach = t.Dict[Key, t.Tuple[Interval, ...]]
 
 
 class Builder:
-    """Collects what is admitted; `reach()` gives the canonical form."""
+    """Collects what is admitted. `reach()` gives the canonical form; `rules` keeps the rules apart, for seeing what is there twice or for nothing."""
 
     def __init__(self):
         self._found: t.Dict[Key, t.List[Interval]] = {}
+        self.rules: t.Set[t.Tuple] = set()
 
     def add(self, direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int],
             intervals: t.Optional[t.Iterable[Interval]]) -> None:
         """FAMILY None is both; INTERVALS None is every address; SIDE is "destination", "source", or "" for protocols without ports."""
+        intervals = None if intervals is None else merge(intervals)
+        self.rules.add((direction, family, protocol, side, *span, intervals))
         for name in [family] if family else list(FAMILIES):
             if ONLY_IN.get(protocol, name) == name:
                 whole = [(0, 2 ** FAMILIES[name][1] - 1)]

@@ -100,6 +100,12 @@ backend:
   description: The back end that was used.
   returned: success
   type: str
+transition:
+  description:
+    - How the running firewall gets there. V(none) where it need not change, V(hitless) where rules and members of sets change one by one and no
+      allowed connection is lost, V(reload) where objects come or go and new connections wait for a moment.
+  returned: when O(state=enforced) or O(state=absent)
+  type: str
 digest:
   description: SHA-256 of the policy. The same policy has the same digest on every host and platform.
   returned: when O(state=enforced) or O(state=rendered)

@@ -12,7 +12,7 @@ from .. import files, reach, words
 from ..commands import run
 from ..errors import BackendError
 from ..firewalld import bus, foreign, hitless, kernel, lines, service, xml
-from ..firewalld.documents import Documents, build, our_priority, reach_of
+from ..firewalld.documents import Documents, build, our_priority, reach_of, runtime_rules
 from ..policy import Policy, Rule
 
 VERIFY_SECONDS = 20
@@ -87,30 +87,31 @@ class Firewalld:
     def _runtime(self, state: State, wanted: Documents, steps: t.Tuple[str, ...]) -> t.Tuple[str, t.Optional[hitless.Steps]]:
         if state.kernel is None or 'stop' in steps:
             return 'none', None
-        if not state.kernel.faults and state.kernel.admitted == reach_of(wanted) and len(state.kernel.directions) == len(wanted.policies):
+        if not _deviation(wanted, state.kernel):
             return 'none', None
         without_reload = hitless.plan(wanted, state.kernel) if wanted.policies else None
         return ('hitless' if without_reload else 'reload'), without_reload
 
-    def apply(self, state: State, changes: Changes) -> None:
-        """Carry out CHANGES and prove them in the kernel; where that fails, put the files back and raise BackendError."""
+    def apply(self, state: State, changes: Changes) -> str:
+        """Carry out CHANGES and prove them in the kernel; returns how the runtime got there. Where it fails, the former rules come back and
+        BackendError is raised."""
         before = {path: state.files.get(path) for path in changes.files}
+        runtime = changes.runtime
         try:
             files.put(changes.files)
             if 'start' in changes.steps:
                 run(['firewall-offline-cmd', '--check-config'])
             service.switch(changes.steps, changes.remember)
-            if changes.runtime == 'hitless' and changes.hitless:
-                hitless.take(changes.hitless)
-                if _deviation(changes.wanted):
-                    self._reload(state.service)
-            elif changes.runtime == 'reload':
+            if runtime == 'hitless' and not _taken(changes):
+                runtime = 'reload'
+            if runtime == 'reload':
                 self._reload(state.service)
-            if changes.any and 'stop' not in changes.steps and (state.service.active or changes.steps):
+            if 'stop' not in changes.steps and (state.service.active or 'start' in changes.steps):
                 _verify(changes.wanted)
         except (BackendError, OSError) as error:
             self._go_back(state, before, changes)
             raise BackendError(f'{error}; the host has its former rules back') from error
+        return runtime
 
     def _go_back(self, state: State, before: t.Dict[str, t.Optional[str]], changes: Changes) -> None:
         files.put(before)
@@ -157,24 +158,32 @@ def _warnings(state: State, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
                  for name, number in sorted(state.foreign.items()) if number < our_priority(policy))
 
 
-def _deviation(wanted: Documents) -> t.Optional[str]:
+def _taken(changes: Changes) -> bool:
+    """Whether the steps without a reload led to what is wanted."""
+    try:
+        hitless.take(t.cast(hitless.Steps, changes.hitless))
+    except BackendError:
+        return False
+    return not _deviation(changes.wanted, kernel.read())
+
+
+def _deviation(wanted: Documents, running: kernel.Kernel) -> t.Optional[str]:
     """How the kernel deviates from WANTED, or None."""
-    running = kernel.read()
-    if bus.get('state') != 'RUNNING':
-        return f"firewalld is in state {bus.get('state')}"
     if wanted.policies and running.faults:
         return running.faults[0]
-    if running.admitted != reach_of(wanted) or len(running.directions) != len(wanted.policies):
-        return 'the kernel does not admit what the rules say'
+    if running.rules != runtime_rules(wanted, running.sets) or len(running.directions) != len(wanted.policies):
+        return 'the kernel does not hold the rules that are wanted'
     return None
 
 
 def _verify(wanted: Documents) -> None:
     """Wait until the kernel enforces WANTED: sets may fill a while after the reload (firewalld 2.3.2 and later)."""
     deadline = time.monotonic() + VERIFY_SECONDS
-    deviation = _deviation(wanted)
-    while deviation and time.monotonic() < deadline:
+    while True:
+        state = bus.get('state')
+        deviation = _deviation(wanted, kernel.read()) if state == 'RUNNING' else f'firewalld is in state {state}'
+        if not deviation:
+            return
+        if time.monotonic() > deadline:
+            raise BackendError(f'{deviation}, {VERIFY_SECONDS} s after the change')
         time.sleep(0.1)
-        deviation = _deviation(wanted)
-    if deviation:
-        raise BackendError(f'{deviation}, {VERIFY_SECONDS} s after the change')

@@ -141,16 +141,34 @@ def plain(cidr: str) -> str:
 
 def reach_of(documents: Documents) -> reach.Reach:
     """What DOCUMENTS admit."""
+    return _collect(documents, documents.sets).reach()
+
+
+def runtime_rules(documents: Documents, running: t.Container[str]) -> t.Set[t.Tuple]:
+    """The rules (reach.Builder.rules) that the kernel holds for DOCUMENTS while the sets RUNNING are there."""
+    return _collect(documents, running).rules
+
+
+def written_out(rule: RichRule, documents: Documents, running: t.Container[str]) -> t.Iterator[RichRule]:
+    """RULE, or one for each member where its set does not run yet: firewalld makes sets with a reload only."""
+    name = rule.peer[1:] if rule.peer and rule.peer.startswith('@') else None
+    if name is None or name in running or name not in documents.sets:
+        yield rule
+    else:
+        yield from (rule._replace(peer=entry) for entry in documents.sets[name].entries)
+
+
+def _collect(documents: Documents, running: t.Container[str]) -> reach.Builder:
     builder = reach.Builder()
     names = {firewalld: name for name, firewalld in PROTOCOLS.items()}
     for document in documents.policies.values():
-        for rule in document.rules:
+        for rule in (line for rule in document.rules for line in written_out(rule, documents, running)):
             members: t.Optional[t.Iterable[str]] = None
             if rule.peer:
                 stored = documents.sets.get(rule.peer[1:])
                 members = (stored.entries if stored else ()) if rule.peer.startswith('@') else (rule.peer,)
             side = {'protocol': '', 'port': 'destination', 'source-port': 'source'}[rule.element]
-            low, _dash, high = rule.value.partition('-') if side else ('0', '', '')
+            low, _dash, high = rule.value.partition('-') if side else ('0', '', '0')
             builder.add(document.direction, rule.family, names.get(rule.protocol, rule.protocol), side, (int(low), int(high or low)),
                         None if members is None else map(reach.interval, members))
-    return builder.reach()
+    return builder

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import typing as t
 
+from .. import reach
 from . import bus
-from .documents import Documents, RichRule
+from .documents import Documents, written_out
 from .kernel import Kernel
-from .xml import description
 
 # Above these a reload is quicker: one entry of a set costs about 0.1 s, and a group without a set yet is written out address by address.
 MOST_ENTRIES, MOST_INLINE = 100, 64
 
 
 class Steps(t.NamedTuple):
-    """`add` and `remove` are (set, entry); `rules` maps a policy to (rules now, rules wanted, description)."""
+    """`add` and `remove` are (set, entry); `rules` maps a policy to (rules now, rules wanted)."""
 
     add: t.Tuple[t.Tuple[str, str], ...]
     remove: t.Tuple[t.Tuple[str, str], ...]
-    rules: t.Dict[str, t.Tuple[t.List[str], t.List[str], str]]
+    rules: t.Dict[str, t.Tuple[t.List[str], t.List[str]]]
 
 
 def plan(wanted: Documents, kernel: Kernel) -> t.Optional[Steps]:
@@ -37,8 +37,8 @@ def plan(wanted: Documents, kernel: Kernel) -> t.Optional[Steps]:
         settings = bus.call('policy', 'getPolicySettings', 's', name)
         if settings['priority']['data'] != document.priority or settings['target']['data'] != document.target:
             return None
-        lines = list(dict.fromkeys(line.text(document.direction) for rule in document.rules for line in _written_out(rule, wanted, kernel)))
-        rules[name] = (settings.get('rich_rules', {}).get('data', []), lines, description(document))
+        lines = list(dict.fromkeys(line.text(document.direction) for rule in document.rules for line in written_out(rule, wanted, kernel.sets)))
+        rules[name] = (settings.get('rich_rules', {}).get('data', []), lines)
     inline = sum(len(document.entries) for name, document in wanted.sets.items() if name not in kernel.sets)
     here = {name: (set(kernel.sets[name]), set(document.entries)) for name, document in wanted.sets.items() if name in kernel.sets}
     add = tuple((name, entry) for name, (old, new) in here.items() for entry in sorted(new - old))
@@ -48,18 +48,8 @@ def plan(wanted: Documents, kernel: Kernel) -> t.Optional[Steps]:
     return Steps(add, remove, rules)
 
 
-def _written_out(rule: RichRule, wanted: Documents, kernel: Kernel) -> t.Iterator[RichRule]:
-    """RULE, or one for each member where its set does not run yet: sets come into being with a reload only."""
-    name = rule.peer[1:] if rule.peer and rule.peer.startswith('@') else None
-    if name is None or name in kernel.sets:
-        yield rule
-    else:
-        yield from (rule._replace(peer=entry) for entry in wanted.sets[name].entries)
-
-
 def _overlap(add: t.Iterable[t.Tuple[str, str]], here: t.Dict[str, t.Tuple[t.Set[str], t.Set[str]]]) -> bool:
     """Whether a new entry covers or lies within an old one: the kernel refuses both at once in one set."""
-    from .. import reach
     for name, entry in add:
         first, last = reach.interval(entry)
         for old in here[name][0]:
@@ -73,13 +63,13 @@ def take(steps: Steps) -> None:
     """Carry out STEPS."""
     for name, entry in steps.add:
         bus.call('ipset', 'addEntry', 'ss', name, entry)
-    for name, (now, wanted, text) in steps.rules.items():
+    for name, (now, wanted) in steps.rules.items():
         if sorted(now) != sorted(wanted):
-            _set_rules(name, list(dict.fromkeys([*now, *wanted])), text)
-            _set_rules(name, wanted, text)
+            _set_rules(name, list(dict.fromkeys([*now, *wanted])))
+            _set_rules(name, wanted)
     for name, entry in steps.remove:
         bus.call('ipset', 'removeEntry', 'ss', name, entry)
 
 
-def _set_rules(name: str, rules: t.List[str], text: str) -> None:
-    bus.set_dictionary('policy', 'setPolicySettings', name, {'description': {'type': 's', 'data': text}, 'rich_rules': {'type': 'as', 'data': rules}})
+def _set_rules(name: str, rules: t.List[str]) -> None:
+    bus.set_dictionary('policy', 'setPolicySettings', name, {'rich_rules': {'type': 'as', 'data': rules}})

@@ -19,8 +19,10 @@ _PROTOCOLS = {**{firewalld: name for name, firewalld in PROTOCOLS.items()}, **{s
 
 
 class Kernel(t.NamedTuple):
-    """What our rules admit in the kernel, by direction found there; `faults` are deviations that only a reload can mend; `sets` are ours, name -> entries."""
+    """Our rules in the kernel (reach.Builder.rules) and what they admit, with the directions found there; `faults` are deviations that only a
+    reload can mend; `sets` are ours, name -> entries."""
 
+    rules: t.Set[t.Tuple]
     admitted: reach.Reach
     directions: t.Tuple[str, ...]
     faults: t.Tuple[str, ...]
@@ -31,7 +33,7 @@ def read() -> Kernel:
     """Read the table of firewalld. A missing table is a fault, not an error."""
     result = run(['nft', '-j', 'list', 'table', 'inet', 'firewalld'], check=False)
     if result.returncode:
-        return Kernel({}, (), ('the kernel has no table of firewalld',), {})
+        return Kernel(set(), {}, (), ('the kernel has no table of firewalld',), {})
     return interpret(json.loads(result.stdout)['nftables'])
 
 
@@ -56,7 +58,7 @@ def interpret(objects: t.List[t.Dict[str, t.Any]]) -> Kernel:
             if hook not in hooks or chain not in _reachable(hook, chains):
                 faults.append(f'the kernel does not pass {direction} through {NAMES[direction]}')
             faults.extend(_read_policy(direction, chain, chains, sets, builder))
-    return Kernel(builder.reach(), tuple(directions), tuple(faults), sets)
+    return Kernel(builder.rules, builder.reach(), tuple(directions), tuple(faults), sets)
 
 
 def _reachable(start: str, chains: t.Dict[str, t.List[t.List[t.Dict[str, t.Any]]]]) -> t.Set[str]:

@@ -22,8 +22,8 @@ def rules(documents: Documents) -> t.List[Line]:
         for rule in document.rules:
             key = describe_key(rule)
             flows = document.described.get(key, ())
-            # single addresses of one flow belong together, v4 and v6; a set and "any" are a group of their own
-            group = key[2] if key[2] == 'any' or key[2].startswith('portmatrix-') else ''
+            # what serves the same flows is one rule of the policy, whether its addresses stand in sets or not
+            group = key[2] if key[2] == 'any' or not flows else ''
             ports = found.setdefault((document.direction, rule.protocol, group, flows, rule.element == 'source-port'), {})
             ports.setdefault('' if rule.element == 'protocol' else rule.value, []).extend(_peers(rule.peer, documents))
     lines: t.Dict[Line, t.List[str]] = {}

@@ -42,6 +42,14 @@ def remove(path: str) -> None:
         pass
 
 
+def remove_folder(path: str) -> None:
+    """Remove the folder PATH where it is there and empty."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass
+
+
 def put(contents: t.Dict[str, t.Optional[str]]) -> None:
     """Give every path its content; None removes it. Additions come first."""
     for path, content in sorted(contents.items(), key=lambda item: (item[1] is None, item[0])):

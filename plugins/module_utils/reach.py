@@ -7,6 +7,7 @@ A reach maps (direction, family, protocol, port side, low, high) to sorted, disj
 """
 from __future__ import annotations
 
+import collections
 import socket
 import typing as t
 
@@ -22,13 +23,13 @@ class Builder:
 
     def __init__(self):
         self._found: t.Dict[Key, t.List[Interval]] = {}
-        self.rules: t.Set[t.Tuple] = set()
+        self.rules: t.Counter[t.Tuple] = collections.Counter()
 
     def add(self, direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int],
             intervals: t.Optional[t.Iterable[Interval]]) -> None:
         """FAMILY None is both; INTERVALS None is every address; SIDE is "destination", "source", or "" for protocols without ports."""
         intervals = None if intervals is None else merge(intervals)
-        self.rules.add((direction, family, protocol, side, *span, intervals))
+        self.rules[direction, family, protocol, side, (*span,), intervals] += 1
         for name in [family] if family else list(FAMILIES):
             if ONLY_IN.get(protocol, name) == name:
                 whole = [(0, 2 ** FAMILIES[name][1] - 1)]

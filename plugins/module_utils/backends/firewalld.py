@@ -12,20 +12,20 @@ from .. import files, reach, words
 from ..commands import run
 from ..errors import BackendError
 from ..firewalld import bus, foreign, hitless, kernel, lines, service, xml
-from ..firewalld.documents import Documents, build, our_priority, reach_of, runtime_rules
+from ..firewalld.documents import NAMES, Documents, build, our_priority, reach_of, runtime_rules
 from ..policy import Policy, Rule
 
 VERIFY_SECONDS = 20
 
 
 class State(t.NamedTuple):
-    """What is there: the service, our files (path -> text), what the kernel holds (None where firewalld does not run), foreign policies with priority."""
+    """What is there: the service, our files (path -> text), what the kernel holds (None where firewalld does not run), priorities of policies."""
 
     service: service.Service
     files: t.Dict[str, str]
     documents: Documents
     kernel: t.Optional[kernel.Kernel]
-    foreign: t.Dict[str, int]
+    priorities: t.Dict[str, int]
 
 
 class Changes(t.NamedTuple):
@@ -87,7 +87,8 @@ class Firewalld:
     def _runtime(self, state: State, wanted: Documents, steps: t.Tuple[str, ...]) -> t.Tuple[str, t.Optional[hitless.Steps]]:
         if state.kernel is None or 'stop' in steps:
             return 'none', None
-        if not _deviation(wanted, state.kernel):
+        in_place = all(state.priorities.get(name) == document.priority for name, document in wanted.policies.items())
+        if in_place and not _deviation(wanted, state.kernel):
             return 'none', None
         without_reload = hitless.plan(wanted, state.kernel) if wanted.policies else None
         return ('hitless' if without_reload else 'reload'), without_reload
@@ -127,9 +128,9 @@ class Firewalld:
 
     def gathered(self, state: State) -> t.Dict[str, t.Any]:
         """What of ours is there, in words and as data."""
-        admitted = state.kernel is None or (not state.kernel.faults and state.kernel.admitted == reach_of(state.documents))
+        in_force = state.kernel is not None and bool(state.documents.policies) and not _deviation(state.documents, state.kernel)
         return {'backend': self.name, 'version': '.'.join(map(str, state.service.version)), 'active': state.service.active,
-                'enforced': bool(state.documents.policies) and state.service.active and admitted,
+                'enforced': in_force,
                 'state': lines.state(state.service.text(), state.documents, state.kernel),
                 'rules': [dict(line._asdict(), peers=list(line.peers) or ['any'], flows=list(line.flows)) for line in sorted(lines.rules(state.documents))]}
 
@@ -155,7 +156,7 @@ def _warnings(state: State, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
         return ()
     advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
     return tuple(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}'
-                 for name, number in sorted(state.foreign.items()) if number < our_priority(policy))
+                 for name, number in sorted(state.priorities.items()) if number < our_priority(policy) and name not in NAMES.values())
 
 
 def _taken(changes: Changes) -> bool:

@@ -144,7 +144,7 @@ def reach_of(documents: Documents) -> reach.Reach:
     return _collect(documents, documents.sets).reach()
 
 
-def runtime_rules(documents: Documents, running: t.Container[str]) -> t.Set[t.Tuple]:
+def runtime_rules(documents: Documents, running: t.Container[str]) -> t.Counter[t.Tuple]:
     """The rules (reach.Builder.rules) that the kernel holds for DOCUMENTS while the sets RUNNING are there."""
     return _collect(documents, running).rules
 
@@ -162,7 +162,7 @@ def _collect(documents: Documents, running: t.Container[str]) -> reach.Builder:
     builder = reach.Builder()
     names = {firewalld: name for name, firewalld in PROTOCOLS.items()}
     for document in documents.policies.values():
-        for rule in (line for rule in document.rules for line in written_out(rule, documents, running)):
+        for rule in dict.fromkeys(line for rule in document.rules for line in written_out(rule, documents, running)):
             members: t.Optional[t.Iterable[str]] = None
             if rule.peer:
                 stored = documents.sets.get(rule.peer[1:])

@@ -61,6 +61,6 @@ def _tables() -> t.Dict[str, str]:
 
 
 def priorities() -> t.Dict[str, int]:
-    """Foreign policies by name: those with a lower number than ours decide first and may let traffic pass that we deny."""
+    """Priorities of the running policies, firewalld's own left out: a lower number decides first."""
     return {name: bus.call('policy', 'getPolicySettings', 's', name)['priority']['data'] for name in bus.call('policy', 'getPolicies')
-            if not name.startswith(PREFIX) and name not in _FIREWALLDS_OWN}
+            if name not in _FIREWALLDS_OWN}

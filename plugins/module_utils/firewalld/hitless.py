@@ -18,6 +18,8 @@ from .kernel import Kernel
 # Above these a reload is quicker: one entry of a set costs about 0.1 s, and a group without a set yet is written out address by address.
 MOST_ENTRIES, MOST_INLINE = 100, 64
 
+_OUR_SETTINGS = ('short', 'description', 'target', 'priority', 'ingress_zones', 'egress_zones', 'rich_rules')
+
 
 class Steps(t.NamedTuple):
     """`add` and `remove` are (set, entry); `rules` maps a policy to (rules now, rules wanted)."""
@@ -36,6 +38,8 @@ def plan(wanted: Documents, kernel: Kernel) -> t.Optional[Steps]:
     for name, document in wanted.policies.items():
         settings = bus.call('policy', 'getPolicySettings', 's', name)
         if settings['priority']['data'] != document.priority or settings['target']['data'] != document.target:
+            return None
+        if any(variant['data'] for key, variant in settings.items() if key not in _OUR_SETTINGS):
             return None
         lines = list(dict.fromkeys(line.text(document.direction) for rule in document.rules for line in written_out(rule, wanted, kernel.sets)))
         rules[name] = (settings.get('rich_rules', {}).get('data', []), lines)

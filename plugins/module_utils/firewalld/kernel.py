@@ -19,11 +19,10 @@ _PROTOCOLS = {**{firewalld: name for name, firewalld in PROTOCOLS.items()}, **{s
 
 
 class Kernel(t.NamedTuple):
-    """Our rules in the kernel (reach.Builder.rules) and what they admit, with the directions found there; `faults` are deviations that only a
-    reload can mend; `sets` are ours, name -> entries."""
+    """Our rules in the kernel (reach.Builder.rules) and the directions found there; `faults` are deviations that only a reload can mend; `sets` are
+    ours, name -> entries."""
 
-    rules: t.Set[t.Tuple]
-    admitted: reach.Reach
+    rules: t.Counter[t.Tuple]
     directions: t.Tuple[str, ...]
     faults: t.Tuple[str, ...]
     sets: t.Dict[str, t.Tuple[str, ...]]
@@ -33,7 +32,7 @@ def read() -> Kernel:
     """Read the table of firewalld. A missing table is a fault, not an error."""
     result = run(['nft', '-j', 'list', 'table', 'inet', 'firewalld'], check=False)
     if result.returncode:
-        return Kernel(set(), {}, (), ('the kernel has no table of firewalld',), {})
+        return Kernel(reach.Builder().rules, (), ('the kernel has no table of firewalld',), {})
     return interpret(json.loads(result.stdout)['nftables'])
 
 
@@ -58,7 +57,7 @@ def interpret(objects: t.List[t.Dict[str, t.Any]]) -> Kernel:
             if hook not in hooks or chain not in _reachable(hook, chains):
                 faults.append(f'the kernel does not pass {direction} through {NAMES[direction]}')
             faults.extend(_read_policy(direction, chain, chains, sets, builder))
-    return Kernel(builder.rules, builder.reach(), tuple(directions), tuple(faults), sets)
+    return Kernel(builder.rules, tuple(directions), tuple(faults), sets)
 
 
 def _reachable(start: str, chains: t.Dict[str, t.List[t.List[t.Dict[str, t.Any]]]]) -> t.Set[str]:

@@ -8,7 +8,7 @@ import typing as t
 
 from .. import reach
 from ..words import MOST_PEERS, Line
-from .documents import PROTOCOLS, Documents, describe_key, reach_of
+from .documents import PROTOCOLS, Documents, describe_key, runtime_rules
 from .kernel import Kernel
 
 _NAMES = {firewalld: name for name, firewalld in PROTOCOLS.items()}
@@ -42,17 +42,21 @@ def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.L
         lines.extend(f'by hand in {name}: {text}' for text in document.strange)
     if kernel is not None and (documents.policies or kernel.directions):
         lines.extend(f'drift: {fault}' for fault in kernel.faults)
-        lines.extend(_drift(kernel.admitted, reach_of(documents)))
+        lines.extend(_drift(kernel, documents))
     return lines
 
 
-def _drift(kernel: reach.Reach, stated: reach.Reach) -> t.Iterator[str]:
-    for key in sorted({*kernel, *stated}):
-        if kernel.get(key) != stated.get(key):
-            direction, family, protocol, side, low, high = key
-            port = f" {'from port ' if side == 'source' else ''}{low if low == high else f'{low}-{high}'}" if side else ''
-            yield (f'drift: {direction} {family} {protocol}{port}: the kernel admits {_intervals(kernel.get(key, ()), family)}, '
-                   f'the files {_intervals(stated.get(key, ()), family)}')
+def _drift(kernel: Kernel, documents: Documents) -> t.Iterator[str]:
+    stated = runtime_rules(documents, kernel.sets)
+    for where, rules in (('only in the kernel', kernel.rules - stated), ('missing in the kernel', stated - kernel.rules)):
+        yield from sorted(f'drift, {where}: {_rule(*rule)}' for rule in rules)
+
+
+def _rule(direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int], intervals: t.Optional[t.Tuple[reach.Interval, ...]]) -> str:
+    low, high = span
+    ports = f" {'from port ' if side == 'source' else ''}{low if low == high else f'{low}-{high}'}" if side else ''
+    peers = 'any' if intervals is None else _intervals(intervals, family or 'ipv4')
+    return f"{direction} {protocol}{ports} {'from' if direction == 'ingress' else 'to'} {peers}"
 
 
 def _intervals(intervals: t.Tuple[reach.Interval, ...], family: str) -> str:

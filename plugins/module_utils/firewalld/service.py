@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import typing as t
 
@@ -74,3 +75,4 @@ def switch(steps: t.Iterable[str], remember: t.Iterable[str]) -> None:
         run(['systemctl', step, 'firewalld'], timeout=120)
     if not kept:
         files.remove(MEMORY)
+        files.remove_folder(os.path.dirname(MEMORY))

@@ -25,7 +25,7 @@ def files(documents: Documents) -> t.Dict[str, str]:
 def parse(contents: t.Dict[str, str]) -> Documents:
     """The documents in CONTENTS (path -> text). A file that is no XML of firewalld's counts as a policy with nothing but `strange` lines."""
     documents = Documents({}, {})
-    for path, text in sorted(contents.items()):
+    for path, text in sorted((path, text) for path, text in contents.items() if path.endswith('.xml')):
         name = path.rsplit('/', 1)[1][:-len('.xml')]
         try:
             root = ElementTree.fromstring(text)
@@ -39,7 +39,8 @@ def parse(contents: t.Dict[str, str]) -> Documents:
 
 
 def is_ours(filename: str) -> bool:
-    return filename.startswith(PREFIX) and filename.endswith('.xml')
+    """Files of ours, and the copies that firewalld leaves where somebody edited them with its own tools."""
+    return filename.startswith(PREFIX) and filename.endswith(('.xml', '.xml.old'))
 
 
 def description(document: PolicyDocument) -> str:

@@ -1,0 +1,81 @@
+"""What others put on a host survives: in files, in the running firewalld only, and beside firewalld."""
+from __future__ import annotations
+
+import pytest
+
+import world
+
+FOREIGN = r'''
+firewall-cmd -q --permanent --zone=public --add-service=http
+firewall-cmd -q --permanent --new-zone=dmz2
+firewall-cmd -q --permanent --new-policy=foreign
+firewall-cmd -q --permanent --policy=foreign --add-ingress-zone=ANY
+firewall-cmd -q --permanent --policy=foreign --add-egress-zone=HOST
+firewall-cmd -q --permanent --policy=foreign --set-priority=10
+firewall-cmd -q --permanent --new-ipset=foreign --type=hash:ip
+firewall-cmd -q --reload
+firewall-cmd -q --zone=public --add-port=9100/tcp
+firewall-cmd -q --zone=public --add-rich-rule='rule family="ipv4" source address="192.0.2.7" port port="9101" protocol="tcp" accept'
+firewall-cmd -q --policy=foreign --add-port=9102/tcp
+firewall-cmd -q --ipset=foreign --add-entry=192.0.2.9
+nft add table inet foreign
+nft add chain inet foreign input '{ type filter hook input priority 0; policy accept; }'
+nft add rule inet foreign input ip saddr 192.0.2.12 counter accept
+iptables -N FOREIGN
+iptables -A FOREIGN -s 192.0.2.13 -j ACCEPT
+iptables -A INPUT -j FOREIGN
+'''
+# firewalld 2.3 hands sets to ipset as soon as there is a direct rule, and a kernel without ip_set (the lab's may be one) then refuses them.
+DIRECT = 'firewall-cmd -q --direct --add-rule ipv4 filter INPUT 0 -s 192.0.2.11 -j ACCEPT'
+CLEAN = r'''
+firewall-cmd -q --permanent --zone=public --remove-service=http
+firewall-cmd -q --permanent --delete-zone=dmz2
+firewall-cmd -q --permanent --delete-policy=foreign
+firewall-cmd -q --permanent --delete-ipset=foreign
+rm -f /etc/firewalld/*/*.xml.old
+nft delete table inet foreign
+iptables -F INPUT; iptables -F FOREIGN; iptables -X FOREIGN
+systemctl restart firewalld
+'''
+READ = r'''
+for zone in public dmz2; do firewall-cmd --zone=$zone --list-all; done
+firewall-cmd --info-policy=foreign; firewall-cmd --ipset=foreign --get-entries; firewall-cmd --direct --get-all-rules
+firewall-cmd --permanent --zone=public --list-all; firewall-cmd --permanent --get-policies | tr ' ' '\n' | grep -v portmatrix
+nft -s list table inet foreign; iptables -S FOREIGN; iptables -S INPUT
+'''
+
+
+@pytest.mark.parametrize('host', ['mgmt1', 'mgmt2'])
+def test_foreign_rules_survive(released, host):
+    try:
+        world.shell(host, f'set -e; {FOREIGN} {DIRECT if host == "mgmt1" else ""}')
+        before = world.shell(host, READ)
+        assert all(text in before for text in ('9100/tcp', '192.0.2.9', '192.0.2.12', '192.0.2.13', *(['192.0.2.11'] if host == 'mgmt1' else [])))
+        run = world.play('portmatrix.firewall.harden', '-l', host)
+        assert run.results[host]['transition'] == 'reload', run.output
+        assert world.shell(host, READ) == before
+        assert world.play('portmatrix.firewall.release', '-l', host).statuses() == {host: 'changed'}
+        assert world.shell(host, READ) == before
+    finally:
+        world.shell(host, CLEAN, check=False)
+
+
+@pytest.mark.parametrize('host', ['mgmt1', 'mgmt2'])
+def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive(released, host):
+    script = ('firewall-cmd -q --permanent --new-policy=early; firewall-cmd -q --permanent --policy=early --add-ingress-zone=ANY;'
+              'firewall-cmd -q --permanent --policy=early --add-egress-zone=HOST; firewall-cmd -q --permanent --policy=early --set-priority=-200;'
+              'firewall-cmd -q --permanent --policy=early --add-port=9999/tcp; firewall-cmd -q --reload')
+    target = {'targets': [['tcp', world.HOSTS[host]['ansible_host'], 9999]]}
+    server = world.serve(host, [('tcp', 9999)])
+    try:
+        world.shell(host, script)
+        run = world.play('portmatrix.firewall.harden', '-l', host)
+        assert 'the policy early of firewalld decides before ours' in run.output
+        assert world.probe('data2', 'connect', target) == [True]
+        run = world.play('portmatrix.firewall.harden', '-l', host, '-e', 'portmatrix_exclusive=true')
+        assert 'the policy early' not in run.output
+        assert world.probe('data2', 'connect', target) == [False]
+        assert 'early' in world.shell(host, 'firewall-cmd --get-policies')
+    finally:
+        world.stop_serving(host, server)
+        world.shell(host, 'firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; firewall-cmd -q --reload', check=False)

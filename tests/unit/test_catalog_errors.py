@@ -1,0 +1,65 @@
+"""Bad catalogs: one clear error each that names file, key and fix."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import PortmatrixError
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions
+
+CASES = Path(__file__).parent / 'cases'
+BAD = yaml.safe_load((CASES / 'bad_catalogs.yml').read_text())
+
+
+def changed(path: str, value):
+    data = yaml.safe_load((CASES / 'good_catalog.yml').read_text())
+    *way, last = [int(part) if part.isdigit() else part for part in path.split('.')]
+    place = data
+    for step in way:
+        place = place[step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return yaml.safe_dump(data, sort_keys=False)
+
+
+@pytest.mark.parametrize('case', BAD, ids=lambda case: case['name'])
+def test_bad_catalog_is_refused(case, tmp_path):
+    path = tmp_path / 'acme.yml'
+    path.write_text(case['text'] if 'text' in case else changed(*next(iter(case['set'].items()))))
+    with pytest.raises(PortmatrixError) as raised:
+        catalog.load_catalogs([str(path)])
+    assert len(raised.value.problems) == 1, raised.value
+    assert str(path) in str(raised.value)
+    for words in case['expect']:
+        assert words.format(path=path) in str(raised.value)
+
+
+def test_all_faults_of_all_files_are_told_at_once(tmp_path):
+    (tmp_path / 'a.yml').write_text(changed('flows.0.ports', [0, 70000]))
+    (tmp_path / 'b.yml').write_text('product: [')
+    with pytest.raises(PortmatrixError) as raised:
+        catalog.load_catalogs([str(tmp_path)])
+    assert len(raised.value.problems) == 3
+
+
+@pytest.mark.parametrize('path, words', [('missing.yml', 'does not exist'), ('', 'holds no *.yml file')])
+def test_a_path_without_catalogs_is_refused(path, words, tmp_path):
+    with pytest.raises(PortmatrixError, match='portmatrix_catalogs: .*' + words.replace('*', r'\*')):
+        catalog.load_catalogs([str(tmp_path / path)])
+
+
+def test_a_good_catalog_of_a_user_loads_like_ours():
+    loaded = catalog.load_catalogs([str(CASES / 'good_catalog.yml')])['acme']
+    values = conditions.option_values(loaded.options, {'web_port': '8999', 'mode': 'pull'}, str)
+    assert conditions.listening(loaded, values, 'linux') == {
+        'web': ['8999', '9000-9010'], 'ping': [], 'ipsec': [], 'pull': ['7000'], 'home': ['443']}
+
+
+def test_a_derived_port_above_the_last_is_refused():
+    loaded = catalog.load_file(CASES / 'good_catalog.yml')
+    with pytest.raises(PortmatrixError, match=r"flow 'web': the port 'web_port\+1' comes to 65536"):
+        conditions.listening(loaded, conditions.option_values(loaded.options, {'web_port': 65535}, str), 'linux')

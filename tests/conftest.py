@@ -1,4 +1,5 @@
 """Makes the checkout importable as the collection portmatrix.firewall, wherever it lies."""
+
 from __future__ import annotations
 
 import os

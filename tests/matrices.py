@@ -1,4 +1,5 @@
 """The vendor matrices as read by hand from the documents (unit/cases/matrices): what the tests hold the catalogs and the hosts against."""
+
 from __future__ import annotations
 
 import typing as t
@@ -18,8 +19,13 @@ class Row(t.NamedTuple):
 
     def applies(self, options: dict[str, t.Any], platform: str) -> bool:
         """Conditions are Python expressions here, so that they share nothing with the JMESPath of the catalogs."""
-        return self.condition == '-' or bool(eval(self.condition.replace('_and_', ' and ').replace('_in_', ' in ').replace('_==_', ' == ')
-                                                  .replace('not_', 'not '), {}, {**options, 'platform': platform}))
+        return self.condition == '-' or bool(
+            eval(
+                self.condition.replace('_and_', ' and ').replace('_in_', ' in ').replace('_==_', ' == ').replace('not_', 'not '),
+                {},
+                {**options, 'platform': platform},
+            )
+        )
 
     def number(self, options: dict[str, t.Any]) -> str:
         return self.port if self.port.isdigit() else str(options[self.port])

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plan a whole play without a connection to any host. Documented in plugins/modules/plan.py."""
+
 from __future__ import annotations
 
 import os
@@ -48,8 +49,10 @@ class ActionModule(ActionBase):
         for name, plan in sorted(plans.items()):
             for warning in plan.warnings:
                 self._display.warning(f'{name}: {warning}')
-        written = [self._put(arguments['path'], report.plan_file(taken.hosts, plans, taken.catalogs)),
-                   self._put(arguments['address_book'], survey.export_book(taken.hosts))]
+        written = [
+            self._put(arguments['path'], report.plan_file(taken.hosts, plans, taken.catalogs)),
+            self._put(arguments['address_book'], survey.export_book(taken.hosts)),
+        ]
         return {'changed': any(diff for diff in written), 'diff': [diff for diff in written if diff], 'path': arguments['path'], **report.summary(plans)}
 
     def _put(self, path: str | None, content: str) -> dict[str, str] | None:

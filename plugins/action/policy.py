@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plan on the controller, converge on the target. Documented in plugins/modules/policy.py."""
+
 from __future__ import annotations
 
 import json
@@ -20,8 +21,10 @@ MODULES = {'linux': 'portmatrix.firewall.linux_policy'}
 BACKENDS = ('auto', 'firewalld', 'ufw', 'windows')
 ARGUMENTS = dict(
     state=dict(type='str', choices=['enforced', 'absent', 'rendered', 'gathered'], default='enforced'),
-    backend=dict(type='str', choices=list(BACKENDS)), components=dict(type='list', elements='str'),
-    egress=dict(type='str', choices=list(inventory.EGRESS)))
+    backend=dict(type='str', choices=list(BACKENDS)),
+    components=dict(type='list', elements='str'),
+    egress=dict(type='str', choices=list(inventory.EGRESS)),
+)
 
 
 class ActionModule(ActionBase):
@@ -70,8 +73,10 @@ class ActionModule(ActionBase):
             if outcome.get('failed') or outcome.get('unreachable'):
                 return outcome
             if (outcome.get('gathered') or {}).get('rules'):
-                raise PortmatrixError('this host plays no component any more but still has rules of ours; declare its components (portmatrix_components or a group '
-                                      '<product>_<component>), or give it back with the playbook portmatrix.firewall.release')
+                raise PortmatrixError(
+                    'this host plays no component any more but still has rules of ours; declare its components (portmatrix_components or a group '
+                    '<product>_<component>), or give it back with the playbook portmatrix.firewall.release'
+                )
         return {'changed': False, 'skipped': True, 'skip_reason': 'the host plays no component'}
 
     def _execute(self, platform: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -97,5 +97,17 @@ def _flows(products: list[str], extra: list[str], query: str | None) -> list[t.A
 
 def _as_data(flow: Flow) -> dict[str, t.Any]:
     ends = {end: list(dict.fromkeys(pair[number] for pair in flow.pairs)) for number, end in enumerate(('source', 'destination'))}
-    return {'flow': flow.name, 'product': flow.product, 'id': flow.id, 'title': flow.title, 'note': flow.note, **ends, 'protocol': list(flow.protocols),
-            'ports': list(flow.ports), 'when': flow.when, 'optional': flow.optional, 'assumed': flow.assumed, 'citations': list(flow.citations)}
+    return {
+        'flow': flow.name,
+        'product': flow.product,
+        'id': flow.id,
+        'title': flow.title,
+        'note': flow.note,
+        **ends,
+        'protocol': list(flow.protocols),
+        'ports': list(flow.ports),
+        'when': flow.when,
+        'optional': flow.optional,
+        'assumed': flow.assumed,
+        'citations': list(flow.citations),
+    }

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Running the host's own programs: never through a shell, always with a limit in time."""
+
 from __future__ import annotations
 
 import os
@@ -17,8 +18,15 @@ def run(command: t.Sequence[str], check: bool = True, timeout: float = 60, text:
     """Run COMMAND with TEXT as its input. Raises BackendError where it is missing, takes over TIMEOUT seconds, or (with CHECK) fails."""
     words = ' '.join(command[:6]) + (' ...' if len(command) > 6 else '')
     try:
-        result = subprocess.run(list(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=timeout, check=False,
-                                input=text if text is not None else '', env={**os.environ, 'PATH': _PATH, 'LC_ALL': 'C'})
+        result = subprocess.run(
+            list(command),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            input=text if text is not None else '',
+            env={**os.environ, 'PATH': _PATH, 'LC_ALL': 'C'},
+        )
     except FileNotFoundError as error:
         raise BackendError(f'{command[0]} is not on this host; it is needed to work with the firewall') from error
     except subprocess.TimeoutExpired as error:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bring one Linux host to its policy with one back end: observe, guard, plan, apply."""
+
 from __future__ import annotations
 
 import contextlib
@@ -31,8 +32,15 @@ def run(state: str, backend_name: str, document: t.Optional[str], check: bool) -
         guard = _guard(backend, wanted) if wanted else ()
         changes = backend.plan(observed, wanted, guard)
         runtime = backend.apply(observed, changes) if changes.any and not check else changes.runtime
-    return {'changed': changes.any, 'diff': changes.diff, 'backend': backend.name, 'digest': wanted.digest if wanted else '', 'warnings': list(changes.warnings),
-            'transition': runtime, **changes.counts}
+    return {
+        'changed': changes.any,
+        'diff': changes.diff,
+        'backend': backend.name,
+        'digest': wanted.digest if wanted else '',
+        'warnings': list(changes.warnings),
+        'transition': runtime,
+        **changes.counts,
+    }
 
 
 def _guard(backend: t.Any, wanted: policy.Policy) -> t.Tuple[policy.Rule, ...]:
@@ -40,8 +48,10 @@ def _guard(backend: t.Any, wanted: policy.Policy) -> t.Tuple[policy.Rule, ...]:
     connection = management.observed()
     rules = policy.guard(wanted, management.ports(connection))
     if connection and not management.admitted(backend.reach(wanted, rules), connection):
-        raise Refused(f'the new rules would lock out the management connection from {connection.peer} to port {connection.port}; '
-                      f'add {connection.peer} to portmatrix_management_sources. Nothing was changed')
+        raise Refused(
+            f'the new rules would lock out the management connection from {connection.peer} to port {connection.port}; '
+            f'add {connection.peer} to portmatrix_management_sources. Nothing was changed'
+        )
     return rules
 
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Domain errors. Only the edge (an action, a lookup, a module) turns them into errors of Ansible."""
+
 from __future__ import annotations
 
 

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files written whole or not at all."""
+
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -36,18 +38,14 @@ def write(path: str, content: str, mode: int = 0o644) -> None:
 
 def remove(path: str) -> None:
     """Remove PATH where it is."""
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def remove_folder(path: str) -> None:
     """Remove the folder PATH where it is there and empty."""
-    try:
+    with contextlib.suppress(OSError):
         os.rmdir(path)
-    except OSError:
-        pass
 
 
 def put(contents: t.Dict[str, t.Optional[str]]) -> None:

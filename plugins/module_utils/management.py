@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way in: which TCP ports management uses on this host, as observed on the host itself."""
+
 from __future__ import annotations
 
 import os
@@ -40,8 +41,10 @@ def ports(connection: t.Optional[Connection]) -> t.List[int]:
 def admitted(admits: reach.Reach, connection: Connection) -> bool:
     """Whether a new connection like CONNECTION would pass what a reach ADMITS."""
     family = reach.family(connection.peer)
-    return any(key[:4] == ('ingress', family, 'tcp', 'destination') and key[4] <= connection.port <= key[5] and reach.contains(intervals, connection.peer)
-               for key, intervals in admits.items())
+    return any(
+        key[:4] == ('ingress', family, 'tcp', 'destination') and key[4] <= connection.port <= key[5] and reach.contains(intervals, connection.peer)
+        for key, intervals in admits.items()
+    )
 
 
 def _environment(pid: int) -> t.Dict[str, str]:

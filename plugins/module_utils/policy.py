@@ -7,6 +7,7 @@ A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive` (
 `groups` (label -> canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any, `flows`), `citations`
 (flow -> texts). Everything that no rule admits is denied: ingress always, egress where it says so.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -52,8 +53,17 @@ def parse(text: str) -> Policy:
     data = json.loads(text)
     if data['format'] != FORMAT:
         raise PortmatrixError(f"policy format {data['format']} is unknown here; controller and module must come from one version of portmatrix.firewall")
-    rules = tuple(Rule(rule['direction'], rule['protocol'], tuple(_span(port) for port in rule['ports']), rule['group'] or 'any',
-                       tuple(data['groups'][rule['group']]) if rule['group'] else None, tuple(rule['flows'])) for rule in data['rules'])
+    rules = tuple(
+        Rule(
+            rule['direction'],
+            rule['protocol'],
+            tuple(_span(port) for port in rule['ports']),
+            rule['group'] or 'any',
+            tuple(data['groups'][rule['group']]) if rule['group'] else None,
+            tuple(rule['flows']),
+        )
+        for rule in data['rules']
+    )
     sources = data['management']['sources']
     digest = hashlib.sha256(json.dumps(data, sort_keys=True, separators=(',', ':')).encode()).hexdigest()
     return Policy(data['egress'], data['exclusive'], None if sources == ['any'] else tuple(sources), rules, data['citations'], digest)

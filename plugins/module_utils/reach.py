@@ -5,6 +5,7 @@
 
 A reach maps (direction, family, protocol, port side, low, high) to sorted, disjoint, non-adjacent intervals of peer addresses (integers).
 """
+
 from __future__ import annotations
 
 import collections
@@ -25,8 +26,9 @@ class Builder:
         self._found: t.Dict[Key, t.List[Interval]] = {}
         self.rules: t.Counter[t.Tuple] = collections.Counter()
 
-    def add(self, direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int],
-            intervals: t.Optional[t.Iterable[Interval]]) -> None:
+    def add(
+        self, direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int], intervals: t.Optional[t.Iterable[Interval]]
+    ) -> None:
         """FAMILY None is both; INTERVALS None is every address; SIDE is "destination", "source", or "" for protocols without ports."""
         intervals = None if intervals is None else merge(intervals)
         self.rules[direction, family, protocol, side, (*span,), intervals] += 1

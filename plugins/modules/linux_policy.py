@@ -59,9 +59,14 @@ from ..module_utils.errors import PortmatrixError
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=dict(state=dict(type='str', choices=['enforced', 'absent', 'gathered'], default='enforced'),
-                           policy=dict(type='str'), backend=dict(type='str', default='auto')),
-        required_if=[('state', 'enforced', ('policy',))], supports_check_mode=True)
+        argument_spec=dict(
+            state=dict(type='str', choices=['enforced', 'absent', 'gathered'], default='enforced'),
+            policy=dict(type='str'),
+            backend=dict(type='str', default='auto'),
+        ),
+        required_if=[('state', 'enforced', ('policy',))],
+        supports_check_mode=True,
+    )
     try:
         result = converge.run(module.params['state'], module.params['backend'], module.params['policy'], module.check_mode)
     except PortmatrixError as error:

@@ -6,6 +6,7 @@
 Built once for a task from the whole inventory and stored as one file a component, because every host-task runs in a process of its own:
 a host reads only the components that it talks to. Everything in here is deterministic: the same inventory gives the same bytes.
 """
+
 from __future__ import annotations
 
 import json
@@ -66,9 +67,12 @@ def build(hosts: t.Iterable[Host], catalogs: dict[str, Catalog], minimum: dict[s
             entries.setdefault(component, []).append(Entry(host.name, host.addresses, numbers[key]))
     for component, members in sorted(entries.items()):
         problems.extend(_shared_addresses(component, members))
-    problems.extend(f'portmatrix_minimum: {component} must be played by at least {least} hosts, the inventory has {len(entries.get(component, []))}; '
-                    'complete the inventory (is it sliced or filtered?) or lower the minimum'
-                    for component, least in sorted(minimum.items()) if len(entries.get(component, [])) < least)
+    problems.extend(
+        f'portmatrix_minimum: {component} must be played by at least {least} hosts, the inventory has {len(entries.get(component, []))}; '
+        'complete the inventory (is it sliced or filtered?) or lower the minimum'
+        for component, least in sorted(minimum.items())
+        if len(entries.get(component, [])) < least
+    )
     if problems:
         raise PortmatrixError(*problems)
     return entries, tables
@@ -79,8 +83,10 @@ def _shared_addresses(component: str, members: list[Entry]) -> t.Iterator[str]:
     for entry in members:
         for address in entry.addresses:
             if owner.setdefault(address, entry.host) != entry.host:
-                yield (f'{component}: the hosts {owner[address]} and {entry.host} have the same address {address}; '
-                       'give each its own in ansible_host or portmatrix_addresses')
+                yield (
+                    f'{component}: the hosts {owner[address]} and {entry.host} have the same address {address}; '
+                    'give each its own in ansible_host or portmatrix_addresses'
+                )
 
 
 def save(folder: Path, entries: dict[str, list[Entry]], tables: list[dict[str, list[str]]], catalogs: dict[str, Catalog]) -> None:
@@ -88,8 +94,7 @@ def save(folder: Path, entries: dict[str, list[Entry]], tables: list[dict[str, l
     for component, members in entries.items():
         (folder / f'component-{component}.json').write_text(json.dumps(members))
     (folder / 'sets.json').write_text(json.dumps(tables))
-    (folder / 'catalogs.json').write_text(json.dumps(
-        {name: [*catalog[:-1], [list(flow) for flow in catalog.flows]] for name, catalog in catalogs.items()}))
+    (folder / 'catalogs.json').write_text(json.dumps({name: [*catalog[:-1], [list(flow) for flow in catalog.flows]] for name, catalog in catalogs.items()}))
 
 
 def open_book(folder: Path) -> tuple[AddressBook, dict[str, Catalog]]:

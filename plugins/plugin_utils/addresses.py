@@ -6,6 +6,7 @@
 A canonical address is a CIDR as text ("198.51.100.10/32", "2001:db8::/64"); a canonical list is merged exactly (never widened), free of
 duplicates, IPv4 before IPv6, each in numeric order. `ANY` stands for every address of both families and is never the result of merging.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -15,8 +16,13 @@ from .libraries import netaddr
 
 ANY = 'any'
 _NEVER_A_PEER = {
-    '0.0.0.0/8': 'is no address of a peer', '127.0.0.0/8': 'is a loopback address', '224.0.0.0/4': 'is a multicast address',
-    '240.0.0.0/4': 'is reserved', '::/128': 'is no address of a peer', '::1/128': 'is a loopback address', 'ff00::/8': 'is a multicast address',
+    '0.0.0.0/8': 'is no address of a peer',
+    '127.0.0.0/8': 'is a loopback address',
+    '224.0.0.0/4': 'is a multicast address',
+    '240.0.0.0/4': 'is reserved',
+    '::/128': 'is no address of a peer',
+    '::1/128': 'is a loopback address',
+    'ff00::/8': 'is a multicast address',
     '::ffff:0:0/96': 'is an IPv4 address in IPv6 clothes; write it as IPv4',
 }
 
@@ -77,5 +83,7 @@ def _refuse_special(network: netaddr.IPNetwork, text: str, where: str) -> None:
     for special, reason in _NEVER_A_PEER.items():
         other = netaddr.IPNetwork(special)
         if network in other or other in network:
-            raise PortmatrixError(f'{where}: {text!r} {reason if network in other else "contains " + special + ", which " + reason}; '
-                                  'give the address at which other hosts see the peer')
+            raise PortmatrixError(
+                f'{where}: {text!r} {reason if network in other else "contains " + special + ", which " + reason}; '
+                'give the address at which other hosts see the peer'
+            )

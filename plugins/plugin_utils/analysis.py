@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Analysis of finished plans: does every opening have its other end?"""
+
 from __future__ import annotations
 
 import typing as t

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The form of a catalog file: what each key may hold. The shapes are checked by ansible-core's own ArgumentSpecValidator."""
+
 from __future__ import annotations
 
 import re
@@ -19,23 +20,37 @@ FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]*')
 PORT = re.compile(r'(?P<low>\d+)(-(?P<high>\d+))?|(?P<option>[a-z][a-z0-9_]*)(\+(?P<offset>\d+))?')
 
 _CATALOG = dict(
-    product=dict(type='str', required=True), title=dict(type='str', required=True),
-    documents=dict(type='dict', required=True), options=dict(type='dict', default={}), components=dict(type='dict', required=True),
-    groups=dict(type='dict', default={}), notes=dict(type='list', elements='str', default=[]),
-    flows=dict(type='list', elements='dict', required=True))
+    product=dict(type='str', required=True),
+    title=dict(type='str', required=True),
+    documents=dict(type='dict', required=True),
+    options=dict(type='dict', default={}),
+    components=dict(type='dict', required=True),
+    groups=dict(type='dict', default={}),
+    notes=dict(type='list', elements='str', default=[]),
+    flows=dict(type='list', elements='dict', required=True),
+)
 _DOCUMENT = dict(title=dict(type='str', required=True), version=dict(type='str', required=True), retrieved=dict(type='str', required=True))
-_OPTION = dict(type=dict(type='str', required=True, choices=list(OPTION_TYPES)), choices=dict(type='list', elements='str'),
-               default=dict(type='raw', required=True), description=dict(type='str', required=True))
-_COMPONENT = dict(title=dict(type='str', required=True), external=dict(type='bool', default=False),
-                  addresses=dict(type='list', elements='str', default=[]))
+_OPTION = dict(
+    type=dict(type='str', required=True, choices=list(OPTION_TYPES)),
+    choices=dict(type='list', elements='str'),
+    default=dict(type='raw', required=True),
+    description=dict(type='str', required=True),
+)
+_COMPONENT = dict(title=dict(type='str', required=True), external=dict(type='bool', default=False), addresses=dict(type='list', elements='str', default=[]))
 _CITATION = dict(document=dict(type='str', required=True), section=dict(type='str', required=True), row=dict(type='str', required=True))
 _FLOW = dict(
-    id=dict(type='str', required=True), title=dict(type='str', required=True), note=dict(type='str'),
-    source=dict(type='list', elements='str', required=True), destination=dict(type='list', elements='str', required=True),
+    id=dict(type='str', required=True),
+    title=dict(type='str', required=True),
+    note=dict(type='str'),
+    source=dict(type='list', elements='str', required=True),
+    destination=dict(type='list', elements='str', required=True),
     protocol=dict(type='list', elements='str', required=True, choices=[*WITH_PORTS, *WITHOUT_PORTS]),
-    ports=dict(type='list', elements='str', default=[]), when=dict(type='str'),
-    optional=dict(type='bool', default=False), assumed=dict(type='bool', default=False),
-    citations=dict(type='list', elements='dict', required=True, options=_CITATION))
+    ports=dict(type='list', elements='str', default=[]),
+    when=dict(type='str'),
+    optional=dict(type='bool', default=False),
+    assumed=dict(type='bool', default=False),
+    citations=dict(type='list', elements='dict', required=True, options=_CITATION),
+)
 
 
 def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
@@ -71,12 +86,17 @@ def _label(flow: t.Any) -> str:
 def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> None:
     """Names become variables, group names and parts of objects on hosts; text reaches terminals and files: both are held to plain characters."""
     names = [('product', catalog['product']), *((part, name) for part in ('options', 'components', 'groups') for name in catalog[part])]
-    problems.extend(f'{where}: {part}: {name!r} is no name; use lower case letters, digits and _ , a letter first'
-                    for part, name in names if not NAME.fullmatch(str(name)))
-    problems.extend(f'{where}: flows: {flow["id"]!r} is no id; use lower case letters, digits, - and _'
-                    for flow in catalog['flows'] if not FLOW_ID.fullmatch(flow['id']))
-    problems.extend(f'{where}: {path}: {text!r} holds a control character; keep it to one line of printable text'
-                    for path, text in _texts(catalog, '') if any(ord(letter) < 32 or ord(letter) == 127 for letter in text))
+    problems.extend(
+        f'{where}: {part}: {name!r} is no name; use lower case letters, digits and _ , a letter first' for part, name in names if not NAME.fullmatch(str(name))
+    )
+    problems.extend(
+        f'{where}: flows: {flow["id"]!r} is no id; use lower case letters, digits, - and _' for flow in catalog['flows'] if not FLOW_ID.fullmatch(flow['id'])
+    )
+    problems.extend(
+        f'{where}: {path}: {text!r} holds a control character; keep it to one line of printable text'
+        for path, text in _texts(catalog, '')
+        if any(ord(letter) < 32 or ord(letter) == 127 for letter in text)
+    )
 
 
 def _texts(data: t.Any, path: str) -> t.Iterator[tuple[str, str]]:

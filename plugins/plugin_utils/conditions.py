@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Conditions and options of a product: checked once when a catalog is read, evaluated once for each distinct set of options."""
+
 from __future__ import annotations
 
 import typing as t
@@ -88,8 +89,13 @@ def option_values(options: dict[str, dict[str, t.Any]], given: dict[str, t.Any],
 
 
 def _wanted(option: dict[str, t.Any]) -> str:
-    wanted = {'bool': 'truth value (true or false)', 'port': 'port (a number from 1 to 65535)', 'int': 'whole number',
-              'list': 'list of texts', 'choice': 'choice'}[option['type']]
+    wanted = {
+        'bool': 'truth value (true or false)',
+        'port': 'port (a number from 1 to 65535)',
+        'int': 'whole number',
+        'list': 'list of texts',
+        'choice': 'choice',
+    }[option['type']]
     return f'{wanted}; choose from {", ".join(option["choices"])}' if option['choices'] else wanted
 
 

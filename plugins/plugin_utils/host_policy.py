@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The policy of the one host that a task runs for, from what the task sees and the shared index."""
+
 from __future__ import annotations
 
 import typing as t
 
 from ..module_utils.errors import PortmatrixError
-from . import index, inventory, planner, survey
+from . import components, index, inventory, planner, survey
 from .address_book import AddressBook, Host
 from .catalog import Catalog
 from .inventory import Inventory
@@ -40,11 +41,18 @@ def compile_policy(task_uuid: str, task_vars: dict[str, t.Any], templar: t.Any, 
         return HostPolicy(None, shared.warnings)
     settings = inventory.settings(host, shared.catalogs, get)._replace(**{'egress': arguments['egress']} if arguments['egress'] else {})
     plan = plan_resolved(own, settings, shared.catalogs, shared.book)
-    document = build_policy(plan, plan_baseline(own, settings, shared.catalogs), egress=settings.egress,
-                            exclusive=inventory.truth(host, 'portmatrix_exclusive', get), catalogs=shared.catalogs,
-                            management_sources=inventory.address_list(f'{host}: portmatrix_management_sources', get('portmatrix_management_sources', ['any'])))
-    extra = [f'{name}: only this task says that the host plays it; declare it in the inventory, or its peers will not know'
-             for name in sorted(set(own.components) - set(shared.host.components if shared.host else ()))]
+    document = build_policy(
+        plan,
+        plan_baseline(own, settings, shared.catalogs),
+        egress=settings.egress,
+        exclusive=inventory.truth(host, 'portmatrix_exclusive', get),
+        catalogs=shared.catalogs,
+        management_sources=inventory.address_list(f'{host}: portmatrix_management_sources', get('portmatrix_management_sources', ['any'])),
+    )
+    extra = [
+        f'{name}: only this task says that the host plays it; declare it in the inventory, or its peers will not know'
+        for name in sorted(set(own.components) - set(shared.host.components if shared.host else ()))
+    ]
     return HostPolicy(document, [*shared.warnings, *plan.warnings, *extra])
 
 
@@ -58,20 +66,24 @@ def plan_resolved(host: Host, settings: Settings, catalogs: dict[str, Catalog], 
 
 def plan_baseline(host: Host, settings: Settings, catalogs: dict[str, Catalog]) -> HostPlan:
     """The rules of the baseline; every hardened host plays `baseline.host`."""
-    bare = Host(host.name, (f'{survey.BASELINE}.host',), (), host.platform,
-                {survey.BASELINE: {name: option['default'] for name, option in catalogs[survey.BASELINE].options.items()}})
+    bare = Host(
+        host.name,
+        (f'{survey.BASELINE}.host',),
+        (),
+        host.platform,
+        {survey.BASELINE: {name: option['default'] for name, option in catalogs[survey.BASELINE].options.items()}},
+    )
     return plan_resolved(bare, settings, catalogs, AddressBook(lambda component: [], []))
 
 
 def _own(host: str, found: Inventory, shared: index.Index, get: t.Callable[..., t.Any], more: list[str]) -> Host | None:
     """This host as the task sees it. Raises PortmatrixError where other hosts see it differently: their rules would not match."""
-    by_groups = inventory.declared_by_groups({name: [host] for name in get('group_names', [])}, shared.catalogs)
-    declared = inventory.components(host, get('portmatrix_components'), by_groups.get(host, ()), shared.catalogs)
-    played = inventory.components(host, more, declared, shared.catalogs)
+    by_groups = components.declared_by_groups({name: [host] for name in get('group_names', [])}, shared.catalogs)
+    declared = components.played(host, get('portmatrix_components'), by_groups.get(host, ()), shared.catalogs)
+    played = components.played(host, more, declared, shared.catalogs)
     if not played:
         return None
-    own = Host(host, played, shared.host.addresses if shared.host else (), inventory.platform(host, get),
-               inventory.options(host, played, shared.catalogs, get))
+    own = Host(host, played, shared.host.addresses if shared.host else (), inventory.platform(host, get), inventory.options(host, played, shared.catalogs, get))
     if shared.host or declared:
         _compare(own._replace(components=declared), shared.host)
     return own
@@ -80,11 +92,16 @@ def _own(host: str, found: Inventory, shared: index.Index, get: t.Callable[..., 
 def _compare(mine: Host, theirs: Host | None) -> None:
     advice = 'put it into the inventory (host_vars, group_vars) or give it with --extra-vars'
     if theirs is None or mine.components != theirs.components:
-        raise PortmatrixError(f'{mine.name}: portmatrix_components: this task sees {list(mine.components)}, other hosts see '
-                              f'{list(theirs.components) if theirs else []}; {advice}')
+        raise PortmatrixError(
+            f'{mine.name}: portmatrix_components: this task sees {list(mine.components)}, other hosts see {list(theirs.components) if theirs else []}; {advice}'
+        )
     if mine.platform != theirs.platform:
         raise PortmatrixError(f'{mine.name}: portmatrix_platform: this task sees {mine.platform}, other hosts see {theirs.platform}; {advice}')
-    problems = [f'{mine.name}: {product}_{name}: this task sees {mine.options[product][name]!r}, other hosts see {value!r}; {advice}'
-                for product, values in theirs.options.items() for name, value in values.items() if mine.options[product][name] != value]
+    problems = [
+        f'{mine.name}: {product}_{name}: this task sees {mine.options[product][name]!r}, other hosts see {value!r}; {advice}'
+        for product, values in theirs.options.items()
+        for name, value in values.items()
+        if mine.options[product][name] != value
+    ]
     if problems:
         raise PortmatrixError(*problems)

@@ -6,6 +6,7 @@
 Every host-task is a process of its own, so a variable is no cache. Files are: in the folder that Ansible makes for one run and removes at
 its end, under a lock, so that the first host-task takes the survey and the others wait for it and read what they need.
 """
+
 from __future__ import annotations
 
 import fcntl

@@ -5,15 +5,15 @@
 
 Errors of all hosts are collected, so that one run tells an operator everything that needs mending.
 """
+
 from __future__ import annotations
 
-import difflib
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.errors import PortmatrixError
-from . import addresses, conditions
+from . import addresses, components, conditions
 from .catalog import Catalog
 from .planner import Settings
 
@@ -73,64 +73,6 @@ def plain(value: t.Any) -> t.Any:
     return str(value) if isinstance(value, str) else value
 
 
-def group_names(catalogs: dict[str, Catalog]) -> dict[str, str]:
-    """Group name ("avi_vantage_controller") -> component ("avi_vantage.controller")."""
-    names: dict[str, str] = {}
-    for product, catalog in catalogs.items():
-        for component in catalog.components:
-            name = f'{product}_{component}'
-            if name in names:
-                raise PortmatrixError(f'{catalog.path}: components.{component}: the group {name} would also declare {names[name]}; rename the product or the component')
-            names[name] = f'{product}.{component}'
-    return names
-
-
-def declared_by_groups(groups: dict[str, list[str]], catalogs: dict[str, Catalog]) -> dict[str, set[str]]:
-    """Host -> components that its groups declare."""
-    declared: dict[str, set[str]] = {}
-    for group, component in group_names(catalogs).items():
-        for host in groups.get(group, ()):
-            declared.setdefault(str(host), set()).add(component)
-    return declared
-
-
-def doubtful_groups(groups: dict[str, list[str]], catalogs: dict[str, Catalog]) -> dict[str, list[str]]:
-    """Host -> warnings about groups that look like a misspelt component."""
-    known = group_names(catalogs)
-    warnings: dict[str, list[str]] = {}
-    for group in sorted(set(groups) - set(known)):
-        close = difflib.get_close_matches(group, known, 1, 0.9) if any(group.startswith(f'{product}_') for product in catalogs) else []
-        for host in groups[group] if close else ():
-            warnings.setdefault(str(host), []).append(f'the group {group} declares no component; is {close[0]} meant?')
-    return warnings
-
-
-def components(host: str, value: t.Any, by_groups: t.Iterable[str], catalogs: dict[str, Catalog]) -> tuple[str, ...]:
-    """All components of HOST: VALUE (portmatrix_components) and those of its groups."""
-    if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        raise PortmatrixError(f'{host}: portmatrix_components: {value!r} is no list of "product.component"')
-    problems = [f'{host}: portmatrix_components: {unknown_component(name, catalogs)}' for name in value or () if not known_component(name, catalogs)]
-    if problems:
-        raise PortmatrixError(*problems)
-    return tuple(sorted({*(value or ()), *by_groups}))
-
-
-def known_component(name: str, catalogs: dict[str, Catalog]) -> bool:
-    product, _dot, component = name.partition('.')
-    return product in catalogs and component in catalogs[product].components
-
-
-def unknown_component(name: str, catalogs: dict[str, Catalog]) -> str:
-    """What is wrong with a component NAME, and what would be right."""
-    product, dot, component = name.partition('.')
-    if not dot:
-        return f'{name!r} is no component; write product.component, for example avi_vantage.controller'
-    if product not in catalogs:
-        return f'unknown product {product!r} in {name!r}; known are {", ".join(catalogs)} (add your own with portmatrix_catalogs)'
-    close = difflib.get_close_matches(component, catalogs[product].components, 1)
-    return f'unknown component {component!r} of {product}; ' + (f'did you mean {close[0]!r}? ' if close else '') + f'known are {", ".join(catalogs[product].components)}'
-
-
 def platform(host: str, get: t.Callable[..., t.Any]) -> str:
     """linux or windows: stated, else what the connection tells."""
     stated = get('portmatrix_platform')
@@ -148,8 +90,9 @@ def options(host: str, played: t.Iterable[str], catalogs: dict[str, Catalog], ge
     for product in sorted({component.partition('.')[0] for component in played}):
         names = catalogs[product].options
         given = {name: get(f'{product}_{name}') for name in names}
-        values[product] = conditions.option_values(names, {name: value for name, value in given.items() if value is not None},
-                                                   lambda name, product=product: f'{host}: {product}_{name}')
+        values[product] = conditions.option_values(
+            names, {name: value for name, value in given.items() if value is not None}, lambda name, product=product: f'{host}: {product}_{name}'
+        )
     return values
 
 
@@ -193,8 +136,8 @@ def choice(host: str, name: str, choices: tuple[str, ...], get: t.Callable[..., 
 
 
 def _peers(where: str, component: str, members: t.Any, catalogs: dict[str, Catalog]) -> tuple[str, ...]:
-    if not known_component(component, catalogs):
-        raise PortmatrixError(f'{where}: {unknown_component(component, catalogs)}')
+    if not components.is_known(component, catalogs):
+        raise PortmatrixError(f'{where}: {components.unknown(component, catalogs)}')
     return address_list(where, members)
 
 

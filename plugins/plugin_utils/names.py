@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names of hosts, resolved on the controller: all IPv4 and IPv6 addresses, side by side, with a deadline."""
+
 from __future__ import annotations
 
 import concurrent.futures

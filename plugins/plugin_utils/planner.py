@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The planner: from catalogs and the address book to the rules of one host. Pure, deterministic and fail-closed."""
+
 from __future__ import annotations
 
 import typing as t
@@ -113,7 +114,9 @@ class _HostPlanner:
         if definition['addresses']:
             return tuple(definition['addresses'])
         if definition['external']:
-            self._note(f'{component}: external and without addresses, so {direction} is open to any; set portmatrix_peers[{component!r}] to narrow it', direction, flow)
+            self._note(
+                f'{component}: external and without addresses, so {direction} is open to any; set portmatrix_peers[{component!r}] to narrow it', direction, flow
+            )
             return ANY
         return self._unknown(component, flow, direction)
 
@@ -143,9 +146,18 @@ class _HostPlanner:
             key = (direction, protocol, tuple(ports), merged)
             rule = self.rules.get(key) or Rule(direction, protocol, tuple(ports), component, merged, (), (), True)
             self.rules[key] = rule._replace(
-                flows=(*rule.flows, *({flow.name} - set(rule.flows))), assumed=rule.assumed and flow.assumed,
-                citations=(*rule.citations, *(citation for citation in flow.citations if citation not in rule.citations)))
+                flows=(*rule.flows, *({flow.name} - set(rule.flows))),
+                assumed=rule.assumed and flow.assumed,
+                citations=(*rule.citations, *(citation for citation in flow.citations if citation not in rule.citations)),
+            )
 
 
 def _order(rule: Rule) -> tuple:
-    return (DIRECTIONS.index(rule.direction), rule.protocol, [[int(part) for part in text.split('-')] for text in rule.ports], rule.peer, rule.flows, rule.peers)
+    return (
+        DIRECTIONS.index(rule.direction),
+        rule.protocol,
+        [[int(part) for part in text.split('-')] for text in rule.ports],
+        rule.peer,
+        rule.flows,
+        rule.peers,
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the plan of a host to the policy document that its back end converges to."""
+
 from __future__ import annotations
 
 import typing as t
@@ -11,8 +12,9 @@ from .catalog import Catalog, citation_text, flows_by_name
 from .planner import ANY, HostPlan, Rule
 
 
-def build_policy(plan: HostPlan, baseline: HostPlan, *, egress: str, exclusive: bool, management_sources: t.Sequence[str],
-                 catalogs: dict[str, Catalog]) -> dict[str, t.Any]:
+def build_policy(
+    plan: HostPlan, baseline: HostPlan, *, egress: str, exclusive: bool, management_sources: t.Sequence[str], catalogs: dict[str, Catalog]
+) -> dict[str, t.Any]:
     """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where EGRESS is "deny"."""
     rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or egress == 'deny']
     flows = flows_by_name(catalogs)
@@ -24,9 +26,21 @@ def build_policy(plan: HostPlan, baseline: HostPlan, *, egress: str, exclusive: 
             labels[rule.direction, rule.peers] = label
             groups[label] = list(rule.peers)
     return {
-        'format': FORMAT, 'egress': egress, 'exclusive': exclusive, 'management': {'sources': list(management_sources)}, 'groups': groups,
-        'rules': [{'direction': rule.direction, 'protocol': rule.protocol, 'ports': list(rule.ports), 'flows': list(rule.flows),
-                   'group': None if rule.peers == ANY else labels[rule.direction, rule.peers]} for rule in rules],
+        'format': FORMAT,
+        'egress': egress,
+        'exclusive': exclusive,
+        'management': {'sources': list(management_sources)},
+        'groups': groups,
+        'rules': [
+            {
+                'direction': rule.direction,
+                'protocol': rule.protocol,
+                'ports': list(rule.ports),
+                'flows': list(rule.flows),
+                'group': None if rule.peers == ANY else labels[rule.direction, rule.peers],
+            }
+            for rule in rules
+        ],
         'citations': {name: [citation_text(citation) for citation in flows[name].citations] for rule in rules for name in rule.flows},
     }
 

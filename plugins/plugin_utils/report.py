@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finished plans for people and for machines: the plan file, a table for the terminal, a summary."""
+
 from __future__ import annotations
 
 import json
@@ -20,16 +21,36 @@ def plan_file(hosts: dict[str, Host], plans: dict[str, HostPlan], catalogs: dict
     """The plan as JSON text, the same bytes for the same inventory. `flows` names all flows of a rule, `flow` the first of them."""
     used = sorted({component.partition('.')[0] for name in plans for component in hosts[name].components})
     data = {
-        'format': FORMAT, 'catalogs': {product: {'sha256': catalogs[product].sha256} for product in used},
-        'hosts': {name: {'platform': hosts[name].platform, 'components': list(hosts[name].components), 'addresses': [address.partition('/')[0]
-                         if address.endswith('/128' if ':' in address else '/32') else address for address in hosts[name].addresses],
-                         'rules': [_rule(rule) for rule in plan.rules], 'warnings': list(plan.warnings)} for name, plan in sorted(plans.items())}}
+        'format': FORMAT,
+        'catalogs': {product: {'sha256': catalogs[product].sha256} for product in used},
+        'hosts': {
+            name: {
+                'platform': hosts[name].platform,
+                'components': list(hosts[name].components),
+                'addresses': [
+                    address.partition('/')[0] if address.endswith('/128' if ':' in address else '/32') else address for address in hosts[name].addresses
+                ],
+                'rules': [_rule(rule) for rule in plan.rules],
+                'warnings': list(plan.warnings),
+            }
+            for name, plan in sorted(plans.items())
+        },
+    }
     return json.dumps(data, indent=1) + '\n'
 
 
 def _rule(rule: Rule) -> dict[str, t.Any]:
-    return {'flow': rule.flows[0], 'flows': list(rule.flows), 'direction': rule.direction, 'protocol': rule.protocol, 'ports': list(rule.ports),
-            'peer': rule.peer, 'peers': list(rule.peers), 'citations': list(rule.citations), 'assumed': rule.assumed}
+    return {
+        'flow': rule.flows[0],
+        'flows': list(rule.flows),
+        'direction': rule.direction,
+        'protocol': rule.protocol,
+        'ports': list(rule.ports),
+        'peer': rule.peer,
+        'peers': list(rule.peers),
+        'citations': list(rule.citations),
+        'assumed': rule.assumed,
+    }
 
 
 def table(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> str:
@@ -55,5 +76,9 @@ def _row(name: str, rule: Rule) -> tuple[str, ...]:
 def summary(plans: dict[str, HostPlan]) -> dict[str, int]:
     """How many hosts and rules there are, how many ingress rules are open to any, and how many warnings tell of an unresolved component."""
     rules = [rule for plan in plans.values() for rule in plan.rules]
-    return {'hosts': len(plans), 'rules': len(rules), 'open_to_any': sum(rule.peers == ANY and rule.direction == 'ingress' for rule in rules),
-            'unresolved': len({gap.component for plan in plans.values() for gap in plan.gaps})}
+    return {
+        'hosts': len(plans),
+        'rules': len(rules),
+        'open_to_any': sum(rule.peers == ANY and rule.direction == 'ingress' for rule in rules),
+        'unresolved': len({gap.component for plan in plans.values() for gap in plan.gaps}),
+    }

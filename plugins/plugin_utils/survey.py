@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The survey: read the whole inventory once and check everything that could be wrong with it, before any host is touched."""
+
 from __future__ import annotations
 
 import json
@@ -10,7 +11,7 @@ import typing as t
 from pathlib import Path
 
 from ..module_utils.errors import PortmatrixError
-from . import address_book, addresses, catalog, inventory, names, planner
+from . import address_book, addresses, catalog, components, inventory, names, planner
 from .address_book import AddressBook, Entry, Host
 from .catalog import Catalog
 from .inventory import Inventory
@@ -59,7 +60,7 @@ def take(found: Inventory, catalogs: dict[str, Catalog], variables: t.Callable[.
     _refuse_slices(variables, bool(stated))
     hosts = read_book(stated, catalogs) if stated else _read_hosts(found, catalogs)
     entries, tables = address_book.build(hosts.values(), catalogs, _minimum(variables, catalogs))
-    result = Survey(catalogs, hosts, entries, tables, inventory.doubtful_groups(found.groups, catalogs))
+    result = Survey(catalogs, hosts, entries, tables, components.doubtful_groups(found.groups, catalogs))
     _refuse_unresolved(result, found, play_hosts)
     return result
 
@@ -68,30 +69,34 @@ def _refuse_slices(variables: t.Callable[..., t.Any], has_book: bool) -> None:
     """A job slice of AWX sees a part of the inventory only; a missing peer would be a missing rule."""
     name = variables('awx_workflow_job_name')
     if not has_book and variables('awx_job_launch_type') == 'workflow' and name and name == variables('awx_job_template_name'):
-        raise PortmatrixError('this job is a slice and sees only a part of the inventory; set the slice count of the template to 1, or give the '
-                              'address book of a whole run in portmatrix_address_book')
+        raise PortmatrixError(
+            'this job is a slice and sees only a part of the inventory; set the slice count of the template to 1, or give the '
+            'address book of a whole run in portmatrix_address_book'
+        )
 
 
 def _minimum(variables: t.Callable[..., t.Any], catalogs: dict[str, Catalog]) -> dict[str, int]:
     stated = variables('portmatrix_minimum', {})
     if not isinstance(stated, dict) or not all(isinstance(least, int) for least in stated.values()):
         raise PortmatrixError(f'portmatrix_minimum: {stated!r} is no mapping of "product.component" to a number of hosts')
-    problems = [f'portmatrix_minimum: {inventory.unknown_component(name, catalogs)}' for name in stated if not inventory.known_component(name, catalogs)]
+    problems = [f'portmatrix_minimum: {components.unknown(name, catalogs)}' for name in stated if not components.is_known(name, catalogs)]
     if problems:
         raise PortmatrixError(*problems)
     return stated
 
 
 def _read_hosts(found: Inventory, catalogs: dict[str, Catalog]) -> dict[str, Host]:
-    by_groups = inventory.declared_by_groups(found.groups, catalogs)
+    by_groups = components.declared_by_groups(found.groups, catalogs)
     hosts: dict[str, Host] = {}
     targets: dict[str, str] = {}
     problems: list[str] = []
     for name in map(str, found.groups['all']):
+
         def get(variable: str, default: t.Any = None, name: str = name) -> t.Any:
             return found.value(name, variable, default)
+
         try:
-            played = inventory.components(name, get('portmatrix_components'), by_groups.get(name, ()), catalogs)
+            played = components.played(name, get('portmatrix_components'), by_groups.get(name, ()), catalogs)
             if not played:
                 continue
             known, target = inventory.stated_addresses(name, get)
@@ -143,20 +148,31 @@ def _refuse_unresolved(survey: Survey, found: Inventory, play_hosts: t.Iterable[
 
 def unresolved(component: str, direction: str, hosts: list[str]) -> str:
     """The problem of a component without hosts and addresses."""
-    return (f'{component}: no host plays it and it has no addresses, but {direction} rules need it (on {", ".join(hosts[:5])}{" and others" if len(hosts) > 5 else ""}); '
-            f'declare its hosts, or set portmatrix_peers[{component!r}] to its addresses, or to an empty list where nobody plays it')
+    where = ', '.join(hosts[:5]) + (' and others' if len(hosts) > 5 else '')
+    return (
+        f'{component}: no host plays it and it has no addresses, but {direction} rules need it (on {where}); '
+        f'declare its hosts, or set portmatrix_peers[{component!r}] to its addresses, or to an empty list where nobody plays it'
+    )
 
 
 def read_book(path: str, catalogs: dict[str, Catalog]) -> dict[str, Host]:
     """The hosts of an address book that export_book wrote."""
     try:
         data = json.loads(Path(path).read_text())
-        hosts = {name: Host(name, tuple(host['components']), tuple(host['addresses']), host['platform'], host['options']) for name, host in data['hosts'].items()}
+        hosts = {
+            name: Host(name, tuple(host['components']), tuple(host['addresses']), host['platform'], host['options']) for name, host in data['hosts'].items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PortmatrixError(f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); write it with the plan playbook and '
-                              'portmatrix_address_book_file') from error
-    problems = [f'portmatrix_address_book: {path}: {host.name}: {inventory.unknown_component(name, catalogs)}'
-                for host in hosts.values() for name in host.components if not inventory.known_component(name, catalogs)]
+        raise PortmatrixError(
+            f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); write it with the plan playbook and '
+            'portmatrix_address_book_file'
+        ) from error
+    problems = [
+        f'portmatrix_address_book: {path}: {host.name}: {components.unknown(name, catalogs)}'
+        for host in hosts.values()
+        for name in host.components
+        if not components.is_known(name, catalogs)
+    ]
     if problems:
         raise PortmatrixError(*problems)
     return hosts
@@ -164,5 +180,17 @@ def read_book(path: str, catalogs: dict[str, Catalog]) -> dict[str, Host]:
 
 def export_book(hosts: dict[str, Host]) -> str:
     """The address book of HOSTS as JSON text, for runs that see a part of the inventory only."""
-    return json.dumps({'format': 1, 'hosts': {name: {'components': host.components, 'addresses': host.addresses, 'platform': host.platform, 'options': host.options}
-                                              for name, host in sorted(hosts.items())}}, indent=1, sort_keys=True) + '\n'
+    return (
+        json.dumps(
+            {
+                'format': 1,
+                'hosts': {
+                    name: {'components': host.components, 'addresses': host.addresses, 'platform': host.platform, 'options': host.options}
+                    for name, host in sorted(hosts.items())
+                },
+            },
+            indent=1,
+            sort_keys=True,
+        )
+        + '\n'
+    )

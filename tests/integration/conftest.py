@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'lab'))
 if 'PORTMATRIX_LAB_PODMAN' not in os.environ:
     raise pytest.UsageError('the integration tests run inside the lab: tests/lab/lab.py up, then tests/lab/lab.py run -- pytest tests/integration')
 
-import world  # noqa: E402
+import world
 
 
 @pytest.fixture(scope='session')

@@ -1,34 +1,43 @@
 """What deviates from the policy, in the kernel, in the running firewalld or in the files, is named and mended."""
+
 from __future__ import annotations
 
 import pytest
-
 import world
 
 HOSTS = ['mgmt1', 'mgmt2']
+BY_HAND = '''--policy=portmatrix-in --add-rich-rule='rule family="ipv4" source address="192.0.2.77" port port="7777" protocol="tcp" accept' '''
 CASES = {
     'the kernel was flushed': ('nft flush ruleset', 'drift: the kernel has no table of firewalld'),
     'a rule was added by hand at run time': (
-        '''firewall-cmd -q --policy=portmatrix-in --add-rich-rule='rule family="ipv4" source address="192.0.2.77" port port="7777" protocol="tcp" accept' ''',
-        'drift, only in the kernel: ingress tcp 7777 from 192.0.2.77'),
+        f'firewall-cmd -q {BY_HAND}',
+        'drift, only in the kernel: ingress tcp 7777 from 192.0.2.77',
+    ),
     'a rule was added by hand to the files': (
-        '''firewall-cmd -q --permanent --policy=portmatrix-in --add-rich-rule='rule family="ipv4" source address="192.0.2.77" port port="7777" protocol="tcp" accept' ''',
-        'ingress tcp 7777 from 192.0.2.77 (no flow of the catalogs)'),
+        f'firewall-cmd -q --permanent {BY_HAND}',
+        'ingress tcp 7777 from 192.0.2.77 (no flow of the catalogs)',
+    ),
     'a service was added by hand and loaded': (
         'firewall-cmd -q --permanent --policy=portmatrix-in --add-service=http; firewall-cmd -q --reload',
-        'by hand in portmatrix-in: <service name="http" />'),
+        'by hand in portmatrix-in: <service name="http" />',
+    ),
     'a rule was removed by hand at run time': (
-        '''firewall-cmd -q --policy=portmatrix-in --remove-rich-rule='rule family="ipv4" source address="198.51.100.1" port port="22" protocol="tcp" accept' ''',
-        'drift, missing in the kernel: ingress tcp 22 from 198.51.100.1\n'),
+        '''firewall-cmd -q --policy=portmatrix-in "--remove-rich-rule=rule family=ipv4 source address=198.51.100.1 port port=22 protocol=tcp accept" ''',
+        'drift, missing in the kernel: ingress tcp 22 from 198.51.100.1\n',
+    ),
     'an entry was removed from a set': (
         'set=$(nft -j list sets inet | grep -o "portmatrix-[0-9a-f]*-4" | head -1); nft flush set inet firewalld $set',
-        'drift, missing in the kernel: ingress tcp 22 from 198.51.100.21-198.51.100.22\n'),
+        'drift, missing in the kernel: ingress tcp 22 from 198.51.100.21-198.51.100.22\n',
+    ),
     'an accept was put before everything of ours': (
-        'nft insert rule inet firewalld filter_IN_policy_portmatrix-in tcp dport 7777 accept', 'drift: the chain filter_IN_policy_portmatrix-in is not as firewalld builds it'),
+        'nft insert rule inet firewalld filter_IN_policy_portmatrix-in tcp dport 7777 accept',
+        'drift: the chain filter_IN_policy_portmatrix-in is not as firewalld builds it',
+    ),
     'the policy was unhooked': (
         'chain=$(nft -a list table inet firewalld | grep -B9 "jump filter_IN_policy_portmatrix-in #" | grep -o "chain [a-zA-Z_]*" | tail -1 | cut -d" " -f2);'
         'nft delete rule inet firewalld $chain handle $(nft -a list chain inet firewalld $chain | grep "policy_portmatrix-in #" | grep -o "[0-9]*$")',
-        'drift: the kernel does not pass ingress through portmatrix-in'),
+        'drift: the kernel does not pass ingress through portmatrix-in',
+    ),
     'our files were removed': ('rm /etc/firewalld/policies/portmatrix-in.xml', 'drift, only in the kernel: ingress tcp 22 from 198.51.100.1\n'),
 }
 

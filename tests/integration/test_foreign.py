@@ -1,8 +1,8 @@
 """What others put on a host survives: in files, in the running firewalld only, and beside firewalld."""
+
 from __future__ import annotations
 
 import pytest
-
 import world
 
 FOREIGN = r'''
@@ -62,9 +62,11 @@ def test_foreign_rules_survive(released, host):
 
 @pytest.mark.parametrize('host', ['mgmt1', 'mgmt2'])
 def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive(released, host):
-    script = ('firewall-cmd -q --permanent --new-policy=early; firewall-cmd -q --permanent --policy=early --add-ingress-zone=ANY;'
-              'firewall-cmd -q --permanent --policy=early --add-egress-zone=HOST; firewall-cmd -q --permanent --policy=early --set-priority=-200;'
-              'firewall-cmd -q --permanent --policy=early --add-port=9999/tcp; firewall-cmd -q --reload')
+    script = (
+        'firewall-cmd -q --permanent --new-policy=early; firewall-cmd -q --permanent --policy=early --add-ingress-zone=ANY;'
+        'firewall-cmd -q --permanent --policy=early --add-egress-zone=HOST; firewall-cmd -q --permanent --policy=early --set-priority=-200;'
+        'firewall-cmd -q --permanent --policy=early --add-port=9999/tcp; firewall-cmd -q --reload'
+    )
     target = {'targets': [['tcp', world.HOSTS[host]['ansible_host'], 9999]]}
     server = world.serve(host, [('tcp', 9999)])
     try:

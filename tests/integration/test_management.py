@@ -1,4 +1,5 @@
 """The way in stays open, or nothing happens at all."""
+
 from __future__ import annotations
 
 import world
@@ -14,7 +15,10 @@ def test_rules_that_would_lock_us_out_are_refused_before_anything_changes(releas
         run = world.play('portmatrix.firewall.harden', *LIMIT, *ELSEWHERE, *arguments)
         assert run.statuses() == dict.fromkeys(BOTH, 'failed'), run.output
         for host in BOTH:
-            assert 'would lock out the management connection from 198.51.100.1 to port 22; add 198.51.100.1 to portmatrix_management_sources' in run.results[host]['msg']
+            assert (
+                'would lock out the management connection from 198.51.100.1 to port 22; add 198.51.100.1 to portmatrix_management_sources'
+                in run.results[host]['msg']
+            )
     assert {host: world.picture(host) for host in BOTH} == before
 
 
@@ -22,7 +26,9 @@ def test_the_observed_port_is_guarded_wherever_sshd_listens(released):
     """A second sshd port in use is kept open next to 22; the next run over 22 changes nothing."""
     host = 'mgmt2'
     try:
-        world.shell(host, 'echo "Port 22\nPort 2222" > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; firewall-cmd -q --zone=public --add-port=2222/tcp')
+        world.shell(
+            host, 'echo "Port 22\nPort 2222" > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; firewall-cmd -q --zone=public --add-port=2222/tcp'
+        )
         run = world.play('portmatrix.firewall.harden', '-l', host, '-e', 'ansible_port=2222')
         assert run.statuses() == {host: 'changed'}, run.output
         rules = world.shell(host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow')

@@ -1,8 +1,8 @@
 """firewalld stopped, masked, missing, or not alone: converged as documented, or refused with the reason and nothing changed."""
+
 from __future__ import annotations
 
 import pytest
-
 import world
 
 BOTH = ['data1', 'data2']
@@ -30,12 +30,18 @@ def test_a_stopped_firewalld_is_started_and_stopped_again(released):
             world.shell(host, 'systemctl enable -q --now firewalld')
 
 
-@pytest.mark.parametrize('spoil, mend, words', [
-    ('systemctl mask -q --now firewalld', 'systemctl unmask -q firewalld; systemctl enable -q --now firewalld', 'systemctl unmask firewalld'),
-    ('sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf', 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf', 'ufw is active on this host'),
-    (HIDE.format('bin') + ';' + HIDE.format('sbin'), 'for tool in /usr/bin/firew*.hidden /usr/sbin/firew*.hidden; do [ -e $tool ] && mv $tool ${tool%.hidden}; done; true',
-     'firewalld is not installed on this host'),
-])
+@pytest.mark.parametrize(
+    'spoil, mend, words',
+    [
+        ('systemctl mask -q --now firewalld', 'systemctl unmask -q firewalld; systemctl enable -q --now firewalld', 'systemctl unmask firewalld'),
+        ('sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf', 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf', 'ufw is active on this host'),
+        (
+            HIDE.format('bin') + ';' + HIDE.format('sbin'),
+            'for tool in /usr/bin/firew*.hidden /usr/sbin/firew*.hidden; do [ -e $tool ] && mv $tool ${tool%.hidden}; done; true',
+            'firewalld is not installed on this host',
+        ),
+    ],
+)
 def test_what_cannot_work_is_refused_with_the_reason(released, spoil, mend, words):
     try:
         for host in BOTH:
@@ -54,8 +60,11 @@ def test_a_firewalld_below_the_minimum_is_refused_with_the_version_that_is_neede
     """The program's own answer is replaced, as no lab host carries an old firewalld; the daemon is stopped, so that it is asked at all."""
     try:
         for host in BOTH:
-            world.shell(host, 'systemctl stop firewalld; mkdir -p /usr/local/bin; printf "#!/bin/sh\\necho 0.9.11\\n" > /usr/local/bin/firewall-offline-cmd;'
-                              'chmod +x /usr/local/bin/firewall-offline-cmd')
+            world.shell(
+                host,
+                'systemctl stop firewalld; mkdir -p /usr/local/bin; printf "#!/bin/sh\\necho 0.9.11\\n" > /usr/local/bin/firewall-offline-cmd;'
+                'chmod +x /usr/local/bin/firewall-offline-cmd',
+            )
         run = world.play('portmatrix.firewall.harden', *LIMIT)
         assert all('firewalld 0.9.11 is too old: portmatrix.firewall needs 1.0.0 or later' in run.results[host]['msg'] for host in BOTH), run.output
     finally:

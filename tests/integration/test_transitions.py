@@ -1,11 +1,11 @@
 """Replacing a policy under traffic: a connection every 10 ms that is allowed before and after, and one that is denied before and after."""
+
 from __future__ import annotations
 
 import concurrent.futures
 import json
 
 import pytest
-
 import world
 
 SECONDS = 12

@@ -1,4 +1,5 @@
 """Root file systems of the lab's hosts, built with mmdebstrap from the machine's own Debian mirror."""
+
 from __future__ import annotations
 
 import os
@@ -6,8 +7,7 @@ import subprocess
 from pathlib import Path
 
 SUITES = {'debian12': 'bookworm', 'debian13': 'trixie'}
-INCLUDE = ['systemd', 'systemd-sysv', 'dbus', 'python3', 'openssh-server', 'iproute2', 'nftables', 'iptables', 'firewalld', 'ufw',
-           'procps', 'sudo']
+INCLUDE = ['systemd', 'systemd-sysv', 'dbus', 'python3', 'openssh-server', 'iproute2', 'nftables', 'iptables', 'firewalld', 'ufw', 'procps', 'sudo']
 # Debian's firewalld starts with the machine; the lab wants hosts as an administrator finds them: firewalld on, ufw off.
 CUSTOMIZE = [
     'chroot "$1" useradd --create-home --shell /bin/bash ops',
@@ -32,12 +32,17 @@ def build(names: list[str], folder: Path) -> None:
 def start(suite: str, target: Path) -> subprocess.Popen:
     print(f'lab: building {target.name} ({suite}), about 40 s', flush=True)
     hooks = [f'--customize-hook={line}' for line in CUSTOMIZE]
-    return subprocess.Popen(['mmdebstrap', '--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(INCLUDE)}', *hooks,
-                             suite, f'{target}.part', mirror()])
+    return subprocess.Popen(
+        ['mmdebstrap', '--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(INCLUDE)}', *hooks, suite, f'{target}.part', mirror()]
+    )
 
 
 def mirror() -> str:
     """The Debian mirror that this machine is set up to use."""
-    listing = subprocess.run(['apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Identifier: Packages', 'Component: main', 'Label: Debian'],
-                             capture_output=True, text=True, check=False).stdout.split()
+    listing = subprocess.run(
+        ['apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Identifier: Packages', 'Component: main', 'Label: Debian'],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
     return listing[0] if listing else 'http://deb.debian.org/debian'

@@ -10,6 +10,7 @@ in a private mount and network namespace: nothing of it touches the machine's ow
 are those of the inventory beside this file (`ansible_host`, `lab_ipv6`, `lab_image`). Needs root and the Debian
 packages in `PACKAGES`. State (images, keys) is kept in $PORTMATRIX_LAB_DIR, /var/tmp/portmatrix-lab by default.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -21,18 +22,33 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
-
 import images
+import yaml
 
 STATE = Path(os.environ.get('PORTMATRIX_LAB_DIR', '/var/tmp/portmatrix-lab'))
 INVENTORY = Path(__file__).parent / 'inventory' / 'hosts.yml'
 HOLDER = STATE / 'holder.pid'
 KEY = STATE / 'id_ed25519'
 NETWORK = ['--ipv6', '--subnet', '198.51.100.0/24', '--subnet', '2001:db8:1::/64', '--disable-dns']
-PODMAN = ['podman', '--root', str(STATE / 'storage'), '--runroot', str(STATE / 'run'), '--tmpdir', str(STATE / 'tmp'),
-          '--network-config-dir', str(STATE / 'networks'), '--runtime', 'crun', '--cgroup-manager', 'cgroupfs',
-          '--storage-driver', 'overlay', '--events-backend', 'file']
+PODMAN = [
+    'podman',
+    '--root',
+    str(STATE / 'storage'),
+    '--runroot',
+    str(STATE / 'run'),
+    '--tmpdir',
+    str(STATE / 'tmp'),
+    '--network-config-dir',
+    str(STATE / 'networks'),
+    '--runtime',
+    'crun',
+    '--cgroup-manager',
+    'cgroupfs',
+    '--storage-driver',
+    'overlay',
+    '--events-backend',
+    'file',
+]
 PACKAGES = ['podman', 'crun', 'netavark', 'mmdebstrap', 'openssh-client', 'nftables', 'iptables', 'iproute2', 'util-linux']
 
 # The private world: its own /run/netns, and pure cgroup2 also on machines that mount the hybrid layout.
@@ -78,8 +94,12 @@ def podman(*arguments: str, **options) -> subprocess.CompletedProcess:
 
 def open_world() -> None:
     HOLDER.unlink(missing_ok=True)
-    subprocess.Popen(['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-c', WORLD, 'sh', str(HOLDER)],
-                     start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    subprocess.Popen(
+        ['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-c', WORLD, 'sh', str(HOLDER)],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     wait_for(lambda: holder() is not None, 'the private namespace', seconds=10)
 
 
@@ -108,15 +128,37 @@ def up() -> None:
     for name, host in hosts().items():
         start(name, host)
     for name, host in hosts().items():
-        wait_for(lambda: answers(host['ansible_host']), f'sshd of {name}', seconds=90)
+        wait_for(lambda host=host: answers(host['ansible_host']), f'sshd of {name}', seconds=90)
 
 
 def start(name: str, host: dict) -> None:
-    podman('run', '--detach', '--name', name, '--hostname', name, '--privileged', '--cgroupns=private', '--systemd=always',
-           '--pids-limit=0', '--ulimit', 'nofile=1024:4096', '--ulimit', 'nproc=4096:4096',
-           '--network', 'lab', '--ip', host['ansible_host'], '--ip6', host['lab_ipv6'],
-           '--volume', f'{KEY}.pub:/etc/ssh/authorized_keys/ops:ro', f"localhost/lab-{host['lab_image']}", '/sbin/init',
-           stdout=subprocess.DEVNULL)
+    podman(
+        'run',
+        '--detach',
+        '--name',
+        name,
+        '--hostname',
+        name,
+        '--privileged',
+        '--cgroupns=private',
+        '--systemd=always',
+        '--pids-limit=0',
+        '--ulimit',
+        'nofile=1024:4096',
+        '--ulimit',
+        'nproc=4096:4096',
+        '--network',
+        'lab',
+        '--ip',
+        host['ansible_host'],
+        '--ip6',
+        host['lab_ipv6'],
+        '--volume',
+        f'{KEY}.pub:/etc/ssh/authorized_keys/ops:ro',
+        f"localhost/lab-{host['lab_image']}",
+        '/sbin/init',
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def answers(address: str) -> bool:
@@ -124,8 +166,20 @@ def answers(address: str) -> bool:
 
 
 def ssh_options() -> list[str]:
-    return ['-i', str(KEY), '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR',
-            '-o', 'ConnectTimeout=2', '-o', 'BatchMode=yes']
+    return [
+        '-i',
+        str(KEY),
+        '-o',
+        'StrictHostKeyChecking=no',
+        '-o',
+        'UserKnownHostsFile=/dev/null',
+        '-o',
+        'LogLevel=ERROR',
+        '-o',
+        'ConnectTimeout=2',
+        '-o',
+        'BatchMode=yes',
+    ]
 
 
 def down() -> None:

@@ -1,9 +1,10 @@
 """Real connections between the lab's hosts. Runs on a host; knows nothing of firewalls or of the collection.
 
-    probe.py serve    < {"services": [["tcp", 443], ...]}                     answer on every service until killed
-    probe.py connect  < {"targets": [["tcp", "198.51.100.11", 443], ...]}     print, in order, which targets answer
-    probe.py stream   < {"target": ["198.51.100.11", 443], "seconds": 5}      connect every 10 ms, print [tried, answered]
+probe.py serve    < {"services": [["tcp", 443], ...]}                     answer on every service until killed
+probe.py connect  < {"targets": [["tcp", "198.51.100.11", 443], ...]}     print, in order, which targets answer
+probe.py stream   < {"target": ["198.51.100.11", 443], "seconds": 5}      connect every 10 ms, print [tried, answered]
 """
+
 import concurrent.futures
 import json
 import selectors

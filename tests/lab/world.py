@@ -3,6 +3,7 @@
 Everything here is independent of the collection: hosts are read with podman, rules with nft, and the expectation comes from the matrices
 that were read by hand from the documents.
 """
+
 from __future__ import annotations
 
 import concurrent.futures
@@ -16,9 +17,8 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-import yaml
-
 import matrices
+import yaml
 
 HERE = Path(__file__).parent
 INVENTORY = HERE / 'inventory'
@@ -63,9 +63,23 @@ def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, envir
         results = Path(folder) / 'results'
         results.touch()
         command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(inventory_path), playbook, *arguments]
-        finished = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False, cwd=folder,
-                                  env={**os.environ, 'ANSIBLE_CALLBACK_PLUGINS': str(HERE / 'callback_plugins'), 'ANSIBLE_CALLBACKS_ENABLED': 'results',
-                                       'PORTMATRIX_RESULTS': str(results), 'ANSIBLE_NOCOLOR': '1', **(environment or {})})
+        finished = subprocess.run(
+            command,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+            check=False,
+            cwd=folder,
+            env={
+                **os.environ,
+                'ANSIBLE_CALLBACK_PLUGINS': str(HERE / 'callback_plugins'),
+                'ANSIBLE_CALLBACKS_ENABLED': 'results',
+                'PORTMATRIX_RESULTS': str(results),
+                'ANSIBLE_NOCOLOR': '1',
+                **(environment or {}),
+            },
+        )
         lines = [json.loads(line) for line in results.read_text().splitlines()]
         return Run(finished.returncode, finished.stdout, {line['host']: line for line in lines})
 
@@ -74,7 +88,10 @@ def picture(host: str) -> dict[str, str]:
     """Everything a firewall run could change on HOST: the kernel's whole ruleset, firewalld's files, its service, and the runtime of its zones."""
     return {
         'kernel': re.sub(r'(?m)^\s*elements = .*expires.*$', '', shell(host, 'nft list ruleset')),
-        'files': shell(host, 'cd /etc/firewalld && find . -type f -print0 | sort -z | xargs -0 sha256sum; find . -type d | sort; find /var/lib/portmatrix 2>/dev/null || true'),
+        'files': shell(
+            host,
+            'cd /etc/firewalld && find . -type f -print0 | sort -z | xargs -0 sha256sum; find . -type d | sort; find /var/lib/portmatrix 2>/dev/null || true',
+        ),
         'service': shell(host, 'systemctl is-active firewalld; systemctl is-enabled firewalld', check=False),
         'runtime': shell(host, 'firewall-cmd --list-all-zones; firewall-cmd --list-all-policies; firewall-cmd --direct --get-all-rules', check=False),
     }
@@ -115,30 +132,45 @@ class Expectation:
         for group, content in data['children'].items():
             product = next(name for name in matrices.PRODUCTS if group.startswith(f'{name}_'))
             for host in content['hosts']:
-                self.components[host].add(f'{product}.{group[len(product) + 1:]}')
+                self.components[host].add(f'{product}.{group[len(product) + 1 :]}')
         self.egress_denied = {host for host, variables in HOSTS.items() if variables.get('portmatrix_egress') == 'deny'}
-        self.rows = [(product, row, row.number(self._options(product, data))) for product in matrices.PRODUCTS for row in matrices.load(product)
-                     if row.applies(self._options(product, data), 'linux')]
+        self.rows = [
+            (product, row, row.number(self._options(product, data)))
+            for product in matrices.PRODUCTS
+            for row in matrices.load(product)
+            if row.applies(self._options(product, data), 'linux')
+        ]
         stated = data['vars']['portmatrix_peers']
         everyone = {component for names in self.components.values() for component in names}
-        self.any = {name for product, row, _port in self.rows for end in (row.source, row.destination)
-                    if (name := f'{product}.{end}') not in everyone and name not in stated}
+        self.any = {
+            name
+            for product, row, _port in self.rows
+            for end in (row.source, row.destination)
+            if (name := f'{product}.{end}') not in everyone and name not in stated
+        }
 
     def _options(self, product: str, data: dict[str, t.Any]) -> dict[str, t.Any]:
         # every option that a condition or a port of the matrices names, with the documents' defaults
         defaults = yaml.safe_load((HERE / 'defaults.yml').read_text()).get(product) or {}
-        return {**defaults, **{name[len(product) + 1:]: value for name, value in data['vars'].items() if name.startswith(f'{product}_')}}
+        return {**defaults, **{name[len(product) + 1 :]: value for name, value in data['vars'].items() if name.startswith(f'{product}_')}}
 
     def services(self) -> list[tuple[str, int]]:
         return sorted({(row.protocol, int(port)) for _product, row, port in self.rows} | set(UNDOCUMENTED))
 
     def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool:
         rows = [(product, row) for product, row, number in self.rows if (row.protocol, number) == (protocol, str(port))]
-        into = any(self._plays(destination, product, row.destination) and (self._plays(source, product, row.source) or f'{product}.{row.source}' in self.any)
-                   for product, row in rows)
-        out_of = source not in self.egress_denied or any(
-            self._plays(source, product, row.source) and (self._plays(destination, product, row.destination) or f'{product}.{row.destination}' in self.any)
-            for product, row in rows) or (protocol, port) in (('udp', 53), ('tcp', 53), ('udp', 123), ('udp', 67), ('udp', 547))
+        into = any(
+            self._plays(destination, product, row.destination) and (self._plays(source, product, row.source) or f'{product}.{row.source}' in self.any)
+            for product, row in rows
+        )
+        out_of = (
+            source not in self.egress_denied
+            or any(
+                self._plays(source, product, row.source) and (self._plays(destination, product, row.destination) or f'{product}.{row.destination}' in self.any)
+                for product, row in rows
+            )
+            or (protocol, port) in (('udp', 53), ('tcp', 53), ('udp', 123), ('udp', 67), ('udp', 547))
+        )
         return into and out_of
 
     def _plays(self, host: str, product: str, component: str) -> bool:
@@ -166,7 +198,12 @@ def truth_table(expectation: Expectation, allowed: t.Callable[[str, str, str, in
 
 
 def _probe_from(source: str, services: list[tuple[str, int]]) -> dict[tuple[str, str, str, int], bool]:
-    keys = [(host, address, protocol, port) for host, variables in HOSTS.items() if host != source
-            for address in (variables['ansible_host'], variables['lab_ipv6']) for protocol, port in services]
+    keys = [
+        (host, address, protocol, port)
+        for host, variables in HOSTS.items()
+        if host != source
+        for address in (variables['ansible_host'], variables['lab_ipv6'])
+        for protocol, port in services
+    ]
     answers = probe(source, 'connect', {'targets': [[protocol, address, port] for _host, address, protocol, port in keys]})
     return dict(zip(keys, answers))

@@ -1,4 +1,5 @@
 """Runs of ansible-playbook on small inventories that a test writes as data. No host is ever reached."""
+
 from __future__ import annotations
 
 import json
@@ -17,8 +18,16 @@ def play(folder: Path, playbook: str, inventory: dict[str, t.Any], *arguments: s
     path = folder / 'inventory.yml'
     path.write_text(yaml.safe_dump({'all': inventory}))
     command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(path), playbook, *arguments]
-    finished = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120,
-                              env={**os.environ, 'ANSIBLE_NOCOLOR': '1', 'ANSIBLE_PYTHON_INTERPRETER': sys.executable, 'ANSIBLE_SSH_ARGS': '-o ConnectTimeout=1'})
+    finished = subprocess.run(
+        command,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=120,
+        env={**os.environ, 'ANSIBLE_NOCOLOR': '1', 'ANSIBLE_PYTHON_INTERPRETER': sys.executable, 'ANSIBLE_SSH_ARGS': '-o ConnectTimeout=1'},
+    )
     return finished.returncode, finished.stdout
 
 

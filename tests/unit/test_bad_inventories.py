@@ -1,12 +1,12 @@
 """Bad inventories: one clear error that names host, key and fix, before any host is reached."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
+import ansible_runs
 import pytest
 import yaml
-
-import ansible_runs
 
 CASES = yaml.safe_load((Path(__file__).parent / 'cases' / 'bad_inventories.yml').read_text())
 
@@ -31,18 +31,19 @@ def test_a_catalog_that_does_not_load_stops_the_run(tmp_path):
 
 
 def test_play_variables_that_other_hosts_cannot_see_are_refused(tmp_path):
-    (tmp_path / 'site.yml').write_text(yaml.safe_dump([{
-        'hosts': 'all', 'gather_facts': False, 'vars': {'enstratius_api_port': 16000},
-        'roles': [{'role': 'portmatrix.firewall.enstratius'}]}]))
+    (tmp_path / 'site.yml').write_text(
+        yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'vars': {'enstratius_api_port': 16000}, 'roles': [{'role': 'portmatrix.firewall.enstratius'}]}])
+    )
     inventory = {'hosts': {'a': {'ansible_host': '192.0.2.1', 'portmatrix_components': ['enstratius.api']}}}
     code, output = ansible_runs.play(tmp_path, 'site.yml', inventory)
     assert code != 0
     assert 'a: enstratius_api_port: this task sees 16000, other hosts see 15443; put it into the inventory' in ansible_runs.message(output)
 
 
-@pytest.mark.parametrize('role, options, words', [
-    ('enstratius', {'enstratius_api_port': 'many'}, 'enstratius_api_port'),
-    ('rivermeadow', {'rivermeadow_migration_types': ['os']}, 'os_based, vm_based')])
+@pytest.mark.parametrize(
+    'role, options, words',
+    [('enstratius', {'enstratius_api_port': 'many'}, 'enstratius_api_port'), ('rivermeadow', {'rivermeadow_migration_types': ['os']}, 'os_based, vm_based')],
+)
 def test_a_role_checks_its_options(tmp_path, role, options, words):
     (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'roles': [{'role': f'portmatrix.firewall.{role}'}]}]))
     code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'a': {'ansible_host': '192.0.2.1', **options}}})

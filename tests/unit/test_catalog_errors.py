@@ -1,11 +1,11 @@
 """Bad catalogs: one clear error each that names file, key and fix."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
 import yaml
-
 from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import PortmatrixError
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions
 
@@ -55,8 +55,7 @@ def test_a_path_without_catalogs_is_refused(path, words, tmp_path):
 def test_a_good_catalog_of_a_user_loads_like_ours():
     loaded = catalog.load_catalogs([str(CASES / 'good_catalog.yml')])['acme']
     values = conditions.option_values(loaded.options, {'web_port': '8999', 'mode': 'pull'}, str)
-    assert conditions.listening(loaded, values, 'linux') == {
-        'web': ['8999', '9000-9010'], 'ping': [], 'ipsec': [], 'pull': ['7000'], 'home': ['443']}
+    assert conditions.listening(loaded, values, 'linux') == {'web': ['8999', '9000-9010'], 'ping': [], 'ipsec': [], 'pull': ['7000'], 'home': ['443']}
 
 
 def test_a_derived_port_above_the_last_is_refused():

@@ -1,13 +1,13 @@
 """The four catalogs against the documents, as read by hand: every flow, for every combination of options, with every citation."""
+
 from __future__ import annotations
 
 import itertools
 from pathlib import Path
 
+import matrices
 import pytest
 import yaml
-
-import matrices
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions
 
 ROWS = yaml.safe_load((Path(__file__).parent / 'cases' / 'rows.yml').read_text())
@@ -31,8 +31,14 @@ def test_catalog_opens_what_the_document_says(product):
     for options, platform in combinations(product):
         expected = {(row.source, row.destination, row.protocol, row.number(options)) for row in matrix if row.applies(options, platform)}
         table = conditions.listening(CATALOGS[product], options, platform)
-        found = {(source, destination, protocol, port) for flow in CATALOGS[product].flows if flow.id in table
-                 for source, destination in flow.pairs for protocol in flow.protocols for port in table[flow.id]}
+        found = {
+            (source, destination, protocol, port)
+            for flow in CATALOGS[product].flows
+            if flow.id in table
+            for source, destination in flow.pairs
+            for protocol in flow.protocols
+            for port in table[flow.id]
+        }
         assert found == expected, (options, platform)
 
 

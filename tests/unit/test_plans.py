@@ -1,14 +1,14 @@
 """Plans of small inventories, through ansible-playbook, in words that a network person reads."""
+
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
 
+import ansible_runs
 import pytest
 import yaml
-
-import ansible_runs
 
 CASES = Path(__file__).parent / 'cases'
 PLANS = yaml.safe_load((CASES / 'plans.yml').read_text())
@@ -30,17 +30,23 @@ def test_plan(case, tmp_path):
         for text in expected:
             assert text in '\n'.join(found['hosts'][host]['warnings'])
     for host, expected in case.get('citations', {}).items():
-        rules = {f"{rule['protocol']}/{','.join(rule['ports'])} {rule['direction']}": [entry['row'] for entry in rule['citations']] for rule in found['hosts'][host]['rules']}
+        rules = {
+            f"{rule['protocol']}/{','.join(rule['ports'])} {rule['direction']}": [entry['row'] for entry in rule['citations']]
+            for rule in found['hosts'][host]['rules']
+        }
         for rule, rows in expected.items():
             assert rules[rule] == rows
     assert f'{len(found["hosts"])} hosts, ' in output
 
 
 INVENTORY = {
-    'hosts': {'ctl1': {'ansible_host': '192.0.2.1', 'portmatrix_components': ['avi_vantage.controller']},
-              'se1': {'ansible_host': '192.0.2.2', 'portmatrix_components': ['avi_vantage.service_engine']},
-              'other': {'ansible_host': '192.0.2.3'}},
-    'vars': {'portmatrix_peers': {'avi_vantage.external_client': ['203.0.113.0/24']}}}
+    'hosts': {
+        'ctl1': {'ansible_host': '192.0.2.1', 'portmatrix_components': ['avi_vantage.controller']},
+        'se1': {'ansible_host': '192.0.2.2', 'portmatrix_components': ['avi_vantage.service_engine']},
+        'other': {'ansible_host': '192.0.2.3'},
+    },
+    'vars': {'portmatrix_peers': {'avi_vantage.external_client': ['203.0.113.0/24']}},
+}
 
 
 def test_the_plan_file_has_the_form_that_others_read(tmp_path):
@@ -50,10 +56,23 @@ def test_the_plan_file_has_the_form_that_others_read(tmp_path):
     host = found['hosts']['ctl1']
     assert (host['platform'], host['components'], host['addresses']) == ('linux', ['avi_vantage.controller'], ['192.0.2.1'])
     rule = next(rule for rule in host['rules'] if rule['flow'] == 'avi_vantage/se-https')
-    assert rule == {'flow': 'avi_vantage/se-https', 'flows': ['avi_vantage/se-https'], 'direction': 'ingress', 'protocol': 'tcp', 'ports': ['8443'],
-                    'peer': 'avi_vantage.service_engine', 'peers': ['192.0.2.2/32'], 'assumed': False, 'citations': [
-                        {'document': 'management-ports', 'section': 'Protocol Ports Used by Avi Vantage for Management Communication',
-                         'row': '3 Avi Service Engine to Avi Controller'}]}
+    assert rule == {
+        'flow': 'avi_vantage/se-https',
+        'flows': ['avi_vantage/se-https'],
+        'direction': 'ingress',
+        'protocol': 'tcp',
+        'ports': ['8443'],
+        'peer': 'avi_vantage.service_engine',
+        'peers': ['192.0.2.2/32'],
+        'assumed': False,
+        'citations': [
+            {
+                'document': 'management-ports',
+                'section': 'Protocol Ports Used by Avi Vantage for Management Communication',
+                'row': '3 Avi Service Engine to Avi Controller',
+            }
+        ],
+    }
 
 
 def test_a_second_plan_writes_the_same_bytes_and_changes_nothing(tmp_path):
@@ -77,9 +96,17 @@ def test_a_limited_plan_keeps_the_peers_of_the_whole_inventory(tmp_path):
 
 def test_an_exported_address_book_stands_in_for_the_rest_of_the_inventory(tmp_path):
     whole, _output = ansible_runs.plan(tmp_path, INVENTORY, '-e', 'portmatrix_address_book_file=book.json')
-    part = {**INVENTORY, 'hosts': {'ctl1': INVENTORY['hosts']['ctl1']},
-            'vars': {**INVENTORY['vars'], 'portmatrix_address_book': str(tmp_path / 'book.json'), 'awx_job_launch_type': 'workflow',
-                     'awx_workflow_job_name': 'x', 'awx_job_template_name': 'x'}}
+    part = {
+        **INVENTORY,
+        'hosts': {'ctl1': INVENTORY['hosts']['ctl1']},
+        'vars': {
+            **INVENTORY['vars'],
+            'portmatrix_address_book': str(tmp_path / 'book.json'),
+            'awx_job_launch_type': 'workflow',
+            'awx_workflow_job_name': 'x',
+            'awx_job_template_name': 'x',
+        },
+    }
     sliced, _output = ansible_runs.plan(tmp_path, part)
     assert sliced['hosts'] == {'ctl1': whole['hosts']['ctl1']}
 
@@ -93,25 +120,57 @@ def test_the_terminal_shows_host_direction_port_peer_flow_and_citation(tmp_path)
 
 
 def test_rendered_needs_no_host(tmp_path):
-    (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'ctl1', 'gather_facts': False, 'tasks': [
-        {'portmatrix.firewall.policy': {'state': 'rendered', 'egress': 'deny'}, 'register': 'out'},
-        {'ansible.builtin.copy': {'content': '{{ out | to_json }}', 'dest': str(tmp_path / 'out.json')}, 'delegate_to': 'localhost', 'connection': 'local'}]}]))
+    (tmp_path / 'site.yml').write_text(
+        yaml.safe_dump(
+            [
+                {
+                    'hosts': 'ctl1',
+                    'gather_facts': False,
+                    'tasks': [
+                        {'portmatrix.firewall.policy': {'state': 'rendered', 'egress': 'deny'}, 'register': 'out'},
+                        {
+                            'ansible.builtin.copy': {'content': '{{ out | to_json }}', 'dest': str(tmp_path / 'out.json')},
+                            'delegate_to': 'localhost',
+                            'connection': 'local',
+                        },
+                    ],
+                }
+            ]
+        )
+    )
     inventory = {**INVENTORY, 'vars': {**INVENTORY['vars'], 'portmatrix_unresolved': 'skip'}}
     code, output = ansible_runs.play(tmp_path, 'site.yml', inventory)
     assert code == 0, output
     rendered = {entry['path']: entry['content'] for entry in json.loads((tmp_path / 'out.json').read_text())['rendered']}
     assert {'/etc/firewalld/policies/portmatrix-in.xml', '/etc/firewalld/policies/portmatrix-out.xml'} <= set(rendered)
-    assert '<rule family="ipv4"><source address="192.0.2.2"/><port port="8443" protocol="tcp"/><accept/></rule>' in rendered['/etc/firewalld/policies/portmatrix-in.xml']
+    assert (
+        '<rule family="ipv4"><source address="192.0.2.2"/><port port="8443" protocol="tcp"/><accept/></rule>'
+        in rendered['/etc/firewalld/policies/portmatrix-in.xml']
+    )
 
 
-@pytest.mark.parametrize('query, expected', [
-    ("query('portmatrix.firewall.flows', 'rivermeadow', query=\"[?optional].id\")", ['os-utility-smb', 'os-utility-winrm', 'os-utility-ssh']),
-    ("query('portmatrix.firewall.flows', query='[?assumed].flow') | length", 4),
-    ("query('portmatrix.firewall.flows', 'rightscale', 'enstratius') | map(attribute='product') | unique", ['rightscale', 'enstratius']),
-    ("query('portmatrix.firewall.flows') | length", 110)])
+@pytest.mark.parametrize(
+    'query, expected',
+    [
+        ("query('portmatrix.firewall.flows', 'rivermeadow', query=\"[?optional].id\")", ['os-utility-smb', 'os-utility-winrm', 'os-utility-ssh']),
+        ("query('portmatrix.firewall.flows', query='[?assumed].flow') | length", 4),
+        ("query('portmatrix.firewall.flows', 'rightscale', 'enstratius') | map(attribute='product') | unique", ['rightscale', 'enstratius']),
+        ("query('portmatrix.firewall.flows') | length", 110),
+    ],
+)
 def test_lookup(query, expected, tmp_path):
-    (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'localhost', 'connection': 'local', 'gather_facts': False, 'tasks': [
-        {'ansible.builtin.copy': {'content': '{{ ' + query + ' | to_json }}', 'dest': str(tmp_path / 'out.json')}}]}]))
+    (tmp_path / 'site.yml').write_text(
+        yaml.safe_dump(
+            [
+                {
+                    'hosts': 'localhost',
+                    'connection': 'local',
+                    'gather_facts': False,
+                    'tasks': [{'ansible.builtin.copy': {'content': '{{ ' + query + ' | to_json }}', 'dest': str(tmp_path / 'out.json')}}],
+                }
+            ]
+        )
+    )
     code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'localhost': {}}})
     assert code == 0, output
     assert json.loads((tmp_path / 'out.json').read_text()) == expected
@@ -119,7 +178,17 @@ def test_lookup(query, expected, tmp_path):
 
 def test_lookup_refuses_a_bad_query_and_an_unknown_product(tmp_path):
     for query, words_ in (("'rightscale', query='[?'", 'is no JMESPath expression'), ("'rihgtscale'", "unknown product 'rihgtscale'; known are avi_vantage")):
-        (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'localhost', 'connection': 'local', 'gather_facts': False, 'tasks': [
-            {'ansible.builtin.debug': {'msg': "{{ query('portmatrix.firewall.flows', " + query + ') }}'}}]}]))
+        (tmp_path / 'site.yml').write_text(
+            yaml.safe_dump(
+                [
+                    {
+                        'hosts': 'localhost',
+                        'connection': 'local',
+                        'gather_facts': False,
+                        'tasks': [{'ansible.builtin.debug': {'msg': "{{ query('portmatrix.firewall.flows', " + query + ') }}'}}],
+                    }
+                ]
+            )
+        )
         code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'localhost': {}}})
         assert code != 0 and words_ in output

@@ -1,18 +1,17 @@
 """Properties of the compiler on random catalogs and inventories, judged by an oracle that shares no code with it."""
+
 from __future__ import annotations
 
 import ipaddress
 import itertools
 import json
 
-from hypothesis import given, settings, strategies as st
-
-from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
-from ansible_collections.portmatrix.firewall.plugins.module_utils import reach
+from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies, reach
 from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, xml
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils import addresses, address_book, analysis, catalog, planner
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils import address_book, addresses, analysis, catalog, planner
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils.address_book import AddressBook, Host
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils.policy_builder import build_policy
+from hypothesis import given, settings, strategies as st
 
 COMPONENTS = ['a', 'b', 'c', 'd']
 PROTOCOLS = st.sampled_from([['tcp'], ['udp'], ['tcp', 'udp'], ['sctp'], ['icmp', 'icmpv6'], ['esp']])
@@ -23,24 +22,51 @@ def catalogs(draw):
     flows = []
     for number in range(draw(st.integers(1, 6))):
         protocol = draw(PROTOCOLS)
-        ports = draw(st.lists(st.sampled_from(['22', '80', '80-90', '85-95', 'web', 'web+3']), min_size=1, max_size=3)) if protocol[0] in ('tcp', 'udp', 'sctp') else []
-        flows.append({'id': f'f{number}', 'title': 'T', 'protocol': protocol, 'ports': ports, 'assumed': draw(st.booleans()),
-                      'source': draw(st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)),
-                      'destination': draw(st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)),
-                      'when': draw(st.sampled_from([None, 'on', '!on', "platform == 'windows'"])),
-                      'citations': [{'document': 'doc', 'section': 'S', 'row': str(number)}]})
-    return catalog.build({'product': 'p', 'title': 'P', 'documents': {'doc': {'title': 'D', 'version': '1', 'retrieved': 'now'}},
-                          'options': {'on': {'type': 'bool', 'default': False, 'description': 'x'}, 'web': {'type': 'port', 'default': 8000, 'description': 'x'}},
-                          'components': {name: {'title': name, 'external': name == 'd'} for name in COMPONENTS},
-                          'groups': {'mesh': ['a', 'b']}, 'flows': flows}, 'test', '')
+        ports = (
+            draw(st.lists(st.sampled_from(['22', '80', '80-90', '85-95', 'web', 'web+3']), min_size=1, max_size=3))
+            if protocol[0] in ('tcp', 'udp', 'sctp')
+            else []
+        )
+        flows.append(
+            {
+                'id': f'f{number}',
+                'title': 'T',
+                'protocol': protocol,
+                'ports': ports,
+                'assumed': draw(st.booleans()),
+                'source': draw(st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)),
+                'destination': draw(st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)),
+                'when': draw(st.sampled_from([None, 'on', '!on', "platform == 'windows'"])),
+                'citations': [{'document': 'doc', 'section': 'S', 'row': str(number)}],
+            }
+        )
+    return catalog.build(
+        {
+            'product': 'p',
+            'title': 'P',
+            'documents': {'doc': {'title': 'D', 'version': '1', 'retrieved': 'now'}},
+            'options': {'on': {'type': 'bool', 'default': False, 'description': 'x'}, 'web': {'type': 'port', 'default': 8000, 'description': 'x'}},
+            'components': {name: {'title': name, 'external': name == 'd'} for name in COMPONENTS},
+            'groups': {'mesh': ['a', 'b']},
+            'flows': flows,
+        },
+        'test',
+        '',
+    )
 
 
 @st.composite
 def inventories(draw):
-    return [Host(f'h{number}', tuple(sorted(f'p.{name}' for name in draw(st.sets(st.sampled_from(COMPONENTS), min_size=1, max_size=3)))),
-                 tuple(addresses.merge([f'192.0.2.{number * 2 + 1}/32', *([f'2001:db8::{number + 1:x}/128'] if draw(st.booleans()) else [])])),
-                 draw(st.sampled_from(['linux', 'windows'])), {'p': {'on': draw(st.booleans()), 'web': draw(st.sampled_from([80, 8000]))}})
-            for number in range(draw(st.integers(1, 5)))]
+    return [
+        Host(
+            f'h{number}',
+            tuple(sorted(f'p.{name}' for name in draw(st.sets(st.sampled_from(COMPONENTS), min_size=1, max_size=3)))),
+            tuple(addresses.merge([f'192.0.2.{number * 2 + 1}/32', *([f'2001:db8::{number + 1:x}/128'] if draw(st.booleans()) else [])])),
+            draw(st.sampled_from(['linux', 'windows'])),
+            {'p': {'on': draw(st.booleans()), 'web': draw(st.sampled_from([80, 8000]))}},
+        )
+        for number in range(draw(st.integers(1, 5)))
+    ]
 
 
 def plan_all(chosen, hosts, peers=None, unresolved='skip'):
@@ -116,10 +142,15 @@ def test_nothing_is_any_and_nothing_is_dropped_without_a_word(chosen, hosts):
     for host in hosts:
         plan = plans[host.name]
         assert all(rule.peers != planner.ANY or rule.peer == 'p.d' for rule in plan.rules)
-        needed = {(f'p.{source}', 'ingress') for flow in chosen.flows for source, destination in flow.pairs
-                  if f'p.{destination}' in host.components and ports_of(flow, host) is not None}
-        assert {(component, direction) for component, direction in needed if component not in played and component != 'p.d'} \
-            <= {gap[:2] for gap in plan.refused}
+        needed = {
+            (f'p.{source}', 'ingress')
+            for flow in chosen.flows
+            for source, destination in flow.pairs
+            if f'p.{destination}' in host.components and ports_of(flow, host) is not None
+        }
+        assert {(component, direction) for component, direction in needed if component not in played and component != 'p.d'} <= {
+            gap[:2] for gap in plan.refused
+        }
 
 
 @settings(max_examples=100, deadline=None)
@@ -138,7 +169,10 @@ def test_a_broken_twin_is_found(chosen, hosts):
 
 NETWORKS = st.one_of(
     st.builds(lambda number, prefix: str(ipaddress.ip_network((number, prefix), strict=False)), st.integers(0x0A000000, 0x0A0000FF), st.integers(24, 32)),
-    st.builds(lambda number, prefix: str(ipaddress.ip_network((number + (0x20010DB8 << 96), prefix), strict=False)), st.integers(0, 255), st.integers(120, 128)))
+    st.builds(
+        lambda number, prefix: str(ipaddress.ip_network((number + (0x20010DB8 << 96), prefix), strict=False)), st.integers(0, 255), st.integers(120, 128)
+    ),
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -157,8 +191,9 @@ def test_merging_is_exact_and_canonical(cidrs):
 def test_files_hold_the_plan_and_read_back_as_they_were_written(chosen, hosts, egress, exclusive):
     plans, _book = plan_all(chosen, hosts)
     for plan in plans.values():
-        text = json.dumps(build_policy(plan, planner.HostPlan((), (), ()), egress=egress, exclusive=exclusive, management_sources=['192.0.2.250/32'],
-                                       catalogs={'p': chosen}))
+        text = json.dumps(
+            build_policy(plan, planner.HostPlan((), (), ()), egress=egress, exclusive=exclusive, management_sources=['192.0.2.250/32'], catalogs={'p': chosen})
+        )
         parsed = policies.parse(text)
         guard = policies.guard(parsed, [22, 2222])
         built = documents.build(parsed, guard)
@@ -174,9 +209,10 @@ def test_files_hold_the_plan_and_read_back_as_they_were_written(chosen, hosts, e
                         if networks:
                             expected.setdefault((rule.direction, family, rule.protocol, side, low, high), []).extend(networks)
         found = documents.reach_of(built)
-        assert {key: [(int(net[0]), int(net[-1])) for net in ipaddress.collapse_addresses(nets)] for key, nets in expected.items()} \
-            == {key: [(int(net[0]), int(net[-1])) for first, last in spans
-                      for net in ipaddress.collapse_addresses(_summarise(key[1], first, last))] for key, spans in found.items()}
+        assert {key: [(int(net[0]), int(net[-1])) for net in ipaddress.collapse_addresses(nets)] for key, nets in expected.items()} == {
+            key: [(int(net[0]), int(net[-1])) for first, last in spans for net in ipaddress.collapse_addresses(_summarise(key[1], first, last))]
+            for key, spans in found.items()
+        }
         assert reach.family('192.0.2.1') == 'ipv4'
 
 

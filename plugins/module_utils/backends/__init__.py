@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The back ends of Linux hosts. A new one is a file here and a line in BACKENDS."""
+
 from __future__ import annotations
 
 from ..errors import Refused

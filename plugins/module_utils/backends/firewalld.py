@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Back end firewalld: complete files of our own objects and one reload, or no reload at all where objects only change their content."""
+
 from __future__ import annotations
 
 import os
@@ -77,11 +78,18 @@ class Firewalld:
         changed.update({path: None for path in state.files if path not in contents})
         steps, remember = _switch_on(state.service) if policy else _switch_off(state.service)
         runtime, without_reload = self._runtime(state, wanted, steps)
-        after = service.Service(state.service.version, (state.service.active or 'start' in steps) and 'stop' not in steps,
-                                'enabled' if 'enable' in steps else 'disabled' if 'disable' in steps else state.service.enabled, remember)
+        after = service.Service(
+            state.service.version,
+            (state.service.active or 'start' in steps) and 'stop' not in steps,
+            'enabled' if 'enable' in steps else 'disabled' if 'disable' in steps else state.service.enabled,
+            remember,
+        )
         before_rules, after_rules = lines.rules(state.documents), lines.rules(wanted)
-        diff = words.diff((lines.state(state.service.text(), state.documents, state.kernel), before_rules),
-                          (lines.state(after.text(), wanted, None), after_rules), 'firewalld')
+        diff = words.diff(
+            (lines.state(state.service.text(), state.documents, state.kernel), before_rules),
+            (lines.state(after.text(), wanted, None), after_rules),
+            'firewalld',
+        )
         return Changes(changed, steps, remember, runtime, without_reload, wanted, diff, words.counts(before_rules, after_rules), _warnings(state, policy))
 
     def _runtime(self, state: State, wanted: Documents, steps: t.Tuple[str, ...]) -> t.Tuple[str, t.Optional[hitless.Steps]]:
@@ -129,10 +137,14 @@ class Firewalld:
     def gathered(self, state: State) -> t.Dict[str, t.Any]:
         """What of ours is there, in words and as data."""
         in_force = state.kernel is not None and bool(state.documents.policies) and not _deviation(state.documents, state.kernel)
-        return {'backend': self.name, 'version': '.'.join(map(str, state.service.version)), 'active': state.service.active,
-                'enforced': in_force,
-                'state': lines.state(state.service.text(), state.documents, state.kernel),
-                'rules': [dict(line._asdict(), peers=list(line.peers) or ['any'], flows=list(line.flows)) for line in sorted(lines.rules(state.documents))]}
+        return {
+            'backend': self.name,
+            'version': '.'.join(map(str, state.service.version)),
+            'active': state.service.active,
+            'enforced': in_force,
+            'state': lines.state(state.service.text(), state.documents, state.kernel),
+            'rules': [dict(line._asdict(), peers=list(line.peers) or ['any'], flows=list(line.flows)) for line in sorted(lines.rules(state.documents))],
+        }
 
 
 def _our_files() -> t.Iterator[str]:
@@ -155,8 +167,11 @@ def _warnings(state: State, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
     if policy is None:
         return ()
     advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
-    return tuple(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}'
-                 for name, number in sorted(state.priorities.items()) if number < our_priority(policy) and name not in NAMES.values())
+    return tuple(
+        f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}'
+        for name, number in sorted(state.priorities.items())
+        if number < our_priority(policy) and name not in NAMES.values()
+    )
 
 
 def _taken(changes: Changes) -> bool:

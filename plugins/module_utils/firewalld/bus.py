@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """firewalld over D-Bus, by systemd's busctl: it needs none of firewalld's Python bindings, so any interpreter will do."""
+
 from __future__ import annotations
 
 import json

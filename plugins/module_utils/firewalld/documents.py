@@ -5,13 +5,13 @@
 
 A group of one address is written into its rule; a larger one becomes a set for each family, so rules grow with flows and not with peers.
 """
+
 from __future__ import annotations
 
 import hashlib
 import typing as t
 
-from .. import policy as policies
-from .. import reach
+from .. import policy as policies, reach
 
 PREFIX = 'portmatrix-'
 NAMES = {'ingress': 'portmatrix-in', 'egress': 'portmatrix-out'}
@@ -92,8 +92,13 @@ def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Document
         rich = [line for rule in rules if rule.direction == direction for line in _rich_rules(rule, documents.sets, described)]
         flows = {flow for names in described.values() for flow in names}
         documents.policies[NAMES[direction]] = PolicyDocument(
-            direction, TARGETS[direction], our_priority(policy), tuple(dict.fromkeys(rich)), described,
-            {flow: texts for flow, texts in policy.citations.items() if flow in flows})
+            direction,
+            TARGETS[direction],
+            our_priority(policy),
+            tuple(dict.fromkeys(rich)),
+            described,
+            {flow: texts for flow, texts in policy.citations.items() if flow in flows},
+        )
     return documents
 
 
@@ -162,13 +167,19 @@ def _collect(documents: Documents, running: t.Container[str]) -> reach.Builder:
     builder = reach.Builder()
     names = {firewalld: name for name, firewalld in PROTOCOLS.items()}
     for document in documents.policies.values():
-        for rule in dict.fromkeys(line for rule in document.rules for line in written_out(rule, documents, running)):
+        for rule in dict.fromkeys(line for stated in document.rules for line in written_out(stated, documents, running)):
             members: t.Optional[t.Iterable[str]] = None
             if rule.peer:
                 stored = documents.sets.get(rule.peer[1:])
                 members = (stored.entries if stored else ()) if rule.peer.startswith('@') else (rule.peer,)
             side = {'protocol': '', 'port': 'destination', 'source-port': 'source'}[rule.element]
             low, _dash, high = rule.value.partition('-') if side else ('0', '', '0')
-            builder.add(document.direction, rule.family, names.get(rule.protocol, rule.protocol), side, (int(low), int(high or low)),
-                        None if members is None else map(reach.interval, members))
+            builder.add(
+                document.direction,
+                rule.family,
+                names.get(rule.protocol, rule.protocol),
+                side,
+                (int(low), int(high or low)),
+                None if members is None else map(reach.interval, members),
+            )
     return builder

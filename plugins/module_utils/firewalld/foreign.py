@@ -6,6 +6,7 @@
 A reload makes the runtime what the files say, so it drops rules that others added at run time only, and below firewalld 2.0 also those of
 iptables (Docker, fail2ban). Both are remembered before a reload of ours and put back after it, as they were.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -28,8 +29,12 @@ class Snapshot(t.NamedTuple):
 
 def snapshot(reload_keeps_iptables: bool) -> Snapshot:
     """Everything foreign in the runtime."""
-    objects = {(interface, name): bus.call(interface, get, 's', name)
-               for interface, names, get, _set in _OBJECTS for name in bus.call(interface, names) if not name.startswith(PREFIX)}
+    objects = {
+        (interface, name): bus.call(interface, get, 's', name)
+        for interface, names, get, _set in _OBJECTS
+        for name in bus.call(interface, names)
+        if not name.startswith(PREFIX)
+    }
     sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in bus.call('ipset', 'getIPSets') if not name.startswith(PREFIX)}
     direct = {method: bus.call('direct', method) for method, _add, _signature in _DIRECT}
     return Snapshot(objects, sets, direct, {} if reload_keeps_iptables else _tables())
@@ -56,11 +61,17 @@ def put_back(before: Snapshot) -> None:
 
 def _tables() -> t.Dict[str, str]:
     """Command -> rules of iptables, without counters; only tables that hold a rule."""
-    return {command: '\n'.join(line for line in run([f'{command}-save']).stdout.splitlines() if not line.startswith('#')) + '\n'
-            for command in ('iptables', 'ip6tables') if exists(f'{command}-save')}
+    return {
+        command: '\n'.join(line for line in run([f'{command}-save']).stdout.splitlines() if not line.startswith('#')) + '\n'
+        for command in ('iptables', 'ip6tables')
+        if exists(f'{command}-save')
+    }
 
 
 def priorities() -> t.Dict[str, int]:
     """Priorities of the running policies, firewalld's own left out: a lower number decides first."""
-    return {name: bus.call('policy', 'getPolicySettings', 's', name)['priority']['data'] for name in bus.call('policy', 'getPolicies')
-            if name not in _FIREWALLDS_OWN}
+    return {
+        name: bus.call('policy', 'getPolicySettings', 's', name)['priority']['data']
+        for name in bus.call('policy', 'getPolicies')
+        if name not in _FIREWALLDS_OWN
+    }

@@ -6,6 +6,7 @@
 New members enter their sets, then the policies take the union of old and new rules, then the new rules alone, then old members leave:
 at every moment the host admits at least what both states admit and at most what one of them does.
 """
+
 from __future__ import annotations
 
 import typing as t

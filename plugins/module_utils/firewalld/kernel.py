@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the kernel holds of ours: the nftables table of firewalld, read back and understood rule by rule."""
+
 from __future__ import annotations
 
 import json

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Our documents and the kernel's state in the words of module_utils.words."""
+
 from __future__ import annotations
 
 import typing as t
@@ -38,7 +39,9 @@ def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.L
     """Lines about everything but the rules: the service, what is denied, what was changed by hand, how the kernel deviates from the files."""
     lines = [service]
     for name, document in sorted(documents.policies.items()):
-        lines.append(f'rest of {document.direction}: {_DENIED.get(document.target, document.target or "unknown")} (policy {name}, priority {document.priority})')
+        lines.append(
+            f'rest of {document.direction}: {_DENIED.get(document.target, document.target or "unknown")} (policy {name}, priority {document.priority})'
+        )
         lines.extend(f'by hand in {name}: {text}' for text in document.strange)
     if kernel is not None and (documents.policies or kernel.directions):
         lines.extend(f'drift: {fault}' for fault in kernel.faults)
@@ -52,7 +55,9 @@ def _drift(kernel: Kernel, documents: Documents) -> t.Iterator[str]:
         yield from sorted(f'drift, {where}: {_rule(*rule)}' for rule in rules)
 
 
-def _rule(direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int], intervals: t.Optional[t.Tuple[reach.Interval, ...]]) -> str:
+def _rule(
+    direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int], intervals: t.Optional[t.Tuple[reach.Interval, ...]]
+) -> str:
     low, high = span
     ports = f" {'from port ' if side == 'source' else ''}{low if low == high else f'{low}-{high}'}" if side else ''
     peers = 'any' if intervals is None else _intervals(intervals, family or 'ipv4')
@@ -60,7 +65,9 @@ def _rule(direction: str, family: t.Optional[str], protocol: str, side: str, spa
 
 
 def _intervals(intervals: t.Tuple[reach.Interval, ...], family: str) -> str:
-    texts = [reach.text(first, family) if first == last else f'{reach.text(first, family)}-{reach.text(last, family)}' for first, last in intervals[:MOST_PEERS]]
+    texts = [
+        reach.text(first, family) if first == last else f'{reach.text(first, family)}-{reach.text(last, family)}' for first, last in intervals[:MOST_PEERS]
+    ]
     return ', '.join(texts) + (f' and {len(intervals) - MOST_PEERS} more' if len(intervals) > MOST_PEERS else '') or 'nothing'
 
 

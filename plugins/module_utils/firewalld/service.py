@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The service firewalld: what it is, whether it runs, and what we switched on."""
+
 from __future__ import annotations
 
 import json
@@ -48,7 +49,7 @@ def observe() -> Service:
 
 
 def parse_version(text: str) -> t.Tuple[int, ...]:
-    """"2.3.1" or "1.3.3~rc1" as numbers."""
+    """ "2.3.1" or "1.3.3~rc1" as numbers."""
     match = re.match(r'\d+(\.\d+)*', text.strip())
     if not match:
         raise BackendError(f'firewalld gives its version as {text.strip()!r}, which is none; is the package whole?')
@@ -58,8 +59,10 @@ def parse_version(text: str) -> t.Tuple[int, ...]:
 def require_usable(service: Service) -> None:
     """Raise Refused where we cannot or must not work with this firewalld."""
     if service.version < MINIMUM:
-        raise Refused(f"firewalld {'.'.join(map(str, service.version))} is too old: portmatrix.firewall needs {'.'.join(map(str, MINIMUM))} or later; "
-                      'upgrade the package or the distribution')
+        raise Refused(
+            f"firewalld {'.'.join(map(str, service.version))} is too old: portmatrix.firewall needs {'.'.join(map(str, MINIMUM))} or later; "
+            'upgrade the package or the distribution'
+        )
     if service.enabled.startswith('masked'):
         raise Refused('the service firewalld is masked on this host; allow it with: systemctl unmask firewalld')
     if re.search(r'(?m)^\s*ENABLED\s*=\s*yes', files.read('/etc/ufw/ufw.conf') or ''):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Our documents as firewalld's XML files, and back."""
+
 from __future__ import annotations
 
 import typing as t
@@ -18,15 +19,17 @@ _ZONES = {'ingress': ('ANY', 'HOST'), 'egress': ('HOST', 'ANY')}
 
 def files(documents: Documents) -> t.Dict[str, str]:
     """Path -> content of every file that DOCUMENTS are on disk."""
-    return {**{f"{FOLDERS['policies']}/{name}.xml": _policy(document) for name, document in documents.policies.items()},
-            **{f"{FOLDERS['ipsets']}/{name}.xml": _set(document) for name, document in documents.sets.items()}}
+    return {
+        **{f"{FOLDERS['policies']}/{name}.xml": _policy(document) for name, document in documents.policies.items()},
+        **{f"{FOLDERS['ipsets']}/{name}.xml": _set(document) for name, document in documents.sets.items()},
+    }
 
 
 def parse(contents: t.Dict[str, str]) -> Documents:
     """The documents in CONTENTS (path -> text). A file that is no XML of firewalld's counts as a policy with nothing but `strange` lines."""
     documents = Documents({}, {})
     for path, text in sorted((path, text) for path, text in contents.items() if path.endswith('.xml')):
-        name = path.rsplit('/', 1)[1][:-len('.xml')]
+        name = path.rsplit('/', 1)[1][: -len('.xml')]
         try:
             root = ElementTree.fromstring(text)
             if root.tag == 'ipset':
@@ -56,9 +59,17 @@ def _line(text: str) -> str:
 
 def _policy(document: PolicyDocument) -> str:
     into, out_of = _ZONES[document.direction]
-    lines = [_HEAD, f'<policy target={quoteattr(document.target)} priority="{document.priority}">', f'  <short>{MARK}</short>',
-             f'  <description>{escape(description(document))}</description>', f'  <ingress-zone name="{into}"/>', f'  <egress-zone name="{out_of}"/>',
-             *(f'  {_rule(rule, document.direction)}' for rule in document.rules), '</policy>', '']
+    lines = [
+        _HEAD,
+        f'<policy target={quoteattr(document.target)} priority="{document.priority}">',
+        f'  <short>{MARK}</short>',
+        f'  <description>{escape(description(document))}</description>',
+        f'  <ingress-zone name="{into}"/>',
+        f'  <egress-zone name="{out_of}"/>',
+        *(f'  {_rule(rule, document.direction)}' for rule in document.rules),
+        '</policy>',
+        '',
+    ]
     return '\n'.join(lines)
 
 
@@ -73,16 +84,26 @@ def _rule(rule: RichRule, direction: str) -> str:
 
 
 def _set(document: SetDocument) -> str:
-    lines = [_HEAD, '<ipset type="hash:net">', f'  <short>{MARK}</short>', f'  <description>{escape(document.label)}</description>',
-             f"  <option name=\"family\" value=\"{'inet6' if document.family == 'ipv6' else 'inet'}\"/>",
-             *(f'  <entry>{escape(entry)}</entry>' for entry in document.entries), '</ipset>', '']
+    lines = [
+        _HEAD,
+        '<ipset type="hash:net">',
+        f'  <short>{MARK}</short>',
+        f'  <description>{escape(document.label)}</description>',
+        f"  <option name=\"family\" value=\"{'inet6' if document.family == 'ipv6' else 'inet'}\"/>",
+        *(f'  <entry>{escape(entry)}</entry>' for entry in document.entries),
+        '</ipset>',
+        '',
+    ]
     return '\n'.join(lines)
 
 
 def _parse_set(root: ElementTree.Element) -> SetDocument:
     options = {option.get('name'): option.get('value') for option in root.iter('option')}
-    return SetDocument('ipv6' if options.get('family') == 'inet6' else 'ipv4', root.findtext('description') or '',
-                       tuple((entry.text or '').strip() for entry in root.iter('entry')))
+    return SetDocument(
+        'ipv6' if options.get('family') == 'inet6' else 'ipv4',
+        root.findtext('description') or '',
+        tuple((entry.text or '').strip() for entry in root.iter('entry')),
+    )
 
 
 def _parse_policy(name: str, root: ElementTree.Element) -> PolicyDocument:

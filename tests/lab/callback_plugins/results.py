@@ -1,4 +1,5 @@
 """Writes one JSON line a host and task, for tests to read."""
+
 from __future__ import annotations
 
 import json

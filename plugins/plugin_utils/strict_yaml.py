@@ -1,0 +1,30 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""YAML for files that people write: a key written twice is an error, because the first value would be lost in silence."""
+
+from __future__ import annotations
+
+import typing as t
+
+import yaml
+
+
+def load(content: bytes) -> t.Any:
+    """The one document in CONTENT. Raises yaml.YAMLError."""
+    return yaml.load(content, Loader=_UniqueKeyLoader)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML's safe loader with its own rule for mappings."""
+
+
+def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict:
+    keys = [loader.construct_object(key) for key, value in node.value]
+    for number, key in enumerate(keys):
+        if key in keys[:number]:
+            raise yaml.constructor.ConstructorError(None, None, f'the key {key!r} stands here twice', node.value[number][0].start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The main job on an embedded inventory: plan, harden real hosts, show what connects before and after. Without root: plan and render.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    bash tests/setup.sh lab
+    [ -n "${KEEP:-}" ] || trap '.venv/bin/python tests/lab/lab.py down' EXIT
+    .venv/bin/python tests/lab/lab.py up
+    .venv/bin/python tests/lab/lab.py run -- .venv/bin/python tests/lab/demo.py
+else
+    bash tests/setup.sh plan
+    .venv/bin/python tests/lab/demo.py --without-hosts
+fi

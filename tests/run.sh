@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Set up and run the tests: all of them as root, "tests/run.sh unit" those that need no host.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+part=${1:-all}
+if [ "$part" = all ] && [ "$(id -u)" != 0 ]; then
+    echo "run: the integration tests start real hosts and need root; without it run: bash tests/run.sh unit" >&2
+    exit 1
+fi
+bash tests/setup.sh "$([ "$part" = all ] && echo lab || echo unit)"
+.venv/bin/ruff check .
+.venv/bin/yamllint --strict .
+.venv/bin/python -m pytest -q tests/unit
+if [ "$part" = all ]; then
+    trap '.venv/bin/python tests/lab/lab.py down' EXIT
+    .venv/bin/python tests/lab/lab.py up
+    .venv/bin/python tests/lab/lab.py run -- .venv/bin/python -m pytest -q tests/integration
+fi

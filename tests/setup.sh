@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Install what tests and demo need: a virtual environment in .venv, and as root Debian's packages for the lab. Safe to repeat.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+as_root() { [ "$(id -u)" = 0 ]; }
+missing() { for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || echo "$package"; done; }
+
+wanted=()
+python3 -c 'import venv, ensurepip' 2>/dev/null || wanted+=(python3-venv)
+if as_root && [ "${1:-lab}" = lab ]; then
+    # netavark makes the lab's network; slirp, seccomp profiles and registries are not needed
+    mapfile -t -O "${#wanted[@]}" wanted < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)
+fi
+if [ "${#wanted[@]}" -gt 0 ]; then
+    as_root || { echo "setup: install ${wanted[*]} first, or run this as root" >&2; exit 1; }
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -qq -y --no-install-recommends "${wanted[@]}" >/dev/null
+fi
+
+[ -x .venv/bin/python ] || python3 -m venv .venv
+if ! cmp -s tests/requirements.txt .venv/requirements.txt; then
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt .venv/requirements.txt
+fi

@@ -45,7 +45,8 @@ class ActionModule(ActionBase):
         taken = survey.take(found, survey.load_catalogs(get), get, play_hosts)
         plans = plan_hosts(taken, found, play_hosts)
         if arguments['table']:
-            self._display.display('\n' + report.table(plans, taken.catalogs) + '\n')
+            text = [report.table(plans, taken.catalogs), '', 'Notes of the documents:', *(f'- {note}' for note in report.notes(plans, taken.catalogs))]
+            self._display.display('\n'.join(['', *text, '']))
         for name, plan in sorted(plans.items()):
             for warning in plan.warnings:
                 self._display.warning(f'{name}: {warning}')

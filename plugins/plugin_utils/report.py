@@ -73,6 +73,16 @@ def _row(name: str, rule: Rule) -> tuple[str, ...]:
     return name, rule.direction, port, f'{rule.peer} {" ".join(shown)}{more}'
 
 
+def notes(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> list[str]:
+    """What the documents say beyond the rules that are planned: notes of the products in use and of their planned flows."""
+    used = {flow for plan in plans.values() for rule in plan.rules for flow in rule.flows}
+    products = sorted({flow.partition('/')[0] for flow in used})
+    return [
+        *(f'{product}: {note}' for product in products for note in catalogs[product].notes),
+        *(f'{name}: {flow.note}' for name, flow in flows_by_name(catalogs).items() if name in used and flow.note),
+    ]
+
+
 def summary(plans: dict[str, HostPlan]) -> dict[str, int]:
     """How many hosts and rules there are, how many ingress rules are open to any, and how many warnings tell of an unresolved component."""
     rules = [rule for plan in plans.values() for rule in plan.rules]

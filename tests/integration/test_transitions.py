@@ -18,13 +18,13 @@ CHANGES = {
 }
 
 
-def under_traffic(host: str, change) -> tuple[list[int], list[int]]:
+def under_traffic(host: str, change, allowed_port: int = 443) -> tuple[list[int], list[int]]:
     """([tried, answered] of the allowed, the same of the denied) while CHANGE runs."""
     address = world.HOSTS[host]['ansible_host']
     server = world.serve(host, [('tcp', 443), ('tcp', 9999)])
     try:
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            allowed = pool.submit(world.probe, 'edge1', 'stream', {'target': [address, 443], 'seconds': SECONDS})
+            allowed = pool.submit(world.probe, 'edge1', 'stream', {'target': [address, allowed_port], 'seconds': SECONDS})
             denied = pool.submit(world.probe, 'data2', 'stream', {'target': [address, 9999], 'seconds': SECONDS})
             pool.submit(change).result()
             return allowed.result(), denied.result()

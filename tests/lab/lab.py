@@ -99,6 +99,7 @@ def open_world() -> None:
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     wait_for(lambda: holder() is not None, 'the private namespace', seconds=10)
 

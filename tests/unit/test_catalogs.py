@@ -11,6 +11,7 @@ import yaml
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions
 
 ROWS = yaml.safe_load((Path(__file__).parent / 'cases' / 'rows.yml').read_text())
+CONTRACT = yaml.safe_load((Path(__file__).parent / 'cases' / 'contract.yml').read_text())
 CATALOGS = catalog.load_catalogs()
 LISTS = {'migration_types': [[], ['os_based'], ['vm_based'], ['os_based', 'vm_based']]}
 
@@ -43,18 +44,20 @@ def test_catalog_opens_what_the_document_says(product):
 
 
 @pytest.mark.parametrize('product', matrices.PRODUCTS)
-def test_every_flow_cites_exactly_the_rows_that_state_it(product):
+def test_every_flow_cites_exactly_the_rows_that_state_it_under_its_condition(product):
     matrix = matrices.load(product)
-    defaults = {name: option['default'] for name, option in CATALOGS[product].options.items()}
-    cited: dict[tuple, set] = {}
-    for flow in CATALOGS[product].flows:
-        for (source, destination), protocol, port in itertools.product(flow.pairs, flow.protocols, flow.ports):
-            number = port if port.isdigit() else str(defaults[port])
-            cited.setdefault((source, destination, protocol, number), set()).update((entry['section'], entry['row']) for entry in flow.citations)
-    expected: dict[tuple, set] = {}
-    for row in matrix:
-        expected.setdefault((row.source, row.destination, row.protocol, row.number(defaults)), set()).update(tuple(ROWS[product][name]) for name in row.rows)
-    assert cited == expected
+    for options, platform in combinations(product):
+        table = conditions.listening(CATALOGS[product], options, platform)
+        cited: dict[tuple, set] = {}
+        for flow in CATALOGS[product].flows:
+            for (source, destination), protocol, port in itertools.product(flow.pairs, flow.protocols, table.get(flow.id, ())):
+                cited.setdefault((source, destination, protocol, port), set()).update((entry['section'], entry['row']) for entry in flow.citations)
+        expected: dict[tuple, set] = {}
+        for row in matrix:
+            if row.applies(options, platform):
+                key = (row.source, row.destination, row.protocol, row.number(options))
+                expected.setdefault(key, set()).update(tuple(ROWS[product][name]) for name in row.rows)
+        assert cited == expected, (options, platform)
 
 
 @pytest.mark.parametrize('product', matrices.PRODUCTS)
@@ -67,15 +70,24 @@ def test_there_is_a_matrix_for_every_shipped_catalog():
     assert sorted(CATALOGS) == matrices.PRODUCTS == sorted(ROWS)
 
 
-def test_ports_without_a_figure_in_the_document_are_marked_assumed():
-    assumed = {flow.name for entry in CATALOGS.values() for flow in entry.flows if flow.assumed}
-    assert assumed == {'enstratius/console-ldap', *(f'enstratius/{name}-cloud-api' for name in ('dispatcher', 'monitor', 'worker'))}
+@pytest.mark.parametrize('product', matrices.PRODUCTS)
+def test_components_options_and_flags_are_those_agreed_upon(product):
+    agreed, found = CONTRACT[product], CATALOGS[product]
+    assert {name: component['external'] for name, component in found.components.items()} == {
+        **dict.fromkeys(agreed['components'], False),
+        **dict.fromkeys(agreed['external'], True),
+    }
+    assert {name: option['default'] for name, option in found.options.items()} == agreed['options']
+    assert sorted(flow.id for flow in found.flows if flow.optional) == agreed['optional']
+    assert sorted(flow.id for flow in found.flows if flow.assumed) == agreed['assumed']
 
 
 @pytest.mark.parametrize('product', matrices.PRODUCTS)
 def test_role_offers_every_option_of_its_catalog(product):
     role = Path(__file__).parents[2] / 'roles' / product
-    assert (role / 'README.md').is_file()
+    readme, shipped = (role / 'README.md').read_text(), CATALOGS[product]
+    stated = [*(f'`{product}.{name}`' for name in shipped.components), *(f'`{product}_{name}`' for name in shipped.options), *shipped.notes]
+    assert [text for text in stated if text not in readme] == []
     spec = yaml.safe_load((role / 'meta' / 'argument_specs.yml').read_text())['argument_specs']['main']
     types = {'bool': 'bool', 'port': 'int', 'list': 'list', 'choice': 'str', 'int': 'int'}
     expected = {f'{product}_{name}': (types[option['type']], option['default'], option['choices']) for name, option in CATALOGS[product].options.items()}

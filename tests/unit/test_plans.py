@@ -116,6 +116,7 @@ def test_the_terminal_shows_host_direction_port_peer_flow_and_citation(tmp_path)
     line = next(line for line in output.splitlines() if 'avi_vantage/se-https' in line and line.startswith('ctl1'))
     assert line.split('  ')[0] == 'ctl1' and ' ingress ' in line and ' 8443/tcp ' in line and ' avi_vantage.service_engine 192.0.2.2 ' in line
     assert line.endswith('management-ports, Protocol Ports Used by Avi Vantage for Management Communication, 3 Avi Service Engine to Avi Controller')
+    assert '- avi_vantage: The headings OpenStack, VMware vCenter' in output and '- avi_vantage/external-ssh: This row names 22 only' in output
     assert '2 hosts, ' in output and 'open to any' in output and 'components unresolved' in output
 
 

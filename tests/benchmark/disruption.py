@@ -1,0 +1,42 @@
+"""Connections lost and wrongly accepted while a policy is replaced under a connection every 10 ms: changes, first application, release.
+
+tests/lab/lab.py up && tests/lab/lab.py run -- .venv/bin/python tests/benchmark/disruption.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'lab'), str(ROOT / 'tests' / 'integration')]
+import conftest  # noqa: F401
+import test_transitions as transitions
+import world
+
+
+def main() -> None:
+    print(f'{"host":<7}{"what":<46}{"transition":<12}{"allowed: lost of":<20}{"denied: accepted of":<20}')
+    for host in ('mgmt1', 'mgmt2'):
+        world.play('portmatrix.firewall.release')
+        # port 22 is what a stock host admits too, so that the first application can be judged by it
+        for what, arguments in (
+            ('first application', ()),
+            *((f'change: {name}', ('-e', json.dumps(change))) for name, change in transitions.CHANGES.items()),
+            ('reload: exclusive', ('-e', 'portmatrix_exclusive=true')),
+            ('release', None),
+        ):
+            runs = []
+
+            def change(arguments=arguments, runs=runs, host=host):
+                playbook = 'portmatrix.firewall.harden' if arguments is not None else 'portmatrix.firewall.release'
+                runs.append(world.play(playbook, '-l', host, *(arguments or ())))
+
+            allowed, denied = transitions.under_traffic(host, change, allowed_port=22)
+            lost, passed = f'{allowed[0] - allowed[1]} of {allowed[0]}', f'{denied[1]} of {denied[0]}'
+            print(f'{host:<7}{what:<46}{runs[0].results[host]["transition"]:<12}{lost:<20}{passed:<20}', flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils import files
 from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import analysis, host_policy, inventory, libraries, report, survey
+from ..plugin_utils import analysis, book_file, host_policy, inventory, libraries, report, survey
 from ..plugin_utils.planner import HostPlan
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
                 self._display.warning(f'{name}: {warning}')
         written = [
             self._put(arguments['path'], report.plan_file(taken.hosts, plans, taken.catalogs)),
-            self._put(arguments['address_book'], survey.export_book(taken.hosts)),
+            self._put(arguments['address_book'], book_file.write(taken.hosts)),
         ]
         return {'changed': any(diff for diff in written), 'diff': [diff for diff in written if diff], 'path': arguments['path'], **report.summary(plans)}
 
@@ -76,7 +76,7 @@ def plan_hosts(taken: survey.Survey, found: inventory.Inventory, names: t.Iterab
     """The plans of those hosts among NAMES that play a component. Raises PortmatrixError where an opening lacks its other end."""
     plans = {}
     for name in sorted(set(names) & set(taken.hosts)):
-        settings = inventory.settings(name, taken.catalogs, lambda variable, default=None, name=name: found.value(name, variable, default))
+        settings = inventory.settings(name, taken.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default))
         plan = host_policy.plan_resolved(taken.hosts[name], settings, taken.catalogs, taken.book)
         plans[name] = plan._replace(warnings=(*plan.warnings, *taken.warnings.get(name, ())))
     broken = analysis.asymmetries(taken.hosts, plans, taken.book)

@@ -18,10 +18,9 @@ from ..plugin_utils.host_policy import compile_policy
 
 # The module that does a platform's work. A new platform is a line here.
 MODULES = {'linux': 'portmatrix.firewall.linux_policy'}
-BACKENDS = ('auto', 'firewalld', 'ufw', 'windows')
 ARGUMENTS = dict(
     state=dict(type='str', choices=['enforced', 'absent', 'rendered', 'gathered'], default='enforced'),
-    backend=dict(type='str', choices=list(BACKENDS)),
+    backend=dict(type='str', choices=list(inventory.BACKENDS)),
     components=dict(type='list', elements='str'),
     egress=dict(type='str', choices=list(inventory.EGRESS)),
 )
@@ -49,26 +48,27 @@ class ActionModule(ActionBase):
         def get(name: str, default: t.Any = None) -> t.Any:
             return found.resolve(task_vars, name, default)
 
-        platform = inventory.platform(host, get)
-        if platform not in MODULES:
-            raise PortmatrixError(f'{host}: its platform is {platform}, for which there is no back end here; leave it out with --limit \'all:!{host}\'')
-        backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', BACKENDS, get)
         state = arguments['state']
-        if state in ('absent', 'gathered'):
-            return self._execute(platform, {'state': state, 'backend': backend}, task_vars)
-        compiled = compile_policy(self._task._uuid, task_vars, self._templar, arguments)
+        # the whole inventory is checked before anything of this host is looked at
+        compiled = compile_policy(self._task._uuid, task_vars, self._templar, arguments) if state in ('enforced', 'rendered') else None
+        platform = inventory.platform(host, get)
+        backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', inventory.BACKENDS, get)
+        if compiled is None:
+            return self._execute(platform, {'state': state, 'backend': backend}, task_vars) if platform in MODULES else _untouched(platform)
         for warning in compiled.warnings:
             self._display.warning(f'{host}: {warning}')
         if compiled.document is None:
-            return self._without_components(platform, backend, task_vars)
+            return self._without_components(state, platform, backend, task_vars)
+        if platform not in MODULES:
+            raise PortmatrixError(f"{host}: its platform is {platform}, for which there is no back end here; leave it out with --limit 'all:!{host}'")
         document = json.dumps(compiled.document)
         if state == 'rendered':
             return {'changed': False, **_render(backend, document, int(get('ansible_port') or 22))}
         return self._execute(platform, {'state': state, 'backend': backend, 'policy': document}, task_vars)
 
-    def _without_components(self, platform: str, backend: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _without_components(self, state: str, platform: str, backend: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """A host without a part in any product is left alone; one that still carries our rules is not left with them in silence."""
-        if self._task.args.get('state') != 'rendered':
+        if state == 'enforced' and platform in MODULES:
             outcome = self._execute(platform, {'state': 'gathered', 'backend': backend}, task_vars)
             if outcome.get('failed') or outcome.get('unreachable'):
                 return outcome
@@ -84,6 +84,10 @@ class ActionModule(ActionBase):
         # the module's arguments hold the whole policy, which no result is to carry
         outcome.pop('invocation', None)
         return outcome
+
+
+def _untouched(platform: str) -> dict[str, t.Any]:
+    return {'changed': False, 'skipped': True, 'skip_reason': f'there is no back end for {platform} here, so nothing of ours can be on the host'}
 
 
 def _render(backend: str, document: str, port: int) -> dict[str, t.Any]:

@@ -65,7 +65,7 @@ from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.errors import PortmatrixError
 from ..plugin_utils import libraries
-from ..plugin_utils.catalog import Flow, load_catalogs
+from ..plugin_utils.catalog import Flow, existing, load_catalogs
 
 
 class LookupModule(LookupBase):
@@ -75,13 +75,15 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         try:
             libraries.require()
-            return _flows([str(term) for term in terms], self.get_option('catalogs') or [], self.get_option('query'))
+            folder = (variables or {}).get('inventory_dir')
+            extra = [existing(str(path), folder) for path in self.get_option('catalogs') or []]
+            return _flows([str(term) for term in terms], extra, self.get_option('query'))
         except PortmatrixError as error:
             raise AnsibleError(str(error)) from error
 
 
 def _flows(products: list[str], extra: list[str], query: str | None) -> list[t.Any]:
-    catalogs = load_catalogs(map(str, extra))
+    catalogs = load_catalogs(extra)
     unknown = sorted(set(products) - set(catalogs))
     if unknown:
         raise PortmatrixError(f'unknown product {", ".join(map(repr, unknown))}; known are {", ".join(catalogs)}')

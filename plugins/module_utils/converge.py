@@ -23,7 +23,8 @@ def run(state: str, backend_name: str, document: t.Optional[str], check: bool) -
         raise Refused('this needs root on the host; set become: true')
     backend = backends.choose(backend_name)
     if state != 'enforced' and not backend.installed():
-        return {'changed': False, 'gathered': None} if state == 'gathered' else {'changed': False, 'added': 0, 'removed': 0, 'kept': 0}
+        nothing = {'backend': backend.name, 'digest': '', 'transition': 'none', 'added': 0, 'removed': 0, 'kept': 0}
+        return {'changed': False, 'gathered': None} if state == 'gathered' else {'changed': False, **nothing}
     with contextlib.nullcontext() if check or state == 'gathered' else _lock():
         observed = backend.observe()
         if state == 'gathered':
@@ -46,7 +47,13 @@ def run(state: str, backend_name: str, document: t.Optional[str], check: bool) -
 def _guard(backend: t.Any, wanted: policy.Policy) -> t.Tuple[policy.Rule, ...]:
     """The rules of the management guard. Raises Refused where even they would not let the connection pass that we run in."""
     connection = management.observed()
-    rules = policy.guard(wanted, management.ports(connection))
+    ports = {*management.ports(connection), *wanted.management_ports}
+    if not ports:
+        raise Refused(
+            'no way in was found on this host (no SSH connection, no sshd that listens), so nothing would be kept open for management; '
+            'name its ports in portmatrix_management_ports. Nothing was changed'
+        )
+    rules = policy.guard(wanted, ports)
     if connection and not management.admitted(backend.reach(wanted, rules), connection):
         raise Refused(
             f'the new rules would lock out the management connection from {connection.peer} to port {connection.port}; '

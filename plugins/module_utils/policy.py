@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The policy of one host: what its firewall must admit, free of any back end's words.
 
-A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive` (bool), `management` (`sources`: CIDRs or ["any"]),
-`groups` (label -> canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any, `flows`), `citations`
-(flow -> texts). Everything that no rule admits is denied: ingress always, egress where it says so.
+A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive` (bool), `management` (`sources`: CIDRs or ["any"];
+`ports`: besides the observed ones), `groups` (label -> canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any,
+`flows`), `citations` (flow -> texts). Everything that no rule admits is denied: ingress always, egress where it says so.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Policy(t.NamedTuple):
     egress: str
     exclusive: bool
     management_sources: t.Optional[t.Tuple[str, ...]]
+    management_ports: t.Tuple[int, ...]
     rules: t.Tuple[Rule, ...]
     citations: t.Dict[str, t.List[str]]
     digest: str
@@ -66,7 +67,9 @@ def parse(text: str) -> Policy:
     )
     sources = data['management']['sources']
     digest = hashlib.sha256(json.dumps(data, sort_keys=True, separators=(',', ':')).encode()).hexdigest()
-    return Policy(data['egress'], data['exclusive'], None if sources == ['any'] else tuple(sources), rules, data['citations'], digest)
+    return Policy(
+        data['egress'], data['exclusive'], None if sources == ['any'] else tuple(sources), tuple(data['management']['ports']), rules, data['citations'], digest
+    )
 
 
 def guard(policy: Policy, ports: t.Iterable[int]) -> t.Tuple[Rule, ...]:

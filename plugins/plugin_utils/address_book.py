@@ -16,6 +16,7 @@ from pathlib import Path
 from ..module_utils.errors import PortmatrixError
 from . import conditions
 from .catalog import Catalog, Flow
+from .libraries import netaddr
 
 
 class Host(t.NamedTuple):
@@ -79,14 +80,16 @@ def build(hosts: t.Iterable[Host], catalogs: dict[str, Catalog], minimum: dict[s
 
 
 def _shared_addresses(component: str, members: list[Entry]) -> t.Iterator[str]:
-    owner: dict[str, str] = {}
-    for entry in members:
-        for address in entry.addresses:
-            if owner.setdefault(address, entry.host) != entry.host:
-                yield (
-                    f'{component}: the hosts {owner[address]} and {entry.host} have the same address {address}; '
-                    'give each its own in ansible_host or portmatrix_addresses'
-                )
+    """Hosts whose addresses overlap: each is compared with the one before it that reaches furthest."""
+    parsed = [(netaddr.IPNetwork(text), entry.host, text) for entry in members for text in entry.addresses]
+    furthest = None
+    for span in sorted((network.version, network.first, network.last, host, text) for network, host, text in parsed):
+        version, first, last, host, text = span
+        if furthest and furthest[0] == version and first <= furthest[2] and host != furthest[3]:
+            same = f'have the same address {text}' if text == furthest[4] else f'share addresses ({furthest[4]}, {text})'
+            yield f'{component}: the hosts {furthest[3]} and {host} {same}; give each its own in ansible_host or portmatrix_addresses'
+        if not furthest or furthest[0] != version or last > furthest[2]:
+            furthest = span
 
 
 def save(folder: Path, entries: dict[str, list[Entry]], tables: list[dict[str, list[str]]], catalogs: dict[str, Catalog]) -> None:

@@ -9,6 +9,7 @@ duplicates, IPv4 before IPv6, each in numeric order. `ANY` stands for every addr
 
 from __future__ import annotations
 
+import socket
 import typing as t
 
 from ..module_utils.errors import PortmatrixError
@@ -42,6 +43,20 @@ def parse_peer(text: str, where: str) -> list[str]:
 def is_address(text: str) -> bool:
     """Whether TEXT is one IPv4 or IPv6 address in full notation."""
     return netaddr.valid_ipv4(text, netaddr.INET_PTON) or netaddr.valid_ipv6(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether the C library would read TEXT as a number for an address ("10.1", "0x7f000001", "2130706433")."""
+    try:
+        socket.inet_aton(text)
+    except (OSError, UnicodeError, ValueError):
+        return False
+    return True
+
+
+def ordered(cidrs: t.Iterable[str]) -> list[str]:
+    """Without duplicates, IPv4 before IPv6, in numeric order, not merged."""
+    return [str(network) for network in sorted({netaddr.IPNetwork(cidr) for cidr in cidrs})]
 
 
 def merge(cidrs: t.Iterable[str]) -> list[str]:

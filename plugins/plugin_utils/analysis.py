@@ -39,7 +39,9 @@ def _by_flow(plan: HostPlan) -> dict[tuple[str, str, str], list[Rule]]:
 def _hosts_behind(rule: Rule, hosts: dict[str, Host], book: AddressBook, name: str) -> t.Iterator[str]:
     """Hosts that play the rule's peer component and are among its peers."""
     for entry in book.members(rule.peer):
-        if entry.host in hosts and entry.host != name and rule.peers != ANY and _covers(rule.peers, entry.addresses):
+        listened = book.listening(entry.listens)
+        listens = rule.direction == 'ingress' or any(listened.get(flow.partition('/')[2]) == list(rule.ports) for flow in rule.flows)
+        if listens and entry.host in hosts and entry.host != name and rule.peers != ANY and _covers(rule.peers, entry.addresses):
             yield entry.host
 
 

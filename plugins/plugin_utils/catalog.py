@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import typing as t
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def citation_text(citation: dict[str, str]) -> str:
     return f'{citation["document"]}, {citation["section"]}, {citation["row"]}'
 
 
+def existing(path: str, inventory_dir: str | None) -> str:
+    """PATH as it stands, relative to the working directory, or else to the folder of the inventory."""
+    candidates = [os.path.abspath(os.path.expanduser(path)), os.path.join(inventory_dir or '', path)]
+    return next((candidate for candidate in candidates if os.path.exists(candidate)), candidates[0])
+
+
 def load_catalogs(extra: t.Iterable[str] = ()) -> dict[str, Catalog]:
     """All catalogs by product: ours, then the files and folders in EXTRA (existing paths). A product may be defined once."""
     catalogs: dict[str, Catalog] = {}
@@ -97,10 +104,10 @@ def _files(extra: t.Iterable[str], problems: list[str]) -> t.Iterator[Path]:
 
 def load_file(path: Path) -> Catalog:
     """The catalog in the YAML file PATH; every fault is one PortmatrixError that names file, key and fix."""
-    content = path.read_bytes()
     try:
+        content = path.read_bytes()
         data = strict_yaml.load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise PortmatrixError(f'{path}: does not parse as YAML: {" ".join(str(error).split())}; mend the line it names') from error
     return build(data, str(path), hashlib.sha256(content).hexdigest())
 

@@ -93,9 +93,9 @@ def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> 
         f'{where}: flows: {flow["id"]!r} is no id; use lower case letters, digits, - and _' for flow in catalog['flows'] if not FLOW_ID.fullmatch(flow['id'])
     )
     problems.extend(
-        f'{where}: {path}: {text!r} holds a control character; keep it to one line of printable text'
+        f'{where}: {path}: {text!r} holds a character that does not print; keep it to one line of printable text'
         for path, text in _texts(catalog, '')
-        if any(ord(letter) < 32 or ord(letter) == 127 for letter in text)
+        if not text.isprintable()
     )
 
 

@@ -77,7 +77,7 @@ def option_values(options: dict[str, dict[str, t.Any]], given: dict[str, t.Any],
             spec['choices'] = option['choices']
         result = ArgumentSpecValidator({name: spec}).validate({name: given[name]} if name in given else {})
         values[name] = result.validated_parameters[name]
-        if result.error_messages:
+        if result.error_messages or (option['type'] in ('port', 'int') and isinstance(given.get(name), bool)):
             problems.append(f'{where(name)}: {given.get(name, option["default"])!r} is no {_wanted(option)}')
         elif option['type'] == 'port' and not 1 <= values[name] <= 65535:
             problems.append(f'{where(name)}: {values[name]} is no port; give a number from 1 to 65535')
@@ -107,9 +107,19 @@ def listening(catalog: Catalog, values: dict[str, t.Any], platform: str) -> dict
     applies: dict[str, list[str]] = {}
     scope = {**values, _PLATFORM: platform}
     for flow in catalog.flows:
-        if flow.when is None or jmespath.search(flow.when, scope) is True:
+        if flow.when is None or _holds(flow.when, scope, f'{catalog.path}: flow {flow.id!r}: when'):
             applies[flow.id] = _ports(flow.ports, values, f'{catalog.path}: flow {flow.id!r}')
     return applies
+
+
+def _holds(expression: str, scope: dict[str, t.Any], where: str) -> bool:
+    try:
+        value = jmespath.search(expression, scope)
+    except jmespath.exceptions.JMESPathError as error:
+        raise PortmatrixError(f'{where}: {expression!r} cannot be evaluated ({" ".join(str(error).split())})') from error
+    if not isinstance(value, bool):
+        raise PortmatrixError(f'{where}: {expression!r} gives {value!r}; a condition gives true or false, compare the value with something')
+    return value
 
 
 def _ports(ports: tuple[str, ...], values: dict[str, t.Any], where: str) -> list[str]:

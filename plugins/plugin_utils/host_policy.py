@@ -34,21 +34,16 @@ def compile_policy(task_uuid: str, task_vars: dict[str, t.Any], templar: t.Any, 
     def get(name: str, default: t.Any = None) -> t.Any:
         return found.resolve(task_vars, name, default)
 
-    key = [task_uuid, get('portmatrix_catalogs'), get('portmatrix_baseline'), get('portmatrix_address_book')]
-    shared = index.shared(key, lambda: survey.take(found, survey.load_catalogs(get), get, task_vars.get('ansible_play_hosts_all', [host])), host)
+    key = [task_uuid, get('portmatrix_catalogs'), get('portmatrix_baseline'), get('portmatrix_address_book'), arguments['egress']]
+    play_hosts = task_vars.get('ansible_play_hosts_all', [host])
+    shared = index.shared(key, lambda: survey.take(found, survey.load_catalogs(get), get, play_hosts, arguments['egress']), host)
     own = _own(host, found, shared, get, arguments['components'] or [])
     if own is None:
         return HostPolicy(None, shared.warnings)
     settings = inventory.settings(host, shared.catalogs, get)._replace(**{'egress': arguments['egress']} if arguments['egress'] else {})
     plan = plan_resolved(own, settings, shared.catalogs, shared.book)
-    document = build_policy(
-        plan,
-        plan_baseline(own, settings, shared.catalogs),
-        egress=settings.egress,
-        exclusive=inventory.truth(host, 'portmatrix_exclusive', get),
-        catalogs=shared.catalogs,
-        management_sources=inventory.address_list(f'{host}: portmatrix_management_sources', get('portmatrix_management_sources', ['any'])),
-    )
+    baseline = plan_baseline(own, settings, shared.catalogs, get)
+    document = build_policy(plan, baseline, settings, shared.catalogs)
     extra = [
         f'{name}: only this task says that the host plays it; declare it in the inventory, or its peers will not know'
         for name in sorted(set(own.components) - set(shared.host.components if shared.host else ()))
@@ -64,23 +59,19 @@ def plan_resolved(host: Host, settings: Settings, catalogs: dict[str, Catalog], 
     return plan
 
 
-def plan_baseline(host: Host, settings: Settings, catalogs: dict[str, Catalog]) -> HostPlan:
-    """The rules of the baseline; every hardened host plays `baseline.host`."""
-    bare = Host(
-        host.name,
-        (f'{survey.BASELINE}.host',),
-        (),
-        host.platform,
-        {survey.BASELINE: {name: option['default'] for name, option in catalogs[survey.BASELINE].options.items()}},
-    )
+def plan_baseline(host: Host, settings: Settings, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any]) -> HostPlan:
+    """The rules of the baseline; every hardened host plays `baseline.host`, and its other ends are known by addresses only."""
+    played = (f'{survey.BASELINE}.host',)
+    bare = Host(host.name, played, (), host.platform, inventory.options(host.name, played, catalogs, get))
     return plan_resolved(bare, settings, catalogs, AddressBook(lambda component: [], []))
 
 
 def _own(host: str, found: Inventory, shared: index.Index, get: t.Callable[..., t.Any], more: list[str]) -> Host | None:
     """This host as the task sees it. Raises PortmatrixError where other hosts see it differently: their rules would not match."""
-    by_groups = components.declared_by_groups({name: [host] for name in get('group_names', [])}, shared.catalogs)
-    declared = components.played(host, get('portmatrix_components'), by_groups.get(host, ()), shared.catalogs)
-    played = components.played(host, more, declared, shared.catalogs)
+    products = survey.products(shared.catalogs)
+    by_groups = components.declared_by_groups({name: [host] for name in get('group_names', [])}, products)
+    declared = components.played(host, get('portmatrix_components'), by_groups.get(host, ()), products)
+    played = components.played(host, more, declared, products)
     if not played:
         return None
     own = Host(host, played, shared.host.addresses if shared.host else (), inventory.platform(host, get), inventory.options(host, played, shared.catalogs, get))

@@ -17,7 +17,7 @@ from . import addresses, components, conditions
 from .catalog import Catalog
 from .planner import Settings
 
-UNRESOLVED, EGRESS = ('fail', 'skip', 'any'), ('allow', 'deny')
+UNRESOLVED, EGRESS, BACKENDS = ('fail', 'skip', 'any'), ('allow', 'deny'), ('auto', 'firewalld', 'ufw', 'windows')
 _WINDOWS_CONNECTIONS = ('winrm', 'psrp', 'ansible.builtin.winrm', 'ansible.builtin.psrp')
 _WINDOWS_SHELLS = ('powershell', 'cmd', 'ansible.builtin.powershell', 'ansible.builtin.cmd')
 _LOCAL = ('local', 'ansible.builtin.local')
@@ -27,7 +27,7 @@ class Inventory:
     """Variables of all hosts as one host-task sees them. A value is resolved (templates and all) only when it is asked for."""
 
     def __init__(self, task_vars: dict[str, t.Any], templar: t.Any):
-        self._hostvars, self._templar = task_vars['hostvars'], templar
+        self._hostvars, self._templar, self._task_vars = task_vars['hostvars'], templar, task_vars
         self.groups: dict[str, list[str]] = task_vars['groups']
         self._raw: dict[str, dict[str, t.Any]] = {}
 
@@ -41,6 +41,13 @@ class Inventory:
         """The variable NAME as HOST sees it, templates resolved, as plain data."""
         raw = self.raw(host)
         return self.resolve(raw, name, default) if name in raw else default
+
+    def setting(self, host: str, name: str, default: t.Any = None) -> t.Any:
+        """The variable NAME for HOST as a task of this play sees it: variables of the play count for all its hosts."""
+        own = self.raw(str(self._task_vars['inventory_hostname']))
+        if name in self._task_vars and (name not in own or own[name] != self._task_vars[name]):
+            return self.resolve(self._task_vars, name, default)
+        return self.value(host, name, default)
 
     def resolve(self, variables: dict[str, t.Any], name: str, default: t.Any = None) -> t.Any:
         """The same in a given set of VARIABLES (those of the running task, for its own host)."""
@@ -102,17 +109,19 @@ def stated_addresses(host: str, get: t.Callable[..., t.Any]) -> tuple[list[str],
     if stated is not None:
         if not isinstance(stated, list) or not stated:
             raise PortmatrixError(f'{host}: portmatrix_addresses: {stated!r} is no list of addresses; list at least one address at which others see the host')
-        return addresses.merge(cidr for text in stated for cidr in addresses.parse_peer(text, f'{host}: portmatrix_addresses')), None
+        return addresses.ordered(cidr for text in stated for cidr in addresses.parse_peer(text, f'{host}: portmatrix_addresses')), None
     if get('ansible_connection') in _LOCAL:
         raise PortmatrixError(f'{host}: its connection is local, which says nothing about how others see it; set portmatrix_addresses')
     target = str(get('ansible_host') or host)
     if addresses.is_address(target):
         return addresses.parse_peer(target, f'{host}: ansible_host'), None
+    if addresses.is_number(target):
+        raise PortmatrixError(f'{host}: {target!r} is neither a name nor a whole address; set ansible_host or portmatrix_addresses')
     return [], target
 
 
 def settings(host: str, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any]) -> Settings:
-    """How HOST wants its plan: portmatrix_peers, portmatrix_unresolved, portmatrix_egress."""
+    """How HOST wants its plan and policy, by its variables portmatrix_*."""
     peers = get('portmatrix_peers', {})
     if not isinstance(peers, dict):
         raise PortmatrixError(f'{host}: portmatrix_peers: {peers!r} is no mapping of "product.component" to a list of addresses')
@@ -124,7 +133,28 @@ def settings(host: str, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any
             problems.extend(error.problems)
     if problems:
         raise PortmatrixError(*problems)
-    return Settings(found, choice(host, 'portmatrix_unresolved', UNRESOLVED, get), choice(host, 'portmatrix_egress', EGRESS, get))
+    return Settings(
+        found,
+        choice(host, 'portmatrix_unresolved', UNRESOLVED, get),
+        choice(host, 'portmatrix_egress', EGRESS, get),
+        truth(host, 'portmatrix_exclusive', get),
+        _management_sources(host, get('portmatrix_management_sources', ['any'])),
+        _management_ports(host, get('portmatrix_management_ports', [])),
+        choice(host, 'portmatrix_backend', BACKENDS, get),
+    )
+
+
+def _management_sources(host: str, stated: t.Any) -> tuple[str, ...]:
+    sources = address_list(f'{host}: portmatrix_management_sources', stated)
+    if not sources:
+        raise PortmatrixError(f'{host}: portmatrix_management_sources: empty, which would lock out everybody; list the addresses of your controllers')
+    return sources
+
+
+def _management_ports(host: str, stated: t.Any) -> tuple[int, ...]:
+    if not isinstance(stated, list) or not all(isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= 65535 for port in stated):
+        raise PortmatrixError(f'{host}: portmatrix_management_ports: {stated!r} is no list of ports (numbers from 1 to 65535)')
+    return tuple(sorted(set(stated)))
 
 
 def choice(host: str, name: str, choices: tuple[str, ...], get: t.Callable[..., t.Any]) -> str:

@@ -22,8 +22,8 @@ def resolve(names: set[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
     for job in done:
         try:
             found[jobs[job]] = job.result()
-        except OSError as error:
-            failed[jobs[job]] = error.strerror or str(error)
+        except (OSError, UnicodeError) as error:
+            failed[jobs[job]] = getattr(error, 'strerror', None) or str(error)
     failed.update({jobs[job]: f'no answer within {DEADLINE_SECONDS} s' for job in late})
     pool.shutdown(wait=False, cancel_futures=True)
     return found, failed

@@ -16,11 +16,15 @@ DIRECTIONS = ('ingress', 'egress')
 
 
 class Settings(t.NamedTuple):
-    """How one host wants its plan. `peers`: component -> canonical CIDRs, ("any",), or () where nobody plays it."""
+    """How one host wants its plan and policy. `peers`: component -> canonical CIDRs, ("any",), or () where nobody plays it."""
 
     peers: dict[str, tuple[str, ...]]
     unresolved: str = 'fail'
     egress: str = 'allow'
+    exclusive: bool = False
+    management_sources: tuple[str, ...] = ANY
+    management_ports: tuple[int, ...] = ()
+    backend: str = 'auto'
 
 
 class Rule(t.NamedTuple):

@@ -9,14 +9,12 @@ import typing as t
 
 from ..module_utils.policy import FORMAT
 from .catalog import Catalog, citation_text, flows_by_name
-from .planner import ANY, HostPlan, Rule
+from .planner import ANY, HostPlan, Rule, Settings
 
 
-def build_policy(
-    plan: HostPlan, baseline: HostPlan, *, egress: str, exclusive: bool, management_sources: t.Sequence[str], catalogs: dict[str, Catalog]
-) -> dict[str, t.Any]:
-    """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where EGRESS is "deny"."""
-    rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or egress == 'deny']
+def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalogs: dict[str, Catalog]) -> dict[str, t.Any]:
+    """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where egress is denied."""
+    rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or settings.egress == 'deny']
     flows = flows_by_name(catalogs)
     groups: dict[str, list[str]] = {}
     labels = {}
@@ -27,9 +25,9 @@ def build_policy(
             groups[label] = list(rule.peers)
     return {
         'format': FORMAT,
-        'egress': egress,
-        'exclusive': exclusive,
-        'management': {'sources': list(management_sources)},
+        'egress': settings.egress,
+        'exclusive': settings.exclusive,
+        'management': {'sources': list(settings.management_sources), 'ports': list(settings.management_ports)},
         'groups': groups,
         'rules': [
             {

@@ -20,7 +20,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict:
-    keys = [loader.construct_object(key) for key, value in node.value]
+    keys = [loader.construct_object(key) for key, value in node.value if key.tag != 'tag:yaml.org,2002:merge']
     for number, key in enumerate(keys):
         if key in keys[:number]:
             raise yaml.constructor.ConstructorError(None, None, f'the key {key!r} stands here twice', node.value[number][0].start_mark)

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
 import typing as t
 from pathlib import Path
 
 from ..module_utils.errors import PortmatrixError
-from . import address_book, addresses, catalog, components, inventory, names, planner
+from . import address_book, addresses, book_file, catalog, components, inventory, names, planner
 from .address_book import AddressBook, Entry, Host
 from .catalog import Catalog
 from .inventory import Inventory
@@ -38,30 +37,32 @@ def load_catalogs(variables: t.Callable[..., t.Any]) -> dict[str, Catalog]:
     extra = variables('portmatrix_catalogs', [])
     if not isinstance(extra, list) or not all(isinstance(path, str) for path in extra):
         raise PortmatrixError(f'portmatrix_catalogs: {extra!r} is no list of files or folders')
-    catalogs = catalog.load_catalogs(_existing(path, variables) for path in extra)
+    catalogs = catalog.load_catalogs(catalog.existing(path, variables('inventory_dir')) for path in extra)
     stated = variables('portmatrix_baseline')
     if isinstance(stated, dict):
         baseline = catalog.build(stated, 'portmatrix_baseline', '')
     else:
-        baseline = catalog.load_file(Path(_existing(stated, variables)) if stated else catalog.BASELINE)
+        baseline = catalog.load_file(Path(catalog.existing(stated, variables('inventory_dir'))) if stated else catalog.BASELINE)
     if baseline.product != BASELINE or 'host' not in baseline.components:
         raise PortmatrixError(f'{baseline.path}: a baseline is a catalog with product: {BASELINE} and a component host')
     return {**catalogs, BASELINE: baseline}
 
 
-def _existing(path: str, variables: t.Callable[..., t.Any]) -> str:
-    candidates = [os.path.abspath(os.path.expanduser(path)), os.path.join(str(variables('inventory_dir') or ''), path)]
-    return next((candidate for candidate in candidates if os.path.exists(candidate)), candidates[0])
+def products(catalogs: dict[str, Catalog]) -> dict[str, Catalog]:
+    """The catalogs whose components hosts can declare: all but the baseline."""
+    return {name: catalog for name, catalog in catalogs.items() if name != BASELINE}
 
 
-def take(found: Inventory, catalogs: dict[str, Catalog], variables: t.Callable[..., t.Any], play_hosts: t.Iterable[str]) -> Survey:
-    """Survey the whole inventory. Raises one PortmatrixError with every problem of every host; PLAY_HOSTS must also have all their peers."""
+def take(found: Inventory, catalogs: dict[str, Catalog], variables: t.Callable[..., t.Any], play_hosts: t.Iterable[str], egress: str | None = None) -> Survey:
+    """Survey the whole inventory. Raises one PortmatrixError with every problem of every host; PLAY_HOSTS must also have sound settings and all
+    their peers, with EGRESS in place of their own where it is given."""
     stated = variables('portmatrix_address_book')
     _refuse_slices(variables, bool(stated))
-    hosts = read_book(stated, catalogs) if stated else _read_hosts(found, catalogs)
-    entries, tables = address_book.build(hosts.values(), catalogs, _minimum(variables, catalogs))
-    result = Survey(catalogs, hosts, entries, tables, components.doubtful_groups(found.groups, catalogs))
-    _refuse_unresolved(result, found, play_hosts)
+    declarable = products(catalogs)
+    hosts = book_file.read(stated, declarable) if stated else _read_hosts(found, declarable)
+    entries, tables = address_book.build(hosts.values(), catalogs, _minimum(found, hosts, variables, declarable))
+    result = Survey(catalogs, hosts, entries, tables, components.doubtful_groups(found.groups, declarable))
+    _check_play_hosts(result, found, play_hosts, egress)
     return result
 
 
@@ -75,14 +76,22 @@ def _refuse_slices(variables: t.Callable[..., t.Any], has_book: bool) -> None:
         )
 
 
-def _minimum(variables: t.Callable[..., t.Any], catalogs: dict[str, Catalog]) -> dict[str, int]:
-    stated = variables('portmatrix_minimum', {})
-    if not isinstance(stated, dict) or not all(isinstance(least, int) for least in stated.values()):
-        raise PortmatrixError(f'portmatrix_minimum: {stated!r} is no mapping of "product.component" to a number of hosts')
-    problems = [f'portmatrix_minimum: {components.unknown(name, catalogs)}' for name in stated if not components.is_known(name, catalogs)]
+def _minimum(found: Inventory, hosts: dict[str, Host], variables: t.Callable[..., t.Any], catalogs: dict[str, Catalog]) -> dict[str, int]:
+    """The greatest number that any host's variables declare for a component, so that it does not matter which host asks."""
+    least: dict[str, int] = {}
+    problems: dict[str, None] = {}
+    here = [name for name in hosts if name in found.groups['all']]
+    for stated in (variables('portmatrix_minimum', {}), *(found.value(name, 'portmatrix_minimum', {}) for name in here)):
+        if not isinstance(stated, dict) or not all(isinstance(number, int) for number in stated.values()):
+            problems[f'portmatrix_minimum: {stated!r} is no mapping of "product.component" to a number of hosts'] = None
+            continue
+        for name, number in stated.items():
+            if not components.is_known(name, catalogs):
+                problems[f'portmatrix_minimum: {components.unknown(name, catalogs)}'] = None
+            least[name] = max(number, least.get(name, 0))
     if problems:
         raise PortmatrixError(*problems)
-    return stated
+    return least
 
 
 def _read_hosts(found: Inventory, catalogs: dict[str, Catalog]) -> dict[str, Host]:
@@ -119,20 +128,21 @@ def _resolve(hosts: dict[str, Host], targets: dict[str, str], problems: list[str
             continue
         try:
             where = f'{host}: its name {target!r} resolves to an address that cannot be a peer'
-            hosts[host] = hosts[host]._replace(addresses=tuple(addresses.merge(cidr for text in found[target] for cidr in addresses.parse_peer(text, where))))
+            hosts[host] = hosts[host]._replace(addresses=tuple(addresses.ordered(cidr for text in found[target] for cidr in addresses.parse_peer(text, where))))
         except PortmatrixError as error:
             problems.extend(error.problems)
 
 
-def _refuse_unresolved(survey: Survey, found: Inventory, play_hosts: t.Iterable[str]) -> None:
-    """Plan one host of each kind and list every component that nobody plays."""
+def _check_play_hosts(survey: Survey, found: Inventory, play_hosts: t.Iterable[str], egress: str | None) -> None:
+    """Check the settings of every host, plan one of each kind, and list every component that nobody plays."""
     kinds: dict[str, list[str]] = {}
     missing: dict[tuple[str, str], list[str]] = {}
     problems: list[str] = []
     for name in (str(host) for host in play_hosts if str(host) in survey.hosts):
         host = survey.hosts[name]
         try:
-            settings = inventory.settings(name, survey.catalogs, lambda variable, default=None, name=name: found.value(name, variable, default))
+            settings = inventory.settings(name, survey.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default))
+            settings = settings._replace(egress=egress or settings.egress)
         except PortmatrixError as error:
             problems.extend(error.problems)
             continue
@@ -152,45 +162,4 @@ def unresolved(component: str, direction: str, hosts: list[str]) -> str:
     return (
         f'{component}: no host plays it and it has no addresses, but {direction} rules need it (on {where}); '
         f'declare its hosts, or set portmatrix_peers[{component!r}] to its addresses, or to an empty list where nobody plays it'
-    )
-
-
-def read_book(path: str, catalogs: dict[str, Catalog]) -> dict[str, Host]:
-    """The hosts of an address book that export_book wrote."""
-    try:
-        data = json.loads(Path(path).read_text())
-        hosts = {
-            name: Host(name, tuple(host['components']), tuple(host['addresses']), host['platform'], host['options']) for name, host in data['hosts'].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PortmatrixError(
-            f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); write it with the plan playbook and '
-            'portmatrix_address_book_file'
-        ) from error
-    problems = [
-        f'portmatrix_address_book: {path}: {host.name}: {components.unknown(name, catalogs)}'
-        for host in hosts.values()
-        for name in host.components
-        if not components.is_known(name, catalogs)
-    ]
-    if problems:
-        raise PortmatrixError(*problems)
-    return hosts
-
-
-def export_book(hosts: dict[str, Host]) -> str:
-    """The address book of HOSTS as JSON text, for runs that see a part of the inventory only."""
-    return (
-        json.dumps(
-            {
-                'format': 1,
-                'hosts': {
-                    name: {'components': host.components, 'addresses': host.addresses, 'platform': host.platform, 'options': host.options}
-                    for name, host in sorted(hosts.items())
-                },
-            },
-            indent=1,
-            sort_keys=True,
-        )
-        + '\n'
     )

@@ -20,13 +20,14 @@ VERIFY_SECONDS = 20
 
 
 class State(t.NamedTuple):
-    """What is there: the service, our files (path -> text), what the kernel holds (None where firewalld does not run), priorities of policies."""
+    """What is there: the service, our files (path -> text), the kernel (None where firewalld does not run), and of others what may pass before us."""
 
     service: service.Service
     files: t.Dict[str, str]
     documents: Documents
     kernel: t.Optional[kernel.Kernel]
     priorities: t.Dict[str, int]
+    forwarding: t.Tuple[str, ...]
 
 
 class Changes(t.NamedTuple):
@@ -52,13 +53,16 @@ class Firewalld:
 
     name = 'firewalld'
     installed = staticmethod(service.installed)
+    _others: t.Optional[foreign.Snapshot] = None
 
     def observe(self) -> State:
         """Read files, service and kernel. Changes nothing."""
         observed = service.observe()
         found = {path: files.read(path) or '' for path in _our_files()}
         running = kernel.read() if observed.active else None
-        return State(observed, found, xml.parse(found), running, foreign.priorities() if observed.active else {})
+        return State(
+            observed, found, xml.parse(found), running, foreign.priorities() if observed.active else {}, foreign.forwarding_zones() if observed.active else ()
+        )
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         """Path -> content of the files that enforce POLICY. Pure: needs no host."""
@@ -117,22 +121,29 @@ class Firewalld:
                 self._reload(state.service)
             if 'stop' not in changes.steps and (state.service.active or 'start' in changes.steps):
                 _verify(changes.wanted)
-        except (BackendError, OSError) as error:
-            self._go_back(state, before, changes)
-            raise BackendError(f'{error}; the host has its former rules back') from error
+        except Exception as error:  # whatever it is, the host must not stay in between
+            raise BackendError(f'{error}; {self._go_back(state, before, changes)}') from error
         return runtime
 
-    def _go_back(self, state: State, before: t.Dict[str, t.Optional[str]], changes: Changes) -> None:
-        files.put(before)
-        opposite = {'start': 'stop', 'enable': 'disable', 'stop': 'start', 'disable': 'enable'}
-        service.switch([opposite[step] for step in reversed(changes.steps)], state.service.switched_on)
-        if state.service.active and not changes.steps:
-            self._reload(state.service)
+    def _go_back(self, state: State, before: t.Dict[str, t.Optional[str]], changes: Changes) -> str:
+        """Bring the former rules back; what came of it, in words."""
+        try:
+            files.put(before)
+            opposite = {'start': 'stop', 'enable': 'disable', 'stop': 'start', 'disable': 'enable'}
+            service.switch([opposite[step] for step in reversed(changes.steps)], state.service.switched_on)
+            if state.service.active:
+                self._reload(state.service)
+                _verify(state.documents)
+        except Exception as error:
+            return f'and the former rules could not be brought back: {error}; look at the host now'
+        return 'the host has its former rules back'
 
     def _reload(self, observed: service.Service) -> None:
-        others = foreign.snapshot(observed.version >= service.KEEPS_IPTABLES)
+        # a second reload in one run (the way back) must not take the losses of the first for the state of the host
+        if self._others is None:
+            self._others = foreign.snapshot(observed.version >= service.KEEPS_IPTABLES)
         bus.reload()
-        foreign.put_back(others)
+        foreign.put_back(self._others)
 
     def gathered(self, state: State) -> t.Dict[str, t.Any]:
         """What of ours is there, in words and as data."""
@@ -167,10 +178,13 @@ def _warnings(state: State, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
     if policy is None:
         return ()
     advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
-    return tuple(
-        f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}'
-        for name, number in sorted(state.priorities.items())
-        if number < our_priority(policy) and name not in NAMES.values()
+    ahead = [name for name, number in sorted(state.priorities.items()) if number <= our_priority(policy) and name not in NAMES.values()]
+    return (
+        *(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}' for name in ahead),
+        *(
+            f'the zone {zone} of firewalld forwards ports, and forwarded traffic is accepted before any policy; remove the forwarding if it is not meant'
+            for zone in state.forwarding
+        ),
     )
 
 

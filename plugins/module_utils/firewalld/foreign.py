@@ -18,6 +18,21 @@ from .documents import PREFIX
 _OBJECTS = (('zone', 'getZones', 'getZoneSettings2', 'setZoneSettings2'), ('policy', 'getPolicies', 'getPolicySettings', 'setPolicySettings'))
 _DIRECT = (('getAllChains', 'addChain', 'sss'), ('getAllRules', 'addRule', 'sssias'), ('getAllPassthroughs', 'addPassthrough', 'sas'))
 _FIREWALLDS_OWN = ('allow-host-ipv6',)
+# What firewalld lets anybody change at run time. It keeps the interfaces of zones through a reload by itself.
+_CHANGEABLE = (
+    'services',
+    'ports',
+    'protocols',
+    'source_ports',
+    'forward_ports',
+    'icmp_blocks',
+    'rules_str',
+    'rich_rules',
+    'sources',
+    'masquerade',
+    'forward',
+    'icmp_block_inversion',
+)
 
 
 class Snapshot(t.NamedTuple):
@@ -44,7 +59,7 @@ def put_back(before: Snapshot) -> None:
     """Give the runtime back what BEFORE had and a reload took away."""
     now = snapshot(not before.tables)
     for (interface, name), settings in before.objects.items():
-        changed = {key: value for key, value in settings.items() if now.objects.get((interface, name), {}).get(key) != value}
+        changed = _changed(settings, now.objects.get((interface, name), {}))
         if changed and (interface, name) in now.objects:
             bus.set_dictionary(interface, next(entry[3] for entry in _OBJECTS if entry[0] == interface), name, changed)
     for name, entries in before.sets.items():
@@ -57,6 +72,17 @@ def put_back(before: Snapshot) -> None:
     for command, text in before.tables.items():
         if text != now.tables.get(command):
             run([f'{command}-restore'], text=text)
+
+
+def _changed(before: t.Dict[str, t.Any], now: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+    """The settings to write so that NOW becomes BEFORE; firewalld leaves empty ones out."""
+    wanted = {}
+    for key in _CHANGEABLE:
+        variant = before.get(key) or now.get(key)
+        if before.get(key) != now.get(key) and variant:
+            empty = {'type': variant['type'], 'data': False if variant['type'] == 'b' else []}
+            wanted[key] = before.get(key, empty)
+    return wanted
 
 
 def _tables() -> t.Dict[str, str]:
@@ -75,3 +101,9 @@ def priorities() -> t.Dict[str, int]:
         for name in bus.call('policy', 'getPolicies')
         if name not in _FIREWALLDS_OWN
     }
+
+
+def forwarding_zones() -> t.Tuple[str, ...]:
+    """Active zones that forward ports: firewalld accepts what is forwarded before it asks any policy."""
+    active = sorted(bus.call('zone', 'getActiveZones') or ())
+    return tuple(zone for zone in active if bus.call('zone', 'getZoneSettings2', 's', zone).get('forward_ports', {}).get('data'))

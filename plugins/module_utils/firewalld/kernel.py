@@ -49,7 +49,7 @@ def interpret(objects: t.List[t.Dict[str, t.Any]]) -> Kernel:
         elif 'rule' in item:
             chains.setdefault(item['rule']['chain'], []).append(item['rule']['expr'])
         elif 'set' in item and item['set']['name'].startswith(PREFIX):
-            sets[item['set']['name']] = tuple(_network(element) for element in item['set'].get('elem', []))
+            sets[item['set']['name']] = tuple(map(_network, item['set'].get('elem', [])))
     builder, faults, directions = reach.Builder(), [], []
     for direction, (hook, stem) in _CHAINS.items():
         chain = stem + NAMES[direction]
@@ -73,45 +73,70 @@ def _reachable(start: str, chains: t.Dict[str, t.List[t.List[t.Dict[str, t.Any]]
 
 def _read_policy(direction: str, chain: str, chains: t.Dict[str, t.Any], sets: t.Dict[str, t.Tuple[str, ...]], builder: reach.Builder) -> t.Iterator[str]:
     """Add what the policy admits to BUILDER; yield what is not as we would have it."""
-    own = chains[chain]
-    if not own or _VERDICTS[TARGETS[direction]] not in own[-1][-1] or len(own[-1]) != 1:
+    own = [_without_counters(rule) for rule in chains[chain]]
+    if not own or len(own[-1]) != 1 or _VERDICTS[TARGETS[direction]] not in own[-1][0]:
         yield f'the kernel does not deny the rest of {direction}'
     jumps = [rule[0]['jump']['target'] for rule in own[:-1] if len(rule) == 1 and 'jump' in rule[0]]
-    if len(jumps) != max(len(own) - 1, 0) or f'{chain}_allow' not in jumps:
+    others = [rule for rule in own[:-1] if not (len(rule) == 1 and 'jump' in rule[0]) and not _only_logs(rule)]
+    if others or f'{chain}_allow' not in jumps:
         yield f'the chain {chain} is not as firewalld builds it'
     for name in jumps:
-        for rule in chains.get(name, []):
-            if not (name == f'{chain}_allow' and _read_rule(direction, rule, sets, builder)):
+        for rule in map(_without_counters, chains.get(name, [])):
+            if not _only_logs(rule) and not (name == f'{chain}_allow' and _read_rule(direction, rule, sets, builder)):
                 yield f'a rule in {name} that is none of ours: {json.dumps(rule)[:200]}'
+
+
+def _without_counters(rule: t.List[t.Dict[str, t.Any]]) -> t.List[t.Dict[str, t.Any]]:
+    """NftablesCounters of firewalld 2 puts a counter into every rule."""
+    return [part for part in rule if 'counter' not in part]
+
+
+def _only_logs(rule: t.List[t.Dict[str, t.Any]]) -> bool:
+    """LogDenied of firewalld puts a rule that logs before each that denies."""
+    return bool(rule) and 'log' in rule[-1] and all('match' in part for part in rule[:-1])
 
 
 def _read_rule(direction: str, rule: t.List[t.Dict[str, t.Any]], sets: t.Dict[str, t.Tuple[str, ...]], builder: reach.Builder) -> bool:
     """Whether RULE has the form of ours; if so what it admits goes into BUILDER."""
-    family = intervals = protocol = None
+    try:
+        family, protocol, side, span, members = _understand(direction, rule, sets)
+        intervals = None if members is None else [reach.interval(member) for member in members]
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError):
+        # a form that firewalld does not write for our rules: somebody else's
+        return False
+    builder.add(direction, family, protocol, side, span, intervals)
+    return True
+
+
+def _understand(
+    direction: str, rule: t.List[t.Dict[str, t.Any]], sets: t.Dict[str, t.Tuple[str, ...]]
+) -> t.Tuple[t.Optional[str], str, str, t.Tuple[int, int], t.Optional[t.Tuple[str, ...]]]:
+    """(family, protocol, side, ports, members) of a rule that accepts. Raises ValueError or what comes with an unknown form."""
+    family = members = protocol = None
     side, span = '', (0, 0)
     for part in rule[:-1]:
-        match = part.get('match', {})
-        left, right = match.get('left', {}), match.get('right')
+        left, right = part['match']['left'], part['match']['right']
         field = left.get('payload', {})
-        if match.get('op') != '==':
-            return False
+        if left.get('ct', {}).get('key') == 'state' and sorted(right['set']) == ['new', 'untracked']:
+            continue  # firewalld before 1.3 says so in every rule; established traffic was accepted before
+        if part['match']['op'] != '==':
+            raise ValueError(part)
         if field.get('protocol') in _FAMILIES and field.get('field') == peer_side(direction)[0] + 'addr':
             family = _FAMILIES[field['protocol']]
             members = sets.get(right[1:], ()) if isinstance(right, str) and right.startswith('@') else (_network(right),)
-            intervals = [reach.interval(member) for member in members]
         elif field.get('field') in ('dport', 'sport'):
             protocol, side = field['protocol'], 'destination' if field['field'] == 'dport' else 'source'
-            span = tuple(right['range']) if isinstance(right, dict) else (right, right)
+            low, high = right['range'] if isinstance(right, dict) else (right, right)
+            span = (int(low), int(high))
         elif left.get('meta', {}).get('key') == 'l4proto':
             protocol = _PROTOCOLS.get(str(right), str(right))
         elif left.get('meta', {}).get('key') == 'nfproto':
             family = str(right)
         else:
-            return False
+            raise ValueError(part)
     if protocol is None or list(rule[-1]) != ['accept']:
-        return False
-    builder.add(direction, family, protocol, side, span, intervals)
-    return True
+        raise ValueError(rule)
+    return family, protocol, side, span, members
 
 
 def _network(element: t.Any) -> str:

@@ -65,6 +65,8 @@ def require_usable(service: Service) -> None:
         )
     if service.enabled.startswith('masked'):
         raise Refused('the service firewalld is masked on this host; allow it with: systemctl unmask firewalld')
+    if re.search(r'(?m)^\s*FirewallBackend\s*=\s*iptables', files.read('/etc/firewalld/firewalld.conf') or ''):
+        raise Refused('firewalld works with iptables on this host; portmatrix.firewall needs FirewallBackend=nftables in /etc/firewalld/firewalld.conf')
     if re.search(r'(?m)^\s*ENABLED\s*=\s*yes', files.read('/etc/ufw/ufw.conf') or ''):
         raise Refused('ufw is active on this host, and a packet would need both firewalls; stop one: ufw disable, or systemctl disable --now firewalld')
 

@@ -23,6 +23,7 @@ ARGUMENTS = dict(
     backend=dict(type='str', choices=list(inventory.BACKENDS)),
     components=dict(type='list', elements='str'),
     egress=dict(type='str', choices=list(inventory.EGRESS)),
+    confirm_timeout=dict(type='int'),
 )
 
 
@@ -57,6 +58,8 @@ class ActionModule(ActionBase):
             return self._execute(platform, {'state': state, 'backend': backend}, task_vars) if platform in MODULES else _untouched(platform)
         for warning in compiled.warnings:
             self._display.warning(f'{host}: {warning}')
+        if arguments['confirm_timeout'] or get('portmatrix_confirm_timeout'):
+            self._display.warning('confirm_timeout has no effect yet: this version applies a change without confirming it over a new connection')
         if compiled.document is None:
             return self._without_components(state, platform, backend, task_vars)
         if platform not in MODULES:

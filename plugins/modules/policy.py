@@ -47,6 +47,12 @@ options:
       - The variable C(portmatrix_egress) is its default, V(allow) without it.
     type: str
     choices: [allow, deny]
+  confirm_timeout:
+    description:
+      - Reserved. A later version rolls a change back that is not confirmed over a new connection within so many seconds; this version warns where it is
+        given and applies the change without confirmation.
+      - The variable C(portmatrix_confirm_timeout) is its default.
+    type: int
 attributes:
   check_mode:
     support: full

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def _collections() -> Path:
-    folder = Path(tempfile.gettempdir()) / f'portmatrix-collections-{os.getuid()}'
+    folder = ROOT / 'build' / 'collections'
     link = folder / 'ansible_collections' / 'portmatrix' / 'firewall'
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink() or os.readlink(link) != str(ROOT):

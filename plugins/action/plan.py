@@ -8,34 +8,22 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
 from ..module_utils import files
 from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import analysis, book_file, host_policy, inventory, libraries, report, survey
+from ..plugin_utils import analysis, book_file, host_policy, inventory, report, survey
+from ..plugin_utils.action import PortmatrixAction
 from ..plugin_utils.planner import HostPlan
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
 
 
-class ActionModule(ActionBase):
+class ActionModule(PortmatrixAction):
     """portmatrix.firewall.plan"""
 
-    TRANSFERS_FILES = False
+    ARGUMENTS = ARGUMENTS
     _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        _validated, arguments = self.validate_argument_spec(ARGUMENTS)
-        try:
-            libraries.require()
-            result.update(self._run(arguments, task_vars or {}))
-        except PortmatrixError as error:
-            raise AnsibleActionFail(str(error)) from error
-        return result
-
-    def _run(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         found = inventory.Inventory(task_vars, self._templar)
         play_hosts = [str(host) for host in task_vars['ansible_play_hosts_all']]
 

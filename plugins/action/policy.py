@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
 from ..module_utils import backends, policy
 from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import inventory, libraries
+from ..plugin_utils import inventory
+from ..plugin_utils.action import PortmatrixAction
 from ..plugin_utils.host_policy import compile_policy
 
 # The module that does a platform's work. A new platform is a line here.
@@ -27,22 +25,12 @@ ARGUMENTS = dict(
 )
 
 
-class ActionModule(ActionBase):
+class ActionModule(PortmatrixAction):
     """portmatrix.firewall.policy"""
 
-    TRANSFERS_FILES = False
+    ARGUMENTS = ARGUMENTS
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        _validated, arguments = self.validate_argument_spec(ARGUMENTS)
-        try:
-            libraries.require()
-            result.update(self._run(arguments, task_vars or {}))
-        except PortmatrixError as error:
-            raise AnsibleActionFail(str(error)) from error
-        return result
-
-    def _run(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         host = str(task_vars['inventory_hostname'])
         found = inventory.Inventory(task_vars, self._templar)
 

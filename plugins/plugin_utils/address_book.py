@@ -14,7 +14,7 @@ import typing as t
 from pathlib import Path
 
 from ..module_utils.errors import PortmatrixError
-from . import conditions
+from . import listening
 from .catalog import Catalog, Flow
 from .libraries import netaddr
 
@@ -64,7 +64,7 @@ def build(hosts: t.Iterable[Host], catalogs: dict[str, Catalog], minimum: dict[s
             key = json.dumps([product, host.platform, host.options[product]], sort_keys=True)
             if key not in numbers:
                 numbers[key] = len(tables)
-                tables.append(conditions.listening(catalogs[product], host.options[product], host.platform))
+                tables.append(listening.table(catalogs[product], host.options[product], host.platform))
             entries.setdefault(component, []).append(Entry(host.name, host.addresses, numbers[key]))
     for component, members in sorted(entries.items()):
         problems.extend(_shared_addresses(component, members))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Conditions and options of a product: checked once when a catalog is read, evaluated once for each distinct set of options."""
+"""Conditions and options of a product: what may stand in a catalog, and the values that an inventory gives."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils.errors import PortmatrixError
-from .catalog_schema import PORT
 from .libraries import jmespath
 
-if t.TYPE_CHECKING:
-    from .catalog import Catalog
-
 PLATFORMS = ('linux', 'windows')
-_PLATFORM = 'platform'
+PLATFORM = 'platform'
 _ANSIBLE_TYPES = {'bool': 'bool', 'port': 'int', 'int': 'int', 'list': 'list', 'choice': 'str'}
 
 
@@ -28,14 +24,14 @@ def check(expression: str, options: dict[str, dict[str, t.Any]], where: str, pro
     except jmespath.exceptions.JMESPathError as error:
         problems.append(f'{where}: {expression!r} is no JMESPath expression ({" ".join(str(error).split())})')
         return
-    unknown = sorted(_fields(compiled.parsed) - set(options) - {_PLATFORM})
+    unknown = sorted(_fields(compiled.parsed) - set(options) - {PLATFORM})
     if unknown:
-        problems.append(f'{where}: unknown option {", ".join(map(repr, unknown))}; known are {", ".join([*options, _PLATFORM])}')
+        problems.append(f'{where}: unknown option {", ".join(map(repr, unknown))}; known are {", ".join([*options, PLATFORM])}')
         return
     defaults = {name: option['default'] for name, option in options.items()}
     for platform in PLATFORMS:
         try:
-            value = compiled.search({**defaults, _PLATFORM: platform})
+            value = compiled.search({**defaults, PLATFORM: platform})
         except jmespath.exceptions.JMESPathError as error:
             problems.append(f'{where}: {expression!r} cannot be evaluated ({" ".join(str(error).split())})')
             return
@@ -52,7 +48,7 @@ def _fields(node: dict[str, t.Any]) -> set[str]:
 def check_options(options: dict[str, dict[str, t.Any]], where: str, problems: list[str]) -> None:
     """Append to PROBLEMS what is wrong with a catalog's options; coerce each default to its type."""
     for name, option in options.items():
-        if name == _PLATFORM:
+        if name == PLATFORM:
             problems.append(f'{where}: options.{name}: this name is the platform of the listener in conditions; take another')
         if option['type'] == 'choice' and not option['choices']:
             problems.append(f'{where}: options.{name}: choices: missing; an option of type choice lists them')
@@ -97,45 +93,3 @@ def _wanted(option: dict[str, t.Any]) -> str:
         'choice': 'choice',
     }[option['type']]
     return f'{wanted}; choose from {", ".join(option["choices"])}' if option['choices'] else wanted
-
-
-def listening(catalog: Catalog, values: dict[str, t.Any], platform: str) -> dict[str, list[str]]:
-    """Flow id -> ports (texts, sorted; empty for protocols without ports) of the flows that apply to a listener with these options.
-
-    Raises PortmatrixError where a derived port leaves 1-65535.
-    """
-    applies: dict[str, list[str]] = {}
-    scope = {**values, _PLATFORM: platform}
-    for flow in catalog.flows:
-        if flow.when is None or _holds(flow.when, scope, f'{catalog.path}: flow {flow.id!r}: when'):
-            applies[flow.id] = _ports(flow.ports, values, f'{catalog.path}: flow {flow.id!r}')
-    return applies
-
-
-def _holds(expression: str, scope: dict[str, t.Any], where: str) -> bool:
-    try:
-        value = jmespath.search(expression, scope)
-    except jmespath.exceptions.JMESPathError as error:
-        raise PortmatrixError(f'{where}: {expression!r} cannot be evaluated ({" ".join(str(error).split())})') from error
-    if not isinstance(value, bool):
-        raise PortmatrixError(f'{where}: {expression!r} gives {value!r}; a condition gives true or false, compare the value with something')
-    return value
-
-
-def _ports(ports: tuple[str, ...], values: dict[str, t.Any], where: str) -> list[str]:
-    """Resolved ports, in numeric order, without those that another entry contains."""
-    spans: list[tuple[int, int]] = []
-    for text in ports:
-        match = PORT.fullmatch(text)
-        low = values[match['option']] + int(match['offset'] or 0) if match['option'] else int(match['low'])
-        high = int(match['high']) if match['high'] else low
-        if high > 65535:
-            raise PortmatrixError(f'{where}: the port {text!r} comes to {high}, above 65535; choose a lower {match["option"]}')
-        spans.append((low, high))
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(set(spans)):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return [str(low) if low == high else f'{low}-{high}' for low, high in merged]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import addresses, conditions
+from . import addresses, conditions, listening
 from .address_book import AddressBook, Host
 from .catalog import Catalog, Flow
 
@@ -76,7 +76,7 @@ class _HostPlanner:
             catalog = self.catalogs[product]
             mine = {component.partition('.')[2] for component in self.host.components if component.startswith(f'{product}.')}
             options = self.host.options[product]
-            by_platform = {platform: conditions.listening(catalog, options, platform) for platform in conditions.PLATFORMS}
+            by_platform = {platform: listening.table(catalog, options, platform) for platform in conditions.PLATFORMS}
             for flow in catalog.flows:
                 for source, destination in flow.pairs:
                     if destination in mine and flow.id in by_platform[self.host.platform]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import matrices
 import pytest
 import yaml
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions, listening
 
 ROWS = yaml.safe_load((Path(__file__).parent / 'cases' / 'rows.yml').read_text())
 CONTRACT = yaml.safe_load((Path(__file__).parent / 'cases' / 'contract.yml').read_text())
@@ -31,7 +31,7 @@ def test_catalog_opens_what_the_document_says(product):
     matrix = matrices.load(product)
     for options, platform in combinations(product):
         expected = {(row.source, row.destination, row.protocol, row.number(options)) for row in matrix if row.applies(options, platform)}
-        table = conditions.listening(CATALOGS[product], options, platform)
+        table = listening.table(CATALOGS[product], options, platform)
         found = {
             (source, destination, protocol, port)
             for flow in CATALOGS[product].flows
@@ -47,7 +47,7 @@ def test_catalog_opens_what_the_document_says(product):
 def test_every_flow_cites_exactly_the_rows_that_state_it_under_its_condition(product):
     matrix = matrices.load(product)
     for options, platform in combinations(product):
-        table = conditions.listening(CATALOGS[product], options, platform)
+        table = listening.table(CATALOGS[product], options, platform)
         cited: dict[tuple, set] = {}
         for flow in CATALOGS[product].flows:
             for (source, destination), protocol, port in itertools.product(flow.pairs, flow.protocols, table.get(flow.id, ())):

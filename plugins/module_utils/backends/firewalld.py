@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 import os
-import time
 import typing as t
 
 from .. import files, reach, words
 from ..commands import run
 from ..errors import BackendError
-from ..firewalld import bus, foreign, hitless, kernel, lines, service, xml
-from ..firewalld.documents import NAMES, Documents, build, our_priority, reach_of, runtime_rules
+from ..firewalld import bus, foreign, hitless, kernel, lines, service, verify, xml
+from ..firewalld.documents import NAMES, Documents, build, our_priority, reach_of
 from ..policy import Policy, Rule
-
-VERIFY_SECONDS = 20
 
 
 class State(t.NamedTuple):
@@ -80,7 +77,7 @@ class Firewalld:
         contents = xml.files(wanted)
         changed: t.Dict[str, t.Optional[str]] = {path: text for path, text in contents.items() if state.files.get(path) != text}
         changed.update({path: None for path in state.files if path not in contents})
-        steps, remember = _switch_on(state.service) if policy else _switch_off(state.service)
+        steps, remember = service.switch_on(state.service) if policy else service.switch_off(state.service)
         runtime, without_reload = self._runtime(state, wanted, steps)
         after = service.Service(
             state.service.version,
@@ -100,7 +97,7 @@ class Firewalld:
         if state.kernel is None or 'stop' in steps:
             return 'none', None
         in_place = all(state.priorities.get(name) == document.priority for name, document in wanted.policies.items())
-        if in_place and not _deviation(wanted, state.kernel):
+        if in_place and not verify.deviation(wanted, state.kernel):
             return 'none', None
         without_reload = hitless.plan(wanted, state.kernel) if wanted.policies else None
         return ('hitless' if without_reload else 'reload'), without_reload
@@ -120,7 +117,7 @@ class Firewalld:
             if runtime == 'reload':
                 self._reload(state.service)
             if 'stop' not in changes.steps and (state.service.active or 'start' in changes.steps):
-                _verify(changes.wanted)
+                verify.wait_for(changes.wanted)
         except Exception as error:  # whatever it is, the host must not stay in between
             raise BackendError(f'{error}; {self._go_back(state, before, changes)}') from error
         return runtime
@@ -133,7 +130,7 @@ class Firewalld:
             service.switch([opposite[step] for step in reversed(changes.steps)], state.service.switched_on)
             if state.service.active:
                 self._reload(state.service)
-                _verify(state.documents)
+                verify.wait_for(state.documents)
         except Exception as error:
             return f'and the former rules could not be brought back: {error}; look at the host now'
         return 'the host has its former rules back'
@@ -147,7 +144,7 @@ class Firewalld:
 
     def gathered(self, state: State) -> t.Dict[str, t.Any]:
         """What of ours is there, in words and as data."""
-        in_force = state.kernel is not None and bool(state.documents.policies) and not _deviation(state.documents, state.kernel)
+        in_force = state.kernel is not None and bool(state.documents.policies) and not verify.deviation(state.documents, state.kernel)
         return {
             'backend': self.name,
             'version': '.'.join(map(str, state.service.version)),
@@ -162,16 +159,6 @@ def _our_files() -> t.Iterator[str]:
     for folder in xml.FOLDERS.values():
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         yield from (os.path.join(folder, name) for name in names if xml.is_ours(name))
-
-
-def _switch_on(observed: service.Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
-    steps = (*(() if observed.enabled.startswith('enabled') else ('enable',)), *(() if observed.active else ('start',)))
-    return steps, tuple(dict.fromkeys((*observed.switched_on, *steps)))
-
-
-def _switch_off(observed: service.Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
-    opposite = {'start': ('stop', observed.active), 'enable': ('disable', observed.enabled.startswith('enabled'))}
-    return tuple(opposite[step][0] for step in observed.switched_on if opposite[step][1]), ()
 
 
 def _warnings(state: State, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
@@ -194,26 +181,4 @@ def _taken(changes: Changes) -> bool:
         hitless.take(t.cast(hitless.Steps, changes.hitless))
     except BackendError:
         return False
-    return not _deviation(changes.wanted, kernel.read())
-
-
-def _deviation(wanted: Documents, running: kernel.Kernel) -> t.Optional[str]:
-    """How the kernel deviates from WANTED, or None."""
-    if wanted.policies and running.faults:
-        return running.faults[0]
-    if running.rules != runtime_rules(wanted, running.sets) or len(running.directions) != len(wanted.policies):
-        return 'the kernel does not hold the rules that are wanted'
-    return None
-
-
-def _verify(wanted: Documents) -> None:
-    """Wait until the kernel enforces WANTED: sets may fill a while after the reload (firewalld 2.3.2 and later)."""
-    deadline = time.monotonic() + VERIFY_SECONDS
-    while True:
-        state = bus.get('state')
-        deviation = _deviation(wanted, kernel.read()) if state == 'RUNNING' else f'firewalld is in state {state}'
-        if not deviation:
-            return
-        if time.monotonic() > deadline:
-            raise BackendError(f'{deviation}, {VERIFY_SECONDS} s after the change')
-        time.sleep(0.1)
+    return not verify.deviation(changes.wanted, kernel.read())

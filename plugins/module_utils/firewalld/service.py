@@ -71,6 +71,18 @@ def require_usable(service: Service) -> None:
         raise Refused('ufw is active on this host, and a packet would need both firewalls; stop one: ufw disable, or systemctl disable --now firewalld')
 
 
+def switch_on(observed: Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
+    """(systemctl steps to a running and enabled service, what is then ours to switch off again)."""
+    steps = (*(() if observed.enabled.startswith('enabled') else ('enable',)), *(() if observed.active else ('start',)))
+    return steps, tuple(dict.fromkeys((*observed.switched_on, *steps)))
+
+
+def switch_off(observed: Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
+    """(systemctl steps that undo what we switched on, nothing)."""
+    opposite = {'start': ('stop', observed.active), 'enable': ('disable', observed.enabled.startswith('enabled'))}
+    return tuple(opposite[step][0] for step in observed.switched_on if opposite[step][1]), ()
+
+
 def switch(steps: t.Iterable[str], remember: t.Iterable[str]) -> None:
     """Carry out systemctl STEPS ("enable", "start", "stop", "disable") and REMEMBER what is ours to switch off again."""
     kept = list(remember)

@@ -7,7 +7,7 @@ as_root() { [ "$(id -u)" = 0 ]; }
 missing() { for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || echo "$package"; done; }
 
 wanted=()
-python3 -c 'import venv, ensurepip' 2>/dev/null || wanted+=(python3-venv)
+python3 -c 'import venv, ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
 if as_root && [ "${1:-lab}" = lab ]; then
     # netavark makes the lab's network; slirp, seccomp profiles and registries are not needed
     mapfile -t -O "${#wanted[@]}" wanted < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)

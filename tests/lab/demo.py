@@ -67,8 +67,8 @@ def shown(expectation: world.Expectation) -> list[str]:
 
 
 def without_hosts() -> int:
-    """No root, or no Debian: plan and render the embedded inventory, and say so."""
-    say('No root here, so no hosts are started: the embedded inventory is planned and rendered only')
+    """No root, no Debian or no namespaces: plan and render the embedded inventory, and say so."""
+    say('No hosts can be started here (that takes root on Debian, and namespaces): the embedded inventory is planned and rendered only')
     ansible('portmatrix.firewall.plan')
     with tempfile.NamedTemporaryFile('w', suffix='.yml') as file:
         file.write(

@@ -51,10 +51,13 @@ PODMAN = [
 ]
 PACKAGES = ['podman', 'crun', 'netavark', 'mmdebstrap', 'openssh-client', 'nftables', 'iptables', 'iproute2', 'util-linux']
 
-# The private world: its own /run/netns, and pure cgroup2 also on machines that mount the hybrid layout.
+# The private world: its own /run/netns and /run/containers (podman's book of addresses is there, whatever its root), and pure cgroup2 also
+# on machines that mount the hybrid layout.
 WORLD = r'''
 set -eu
-mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
+mkdir -p /run/netns /run/containers
+mount -t tmpfs tmpfs /run/netns
+mount -t tmpfs tmpfs /run/containers
 ip link set lo up
 if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
     umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import abc
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -30,6 +31,6 @@ class PortmatrixAction(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         return result
 
+    @abc.abstractmethod
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The result of the task. PortmatrixError becomes its failure."""
-        raise NotImplementedError

@@ -33,16 +33,16 @@ def start(suite: str, target: Path) -> subprocess.Popen:
     print(f'lab: building {target.name} ({suite}), about 40 s', flush=True)
     hooks = [f'--customize-hook={line}' for line in CUSTOMIZE]
     return subprocess.Popen(
-        ['mmdebstrap', '--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(INCLUDE)}', *hooks, suite, f'{target}.part', mirror()]
+        ['mmdebstrap', '--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(INCLUDE)}', *hooks, suite, f'{target}.part', *mirror()]
     )
 
 
-def mirror() -> str:
-    """The Debian mirror that this machine is set up to use."""
+def mirror() -> list[str]:
+    """The Debian mirror that this machine is set up to use; empty (mmdebstrap's own choice) where apt knows none."""
     listing = subprocess.run(
         ['apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Identifier: Packages', 'Component: main', 'Label: Debian'],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.split()
-    return listing[0] if listing else 'http://deb.debian.org/debian'
+    return listing[:1]

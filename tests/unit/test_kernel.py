@@ -85,3 +85,8 @@ def test_a_verdict_that_is_missing_and_a_chain_that_is_not_reached_are_faults():
     assert kernel.interpret(TABLE[:-1]).faults[0] == 'the kernel does not deny the rest of ingress'
     unhooked = [item for item in TABLE if item.get('rule', {}).get('chain') != 'filter_INPUT']
     assert kernel.interpret(unhooked).faults == ('the kernel does not pass ingress through portmatrix-in',)
+
+
+def test_a_foreign_rule_before_the_verdict_is_a_fault():
+    table = [*TABLE[:-1], rule(POLICY, match(PORT, 7777), {'accept': None}), TABLE[-1]]
+    assert kernel.interpret(table).faults == (f'the chain {POLICY} is not as firewalld builds it',)

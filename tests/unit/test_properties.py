@@ -123,6 +123,8 @@ def test_plans_open_exactly_what_the_oracle_allows_at_both_ends(chosen, hosts):
     for source, destination in itertools.permutations(hosts, 2):
         assert opened(plans[destination.name], 'ingress', source) == oracle(chosen, source, destination)
         assert opened(plans[source.name], 'egress', destination) == oracle(chosen, source, destination)
+    for host in hosts:
+        assert not opened(plans[host.name], 'ingress', host) and not opened(plans[host.name], 'egress', host), 'a rule towards the host itself'
     assert not any('any' in rule.peers for plan in plans.values() for rule in plan.rules)
     assert analysis.asymmetries({host.name: host for host in hosts}, plans, book) == []
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import typing as t
 
 
@@ -19,8 +20,10 @@ def read(path: str) -> t.Optional[str]:
         return None
 
 
-def write(path: str, content: str, mode: int = 0o644) -> None:
-    """Put CONTENT at PATH: through a temporary file beside it, synced and renamed."""
+def write(path: str, content: str, mode: t.Optional[int] = None) -> None:
+    """Put CONTENT at PATH: through a temporary file beside it, synced and renamed. MODE None keeps that of the file (a new one gets 0644)."""
+    if mode is None:
+        mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
     temporary = f'{path}.portmatrix-new'
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)

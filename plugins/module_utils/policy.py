@@ -14,10 +14,13 @@ import hashlib
 import json
 import typing as t
 
+from . import reach
 from .errors import PortmatrixError
 
 FORMAT = 1
 GUARD = 'management'
+# VRRP speaks to its group address, not to the address of a peer (RFC 9568, sections 5.1.1.2 and 5.1.2.2).
+_VRRP_GROUPS = {'ipv4': '224.0.0.18/32', 'ipv6': 'ff02::12/128'}
 
 
 class Rule(t.NamedTuple):
@@ -83,6 +86,31 @@ def guard(policy: Policy, ports: t.Iterable[int]) -> t.Tuple[Rule, ...]:
     way_in = Rule('ingress', 'tcp', spans, GUARD, policy.management_sources, (GUARD,))
     answers = Rule('egress', 'tcp', spans, GUARD, policy.management_sources, (GUARD,), source_port=True)
     return (way_in, answers) if policy.egress == 'deny' else (way_in,)
+
+
+def by_family(rule: Rule) -> t.Iterator[t.Tuple[str, t.Optional[t.Tuple[str, ...]]]]:
+    """(family, peers in it) of RULE, for each family that it has anything to say about; None is every address."""
+    for family in reach.FAMILIES:
+        if reach.ONLY_IN.get(rule.protocol, family) != family:
+            continue
+        if rule.peers is None:
+            yield family, None
+            continue
+        peers = tuple(peer for peer in rule.peers if reach.family(peer) == family)
+        if peers:
+            grouped = rule.protocol == 'vrrp' and rule.direction == 'egress'
+            yield family, (*((_VRRP_GROUPS[family],) if grouped else ()), *peers)
+
+
+def reach_of(policy: Policy, guard_rules: t.Iterable[Rule]) -> reach.Reach:
+    """Everything that a host admits which enforces POLICY with its guard, in the directions in which it denies the rest."""
+    builder = reach.Builder()
+    for rule in (*guard_rules, *policy.rules):
+        side = ('source' if rule.source_port else 'destination') if rule.ports else ''
+        for family, peers in by_family(rule) if rule.direction in policy.directions else ():
+            for span in rule.ports or ((0, 0),):
+                builder.add(rule.direction, family, rule.protocol, side, span, None if peers is None else map(reach.interval, peers))
+    return builder.reach()
 
 
 def _span(text: str) -> t.Tuple[int, int]:

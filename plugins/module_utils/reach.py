@@ -41,6 +41,23 @@ class Builder:
         return {key: merge(intervals) for key, intervals in self._found.items() if intervals}
 
 
+def covers(admits: Reach, direction: str, name: str, protocol: str, span: t.Tuple[int, int], peers: t.Optional[str]) -> bool:
+    """Whether a reach ADMITS all of SPAN (ports at the destination; (0, 0) for protocols without ports) from or to PEERS (None: every address)."""
+    first, last = interval(peers) if peers else (0, 2 ** FAMILIES[name][1] - 1)
+    spans = merge(
+        (key[4], key[5])
+        for key, intervals in admits.items()
+        if key[:3] == (direction, name, protocol) and key[3] != 'source' and any(low <= first and last <= high for low, high in intervals)
+    )
+    return any(low <= span[0] and span[1] <= high for low, high in spans)
+
+
+def plain(cidr: str) -> str:
+    """A CIDR of full length as an address: what firewalls and the kernel call it."""
+    address, _slash, prefix = cidr.partition('/')
+    return address if prefix == str(FAMILIES[family(address)][1]) else cidr
+
+
 def family(text: str) -> str:
     return 'ipv6' if ':' in text else 'ipv4'
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from . import reach
+
 MOST_PEERS = 8
 MOST_LINES = 400
 
@@ -23,11 +25,61 @@ class Line(t.NamedTuple):
 
     def text(self) -> str:
         """Flow, direction, ports and peers in one line."""
+        return f"{self.without_flows()} ({', '.join(self.flows) or 'no flow of the catalogs'})"
+
+    def without_flows(self) -> str:
         what = f"{self.protocol} {'from port ' if self.source_port else ''}{self.ports}".strip()
         peers = ', '.join(self.peers[:MOST_PEERS]) or 'any'
         if len(self.peers) > MOST_PEERS:
             peers += f' and {len(self.peers) - MOST_PEERS} more'
-        return f"{self.direction} {what} {'from' if self.direction == 'ingress' else 'to'} {peers} ({', '.join(self.flows) or 'no flow of the catalogs'})"
+        return f"{self.direction} {what} {'from' if self.direction == 'ingress' else 'to'} {peers}"
+
+
+class Grant(t.NamedTuple):
+    """What a firewall's own rule admits, in pieces that do not depend on how the firewall puts rules together; `peer` None is any."""
+
+    direction: str
+    protocol: str
+    source_port: bool
+    port: str
+    peer: t.Optional[str]
+    flows: t.Tuple[str, ...]
+
+
+def lines(grants: t.Iterable[Grant]) -> t.List[Line]:
+    """One line for what the same flows open to the same peers, all ports together; the same grants give the same lines on every back end."""
+    peers: t.Dict[t.Tuple, t.Set[str]] = {}
+    for grant in grants:
+        for flow in grant.flows or ('',):
+            found = peers.setdefault((grant.direction, grant.protocol, grant.source_port, grant.port, flow, grant.peer is None), set())
+            found.update(() if grant.peer is None else (grant.peer,))
+    flows: t.Dict[t.Tuple, t.Set[str]] = {}
+    for (direction, protocol, source_port, port, flow, _any), members in peers.items():
+        key = (direction, protocol, source_port, port, tuple(sorted(members, key=_order)))
+        flows.setdefault(key, set()).update((flow,) if flow else ())
+    ports: t.Dict[t.Tuple, t.List[str]] = {}
+    for (direction, protocol, source_port, port, members), names in flows.items():
+        ports.setdefault((direction, protocol, source_port, members, tuple(sorted(names))), []).append(port)
+    return [
+        Line(direction, protocol, ', '.join(sorted(found, key=_port_order)), members, names, source_port)
+        for (direction, protocol, source_port, members, names), found in ports.items()
+    ]
+
+
+def _port_order(port: str) -> t.Tuple[int, ...]:
+    return tuple(map(int, port.split('-'))) if port else ()
+
+
+def _order(peer: str) -> t.Tuple:
+    try:
+        return (0, reach.family(peer), reach.interval(peer))
+    except (OSError, ValueError):
+        return (1, peer, (0, 0))
+
+
+def data(rules: t.Iterable[Line]) -> t.List[t.Dict[str, t.Any]]:
+    """RULES as plain data, for `gathered`."""
+    return [dict(line._asdict(), peers=list(line.peers) or ['any'], flows=list(line.flows)) for line in sorted(rules)]
 
 
 def counts(before: t.Iterable[Line], after: t.Iterable[Line]) -> t.Dict[str, int]:

@@ -25,3 +25,19 @@ def released():
     assert world.play('portmatrix.firewall.release').code == 0
     yield
     assert world.play('portmatrix.firewall.release').code == 0
+
+
+# An administrator's way from firewalld to ufw and back; the built-in chains of iptables come into being with their first use.
+TO_UFW = 'systemctl disable -q --now firewalld; for tool in iptables ip6tables; do for chain in INPUT OUTPUT FORWARD; do $tool -P $chain ACCEPT; done; done'
+TO_FIREWALLD = (
+    'ufw --force disable >/dev/null; systemctl disable -q ufw; for tool in iptables ip6tables; do $tool -F; $tool -X; done; systemctl enable -q --now firewalld'
+)
+
+
+@pytest.fixture
+def ufw(released):
+    """A released lab whose hosts have ufw for their firewall: installed, and switched off."""
+    world.on_all(lambda host: world.shell(host, TO_UFW))
+    yield
+    assert world.play('portmatrix.firewall.release').code == 0
+    world.on_all(lambda host: world.shell(host, TO_FIREWALLD))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import pytest
 import world
 
-SSH_ONLY = (('tcp', 22),)
+
+def ssh_only(source, destination, protocol, port):
+    """Debian's firewalld as it comes."""
+    return (protocol, port) == ('tcp', 22)
 
 
-def test_check_apply_again_release(released, expectation):
+def everything(source, destination, protocol, port):
+    """ufw as it comes, which is switched off."""
+    return True
+
+
+@pytest.mark.parametrize('firewall, stock', [('released', ssh_only), ('ufw', everything)], ids=['firewalld', 'ufw'])
+def test_check_apply_again_release(request, firewall, stock, expectation):
+    request.getfixturevalue(firewall)
     before = world.pictures()
-    opened = world.truth_table(expectation, lambda source, destination, protocol, port: (protocol, port) in SSH_ONLY)
-    assert opened[2] == [], 'a stock Debian host lets in SSH and nothing else'
+    assert world.truth_table(expectation, stock)[2] == [], 'a stock Debian host is not as expected'
 
     check = world.play('portmatrix.firewall.harden', '--check', '--diff')
     assert check.code == 0, check.output
@@ -19,6 +29,7 @@ def test_check_apply_again_release(released, expectation):
 
     run = world.play('portmatrix.firewall.harden', '--diff')
     assert run.code == 0, run.output
+    assert {result['backend'] for result in run.results.values()} == {'ufw' if firewall == 'ufw' else 'firewalld'}
     for host in world.HOSTS:
         for key in ('diff', 'added', 'removed', 'kept', 'digest', 'transition'):
             assert run.results[host][key] == check.results[host][key], f'{host}: check mode did not predict {key}'
@@ -36,5 +47,5 @@ def test_check_apply_again_release(released, expectation):
     assert set(check.statuses().values()) == {'changed'} and world.pictures() == hardened
     assert set(world.play('portmatrix.firewall.release').statuses().values()) == {'changed'}
     assert world.pictures() == before, 'release did not give the hosts back as they were'
-    assert world.truth_table(expectation, lambda source, destination, protocol, port: (protocol, port) in SSH_ONLY)[2] == []
+    assert world.truth_table(expectation, stock)[2] == []
     assert set(world.play('portmatrix.firewall.release').statuses().values()) == {'ok'}

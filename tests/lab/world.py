@@ -85,21 +85,29 @@ def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, envir
 
 
 def picture(host: str) -> dict[str, str]:
-    """Everything a firewall run could change on HOST: the kernel's whole ruleset, firewalld's files, its service, and the runtime of its zones."""
+    """Everything a firewall run could change on HOST: the kernel's whole ruleset, the files of both firewalls, their services, and the runtime of
+    firewalld's zones."""
     return {
-        'kernel': re.sub(r'(?m)^\s*elements = .*expires.*$', '', shell(host, 'nft list ruleset')),
+        'kernel': re.sub(r'(?m)^\s*elements = .*expires.*$', '', shell(host, 'nft -s list ruleset')),
         'files': shell(
             host,
-            'cd /etc/firewalld && find . -type f -print0 | sort -z | xargs -0 sha256sum; find . -type d | sort; find /var/lib/portmatrix 2>/dev/null || true',
+            'cd /etc && find firewalld ufw default/ufw -type f -print0 | sort -z | xargs -0 sha256sum; find firewalld ufw -printf "%p %m %u\\n" | sort;'
+            'find /var/lib/portmatrix 2>/dev/null || true',
         ),
-        'service': shell(host, 'systemctl is-active firewalld; systemctl is-enabled firewalld', check=False),
+        'service': shell(host, 'for unit in firewalld ufw; do systemctl is-active $unit; systemctl is-enabled $unit; done', check=False),
         'runtime': shell(host, 'firewall-cmd --list-all-zones; firewall-cmd --list-all-policies; firewall-cmd --direct --get-all-rules', check=False),
     }
 
 
+def on_all(function: t.Callable[[str], t.Any], hosts: t.Iterable[str] = tuple(HOSTS)) -> dict[str, t.Any]:
+    """FUNCTION of every host, side by side."""
+    names = list(hosts)
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(function, names)))
+
+
 def pictures() -> dict[str, dict[str, str]]:
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        return dict(zip(HOSTS, pool.map(picture, HOSTS)))
+    return on_all(picture)
 
 
 def probe(host: str, verb: str, request: dict[str, t.Any]) -> t.Any:
@@ -181,8 +189,7 @@ def truth_table(expectation: Expectation, allowed: t.Callable[[str, str, str, in
     """Probe every pair of hosts on every service over both families: (expected to pass, expected not to, differences)."""
     servers = {host: serve(host, expectation.services()) for host in HOSTS}
     try:
-        with concurrent.futures.ThreadPoolExecutor(len(HOSTS)) as pool:
-            tables = dict(zip(HOSTS, pool.map(lambda host: _probe_from(host, expectation.services()), HOSTS)))
+        tables = on_all(lambda host: _probe_from(host, expectation.services()))
     finally:
         for host, server in servers.items():
             stop_serving(host, server)

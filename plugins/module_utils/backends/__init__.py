@@ -5,18 +5,43 @@
 
 from __future__ import annotations
 
+import re
+import typing as t
+
+from .. import files
 from ..errors import Refused
 from .firewalld import Firewalld
+from .ufw import Ufw
 
-BACKENDS = {backend.name: backend for backend in (Firewalld,)}
+BACKENDS = {backend.name: backend for backend in (Firewalld, Ufw)}
 DEFAULT = Firewalld.name
+# What a distribution installs or recommends (ID or ID_LIKE of os-release); everything else goes with DEFAULT.
+CUSTOM = {'debian': Ufw.name, 'ubuntu': Ufw.name}
 
 
-def choose(name: str):
-    """The back end NAME; "auto" takes the one that is installed."""
-    if name == 'auto':
-        found = [backend for backend in BACKENDS.values() if backend.installed()]
-        return (found or [BACKENDS[DEFAULT]])[0]()
-    if name not in BACKENDS:
-        raise Refused(f'backend: {name!r} does not work on Linux hosts here; choose from auto, {", ".join(BACKENDS)}')
-    return BACKENDS[name]()
+def choose(name: str) -> t.Any:
+    """The back end NAME. "auto" takes the one that is active, else the one that has rules of ours, else the one that is installed, else what is custom
+    on the distribution. Raises Refused where two are active."""
+    if name != 'auto':
+        if name not in BACKENDS:
+            raise Refused(f'backend: {name!r} does not work on Linux hosts here; choose from auto, {", ".join(BACKENDS)}')
+        return BACKENDS[name]()
+    active = [backend for backend in BACKENDS.values() if backend.active()]
+    if len(active) > 1:
+        ways = ', or '.join(f'{backend.stop_command} (stops {backend.name})' for backend in active)
+        raise Refused(f'{" and ".join(backend.name for backend in active)} are both active on this host, and a packet would need both; stop one: {ways}')
+    for candidates in (active, having_ours(), [backend for backend in BACKENDS.values() if backend.installed()]):
+        if len(candidates) == 1:
+            return candidates[0]()
+    return BACKENDS[_custom()]()
+
+
+def having_ours() -> t.List[t.Any]:
+    """The back ends in whose files anything of ours is."""
+    return [backend for backend in BACKENDS.values() if backend.installed() and backend.present()]
+
+
+def _custom() -> str:
+    text = files.read('/etc/os-release') or ''
+    names = ' '.join(re.findall(r'(?m)^(?:ID|ID_LIKE)=(.*)$', text)).replace('"', '').split()
+    return next((CUSTOM[name] for name in names if name in CUSTOM), DEFAULT)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
-from .. import files, reach, words
+from .. import files, management, words
 from ..commands import run
 from ..errors import BackendError
 from ..firewalld import bus, foreign, hitless, kernel, lines, service, verify, xml
@@ -50,6 +51,10 @@ class Firewalld:
 
     name = 'firewalld'
     installed = staticmethod(service.installed)
+    active = staticmethod(service.active)
+    locked = staticmethod(contextlib.nullcontext)
+    stop_command = 'systemctl disable --now firewalld'
+    lockout_advice = ''
     _others: t.Optional[foreign.Snapshot] = None
 
     def observe(self) -> State:
@@ -65,9 +70,18 @@ class Firewalld:
         """Path -> content of the files that enforce POLICY. Pure: needs no host."""
         return xml.files(build(policy, guard))
 
-    def reach(self, policy: Policy, guard: t.Iterable[Rule]) -> reach.Reach:
-        """What a host that enforces POLICY admits."""
-        return reach_of(build(policy, guard))
+    def admits(self, changes: Changes, connection: management.Connection) -> bool:
+        """Whether a new connection like CONNECTION passes once CHANGES are in force."""
+        return management.admitted(reach_of(changes.wanted), connection)
+
+    @staticmethod
+    def present() -> bool:
+        """Whether anything of ours is in firewalld's files."""
+        return any(True for _path in _our_files()) or os.path.exists(service.MEMORY)
+
+    def settled(self) -> bool:
+        """Nobody writes files of ours but firewalld itself, which we tell to."""
+        return True
 
     def plan(self, state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         """The changes from STATE to POLICY; None is a host without anything of ours."""
@@ -151,7 +165,7 @@ class Firewalld:
             'active': state.service.active,
             'enforced': in_force,
             'state': lines.state(state.service.text(), state.documents, state.kernel),
-            'rules': [dict(line._asdict(), peers=list(line.peers) or ['any'], flows=list(line.flows)) for line in sorted(lines.rules(state.documents))],
+            'rules': words.data(lines.rules(state.documents)),
         }
 
 

@@ -20,8 +20,6 @@ TARGETS = {'ingress': 'DROP', 'egress': 'REJECT'}
 # Before every zone, after firewalld's own allow-host-ipv6 (-15000); exclusive: before every foreign policy.
 PRIORITY, EXCLUSIVE_PRIORITY = -100, -32000
 PROTOCOLS = {'icmpv6': 'ipv6-icmp'}
-# VRRP speaks to its group address, not to the address of a peer (RFC 9568, sections 5.1.1.2 and 5.1.2.2).
-VRRP_GROUPS = ('224.0.0.18/32', 'ff02::12/128')
 
 
 class RichRule(t.NamedTuple):
@@ -118,13 +116,9 @@ def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.
     if rule.peers is None:
         yield None, None
         return
-    for family in reach.FAMILIES:
-        members = tuple(plain(address) for address in rule.peers if reach.family(address) == family)
-        if not members or reach.ONLY_IN.get(rule.protocol, family) != family:
-            continue
-        if rule.protocol == 'vrrp' and rule.direction == 'egress':
-            yield from ((family, plain(group)) for group in VRRP_GROUPS if reach.family(group) == family)
-        if len(members) == 1 or rule.label == policies.GUARD:
+    for family, peers in policies.by_family(rule):
+        members = tuple(map(reach.plain, peers or ()))
+        if len(members) == 1 or rule.label == policies.GUARD or (rule.protocol == 'vrrp' and rule.direction == 'egress'):
             yield from ((family, member) for member in members)
         else:
             name = set_name(rule.label, family)
@@ -136,12 +130,6 @@ def describe_key(rule: RichRule) -> t.Tuple[str, str, str]:
     """(protocol, port, peer) under which a rule's flows are described; the sets of both families share one."""
     peer = rule.peer[1:-2] if rule.peer and rule.peer.startswith('@') else rule.peer or 'any'
     return rule.protocol, '' if rule.element == 'protocol' else rule.value, peer
-
-
-def plain(cidr: str) -> str:
-    """A CIDR of full length as an address: what firewalld and the kernel call it."""
-    address, _slash, prefix = cidr.partition('/')
-    return address if prefix == str(reach.FAMILIES[reach.family(address)][1]) else cidr
 
 
 def reach_of(documents: Documents) -> reach.Reach:

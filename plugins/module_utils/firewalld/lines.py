@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import reach
-from ..words import MOST_PEERS, Line
-from .documents import PROTOCOLS, Documents, describe_key, runtime_rules
+from .. import reach, words
+from ..words import MOST_PEERS, Grant, Line
+from .documents import PROTOCOLS, Documents, PolicyDocument, RichRule, describe_key, runtime_rules
 from .kernel import Kernel
 
 _NAMES = {firewalld: name for name, firewalld in PROTOCOLS.items()}
@@ -17,22 +17,15 @@ _DENIED = {'DROP': 'denied in silence', 'REJECT': 'denied with an answer'}
 
 
 def rules(documents: Documents) -> t.List[Line]:
-    """One line for what one set of flows opens to one group of peers, both families and all ports together."""
-    found: t.Dict[t.Tuple, t.Dict[str, t.List[str]]] = {}
-    for document in documents.policies.values():
-        for rule in document.rules:
-            key = describe_key(rule)
-            flows = document.described.get(key, ())
-            # what serves the same flows is one rule of the policy, whether its addresses stand in sets or not
-            group = key[2] if key[2] == 'any' or not flows else ''
-            ports = found.setdefault((document.direction, rule.protocol, group, flows, rule.element == 'source-port'), {})
-            ports.setdefault('' if rule.element == 'protocol' else rule.value, []).extend(_peers(rule.peer, documents))
-    lines: t.Dict[Line, t.List[str]] = {}
-    for (direction, protocol, _group, flows, source_port), by_port in found.items():
-        for port, peers in by_port.items():
-            line = Line(direction, _NAMES.get(protocol, protocol), '', tuple(sorted(set(peers), key=_order)), flows, source_port)
-            lines.setdefault(line, []).append(port)
-    return [line._replace(ports=', '.join(sorted(ports, key=lambda port: int(port.partition('-')[0] or 0)))) for line, ports in lines.items()]
+    """Our rules in words."""
+    return words.lines(grant for document in documents.policies.values() for rule in document.rules for grant in _grants(document, rule, documents))
+
+
+def _grants(document: PolicyDocument, rule: RichRule, documents: Documents) -> t.Iterator[Grant]:
+    flows = document.described.get(describe_key(rule), ())
+    port = '' if rule.element == 'protocol' else rule.value
+    for peer in _peers(rule.peer, documents):
+        yield Grant(document.direction, _NAMES.get(rule.protocol, rule.protocol), rule.element == 'source-port', port, peer, flows)
 
 
 def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.List[str]:
@@ -71,17 +64,8 @@ def _intervals(intervals: t.Tuple[reach.Interval, ...], family: str) -> str:
     return ', '.join(texts) + (f' and {len(intervals) - MOST_PEERS} more' if len(intervals) > MOST_PEERS else '') or 'nothing'
 
 
-def _peers(peer: t.Optional[str], documents: Documents) -> t.Iterable[str]:
-    if peer is None:
-        return ()
-    if not peer.startswith('@'):
+def _peers(peer: t.Optional[str], documents: Documents) -> t.Iterable[t.Optional[str]]:
+    if peer is None or not peer.startswith('@'):
         return (peer,)
     stored = documents.sets.get(peer[1:])
     return stored.entries if stored else (f'a missing set {peer[1:]}',)
-
-
-def _order(peer: str) -> t.Tuple:
-    try:
-        return (0, reach.family(peer), reach.interval(peer))
-    except (OSError, ValueError):
-        return (1, peer, (0, 0))

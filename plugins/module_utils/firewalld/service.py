@@ -38,6 +38,11 @@ def installed() -> bool:
     return exists('firewall-offline-cmd')
 
 
+def active() -> bool:
+    """Whether firewalld runs, or will with the next start of the host."""
+    return installed() and any(run(['systemctl', verb, '--quiet', 'firewalld'], check=False).returncode == 0 for verb in ('is-active', 'is-enabled'))
+
+
 def observe() -> Service:
     """The service as it is. Raises BackendError where firewalld is not installed."""
     if not installed():

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what ufw's files say to what they are to say: ours put in or taken out, everything of others kept as it is. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .. import reach
+from ..errors import Refused
+from ..policy import Policy
+from . import build, framework, settings, userrules
+from .build import Rules
+from .framework import Opening
+from .settings import Settings
+from .tuples import Tuple
+from .userrules import UserRules
+
+# Everything that ufw reads; the first two say whether and how it runs.
+PATHS = (settings.DEFAULTS, settings.CONF, *userrules.PATHS.values(), *framework.BEFORE.values(), *framework.AFTER.values())
+
+
+class Memory(t.NamedTuple):
+    """What was there before us: `values` (NAME -> text behind "="), `originals` (path -> text of files that ufw writes), `steps` (what we switched on
+    with systemd) and the `policies` of the built-in chains by family."""
+
+    values: t.Dict[str, t.Optional[str]] = {}
+    originals: t.Dict[str, str] = {}
+    steps: t.Tuple[str, ...] = ()
+    policies: t.Dict[str, t.Dict[str, str]] = {}
+
+
+class Edited(t.NamedTuple):
+    """The files as they are to be, what they mean, and what is beside the policy: rules and lines of others that let in more."""
+
+    texts: t.Dict[str, str]
+    settings: Settings
+    rules: t.Dict[str, t.Tuple[Tuple, ...]]
+    memory: Memory
+    foreign: t.Tuple[Tuple, ...]
+    openings: t.Tuple[t.Tuple[str, Opening], ...]
+
+
+def edit(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy], own: Rules, admits: reach.Reach, limits: t.Dict[str, bool]) -> Edited:
+    """The files for POLICY (None: without anything of ours), whose rules are OWN and which ADMITS what it does. LIMITS: family -> whether the kernel
+    can limit rates; its families are those that ufw manages."""
+    changed = dict(texts)
+    values = _values(texts, memory, policy)
+    for name, value in values.items():
+        path = settings.FILE_OF[name]
+        changed[path] = settings.change(changed[path], name, value)
+    after = settings.parse(changed)
+    rules = {}
+    foreign: t.List[Tuple] = []
+    openings: t.List[t.Tuple[str, Opening]] = []
+    for family, limited in limits.items():
+        path, before = userrules.PATHS[family], framework.BEFORE[family]
+        old = userrules.parse(path, texts[path])
+        rules[family] = merge(path, old.tuples, own.tuples[family], policy is not None and policy.exclusive)
+        changed[path] = _user_file(family, old, rules[family], after, limited, texts[path], memory, policy is not None)
+        if policy:
+            foreign += [rule for rule in old.tuples if _adds(rule, family, policy, admits)]
+            found = _openings(family, texts, policy, admits)
+            openings += found
+            closing = {opening.line for place, opening in found if place == before} if policy.exclusive else ()
+            changed[before] = framework.compose(texts[before], build.section(family, own.sections[family]), closing)
+        else:
+            changed[before] = framework.foreign(texts[before])
+    return Edited(changed, after, rules, _remembered(texts, values, memory, limits) if policy else Memory(), tuple(foreign), tuple(openings))
+
+
+def _openings(family: str, texts: t.Dict[str, str], policy: Policy, admits: reach.Reach) -> t.List[t.Tuple[str, Opening]]:
+    """(path, line) of the administrator's lines that let in what POLICY, which ADMITS what it does, denies."""
+    return [
+        (path, opening)
+        for path in (framework.BEFORE[family], framework.AFTER[family])
+        for opening in framework.openings(family, texts[path])
+        if opening.direction in policy.directions and framework.beyond(opening, family, admits)
+    ]
+
+
+def _remembered(texts: t.Dict[str, str], values: t.Iterable[str], memory: Memory, families: t.Iterable[str]) -> Memory:
+    """MEMORY with what is about to be changed; what is remembered already stays as it was before us."""
+    return memory._replace(
+        values={**{name: settings.value(texts[settings.FILE_OF[name]], name) for name in values}, **memory.values},
+        originals={**{path: texts[path] for path in map(userrules.PATHS.__getitem__, families)}, **memory.originals},
+    )
+
+
+def _values(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]) -> t.Dict[str, t.Optional[str]]:
+    """The settings to change: NAME -> new text. What somebody set to a stricter value stays."""
+    if policy is None:
+        return dict(memory.values)
+    now = settings.parse(texts)
+    values: t.Dict[str, t.Optional[str]] = {} if now.enabled else {'ENABLED': 'yes'}
+    for direction, target, strict in (('ingress', 'input', '"DROP"'), ('egress', 'output', '"REJECT"')):
+        name = settings.POLICY_OF[direction]
+        if direction not in policy.directions:
+            values.update({name: memory.values[name]} if name in memory.values else {})
+        elif now.policies[target] == 'ACCEPT':
+            values[name] = strict
+    return values
+
+
+def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: bool) -> t.Tuple[Tuple, ...]:
+    """The rules of a file: those of others in their order, ours in one block where they stood (new: at the end; exclusive: first).
+
+    What a rule of somebody else states in the same words is not stated twice. Raises Refused where it says the opposite.
+    """
+    others = [rule for rule in old if not build.is_ours(rule)]
+    place = next((number for number, rule in enumerate(old) if build.is_ours(rule)), None)
+    was_exclusive = any(build.is_ours(rule) and rule.note() == build.EXCLUSIVE for rule in old)
+    if exclusive:
+        return (*own, *others)
+    stated = {rule.key: rule for rule in others}
+    contrary = [stated[rule.key] for rule in own if rule.key in stated and stated[rule.key].action != 'allow']
+    if contrary:
+        raise Refused(
+            *(f'{path}: the rule "{rule.words()}" of somebody else is against the policy; remove it with: ufw delete {rule.words()}' for rule in contrary)
+        )
+    before = len(others) if place is None or was_exclusive else sum(not build.is_ours(rule) for rule in old[:place])
+    return (*others[:before], *(rule for rule in own if rule.key not in stated), *others[before:])
+
+
+def _user_file(family: str, old: UserRules, rules: t.Tuple[Tuple, ...], after: Settings, limits: bool, text: str, memory: Memory, enforced: bool) -> str:
+    """The text of user.rules; without us the one that was there before us, if it says the same."""
+    path = userrules.PATHS[family]
+    if not enforced:
+        original = memory.originals.get(path)
+        # the package's own file is shorter than what ufw writes; anything else ufw's form restores to the byte
+        if original is not None and userrules.parse(path, original) == UserRules(rules, None):
+            return original
+        if rules == old.tuples:
+            return text
+    return userrules.render(family, rules, after, limits)
+
+
+def _adds(rule: Tuple, family: str, policy: Policy, admits: reach.Reach) -> bool:
+    """Whether a rule of somebody else lets pass what the policy denies."""
+    direction = 'ingress' if rule.direction == 'in' else 'egress'
+    if rule.route or build.is_ours(rule) or rule.action not in ('allow', 'limit') or direction not in policy.directions:
+        return False
+    return not build.admitted(rule, family, admits)

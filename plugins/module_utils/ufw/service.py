@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ufw as a service of the host: whether it is there, runs and starts with the host, and what we switched on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import typing as t
+
+from .. import files, policy as policies, reach
+from ..commands import exists, run
+from ..errors import BackendError, Refused
+from . import framework, kernel, settings
+from .edits import Memory
+from .settings import Settings
+
+# Comments, on which ownership rests, are older; the format of tuples with "proto gre" and routes is that of this version.
+MINIMUM = (0, 36)
+PROGRAM = '/usr/sbin/ufw'
+MEMORY = '/var/lib/portmatrix/ufw.json'
+OPPOSITE = {'enable': 'disable', 'disable': 'enable'}
+
+
+class Service(t.NamedTuple):
+    """`version` is text; `enabled` systemd's word for the unit ufw.service ("" without systemd)."""
+
+    version: str
+    enabled: str
+    settings: Settings
+
+    @property
+    def at_boot(self) -> bool:
+        return self.enabled in ('enabled', '')
+
+
+def installed() -> bool:
+    return exists('ufw')
+
+
+def active() -> bool:
+    """Whether ufw is switched on. It has no daemon: its rules are in the kernel, and at every start of the host again."""
+    return installed() and bool(re.search(r'(?mi)^ENABLED=["\']?yes', files.read(settings.CONF) or ''))
+
+
+def present() -> bool:
+    """Whether anything of ours is in ufw's files."""
+    return os.path.exists(MEMORY) or any(framework.BEGIN in (files.read(path) or '') for path in framework.BEFORE.values())
+
+
+def observe() -> Service:
+    """The service as it is. Raises BackendError where ufw is not installed."""
+    if not installed():
+        raise BackendError('ufw is not installed on this host; install it (package ufw), or set portmatrix_backend to the firewall that is')
+    found = re.search(r'(?m)^version = [\'"]([\d.]+)', files.read(PROGRAM) or '')
+    version = found.group(1) if found else run([PROGRAM, 'version']).stdout.split('\n')[0].replace('ufw', '').strip()
+    enabled = run(['systemctl', 'is-enabled', 'ufw'], check=False).stdout.strip() if exists('systemctl') else ''
+    texts = {path: files.read(path) or '' for path in (settings.DEFAULTS, settings.CONF)}
+    return Service(version, enabled, settings.parse(texts))
+
+
+def families(texts: t.Dict[str, str]) -> t.Tuple[str, ...]:
+    """The families that ufw manages on this host."""
+    return ('ipv4', 'ipv6') if settings.parse(texts).ipv6 and os.path.exists('/proc/sys/net/ipv6') else ('ipv4',)
+
+
+def require_usable(service: Service, managed: t.Tuple[str, ...], policy: policies.Policy) -> None:
+    """Raise Refused where we cannot or must not work with this ufw."""
+    if tuple(map(int, service.version.split('.')[:2])) < MINIMUM:
+        raise Refused(f"ufw {service.version} is too old: portmatrix.firewall needs {'.'.join(map(str, MINIMUM))} or later; upgrade the package")
+    if service.enabled.startswith('masked'):
+        raise Refused('the service ufw is masked on this host, so it would not start with it; allow it with: systemctl unmask ufw')
+    if exists('firewalld') and exists('systemctl') and run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0:
+        raise Refused('firewalld is active on this host, and a packet would need both firewalls; stop one: systemctl disable --now firewalld, or ufw disable')
+    kernel.require_one_variant()
+    if 'ipv6' not in managed and os.path.exists('/proc/sys/net/ipv6'):
+        named = sorted({flow for rule in policy.rules for peer in rule.peers or () if reach.family(peer) == 'ipv6' for flow in rule.flows})
+        if named:
+            raise Refused(
+                f'ufw does not manage IPv6 on this host and denies all of it, but flows of the policy have IPv6 peers ({", ".join(named[:3])}); '
+                f'set IPV6=yes in {settings.DEFAULTS}, or give the peers no IPv6 addresses'
+            )
+
+
+def switch(service: Service, memory: Memory, on: bool) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
+    """(systemctl steps, what is then ours to undo)."""
+    if on:
+        steps = ('enable',) if service.enabled == 'disabled' else ()
+        return steps, tuple(dict.fromkeys((*memory.steps, *steps)))
+    return tuple(OPPOSITE[step] for step in memory.steps if service.enabled == 'enabled'), ()
+
+
+def take(steps: t.Iterable[str]) -> None:
+    for step in steps:
+        run(['systemctl', '--quiet', step, 'ufw'], timeout=120)
+
+
+def recall() -> Memory:
+    """What was here before us."""
+    data = json.loads(files.read(MEMORY) or '{}')
+    return Memory(data.get('values', {}), data.get('originals', {}), tuple(data.get('steps', ())), data.get('policies', {}))
+
+
+def remember(memory: Memory, known: Memory) -> None:
+    """Store MEMORY unless it is KNOWN; an empty one goes."""
+    if memory == Memory():
+        files.remove(MEMORY)
+        files.remove_folder(os.path.dirname(MEMORY))
+    elif memory != known:
+        files.write(MEMORY, json.dumps(memory._asdict()) + '\n', 0o600)

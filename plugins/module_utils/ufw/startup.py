@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ufw makes of its files: the one transaction of each family that stands for everything that its start does step by step."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ..commands import run
+from . import framework, kernel, userrules
+from .settings import Settings
+from .userrules import PREFIXES, TARGETS
+
+_STEPS = ('before-logging', 'before', 'after', 'after-logging', 'reject', 'track')
+_BEHIND = ('skip-to-policy',)
+# what ufw makes of IPv6 where it is told not to manage it
+_WITHOUT_IPV6 = '*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n-A OUTPUT -o lo -j ACCEPT\nCOMMIT\n'
+
+
+def compose(family: str, texts: t.Dict[str, str], settings: Settings) -> str:
+    """The transaction that brings an empty filter table to what the files TEXTS (path -> content) and SETTINGS say."""
+    prefix = PREFIXES[family]
+    chains = [f'{prefix}-{step}-{target}' for step in (*_STEPS, *_BEHIND, 'user') for target in TARGETS]
+    chains += [f'{prefix}-logging-deny', f'{prefix}-logging-allow', f'{prefix}-user-limit', f'{prefix}-user-limit-accept']
+    chains += [f'{prefix}-user-logging-{target}' for target in TARGETS]
+    head = [f':{target.upper()} {_verdict(settings.policies[target])} [0:0]' for target in TARGETS] + [f':{chain} - [0:0]' for chain in chains]
+    rules = [f'-A {target.upper()} -j {prefix}-{step}-{target}' for target in TARGETS for step in _STEPS]
+    for target in TARGETS:
+        rules.extend(_policy(prefix, target, settings.policies[target]))
+    for path in (framework.BEFORE[family], framework.AFTER[family], userrules.PATHS[family]):
+        for table, lines in framework.sections(texts[path]):
+            if table == 'filter':
+                # a chain that is declared is emptied, also in the middle of a file, as a load of its own would do
+                rules.extend(lines)
+    rules.extend(f'-A {prefix}-before-{target} -j {prefix}-user-{target}' for target in TARGETS)
+    return '\n'.join(['*filter', *head, *rules, 'COMMIT', ''])
+
+
+def before(texts: t.Dict[str, str], settings: Settings) -> None:
+    """What ufw does before it loads its rules: kernel modules, the administrator's script, and tables other than filter."""
+    for module in settings.values.get('IPT_MODULES', '').split():
+        run(['modprobe', module], check=False)
+    _script('before.init')
+    for family in ('ipv4', 'ipv6') if settings.ipv6 else ('ipv4',):
+        text = _other_tables(family, texts)
+        if text:
+            kernel.load(family, text)
+    if not settings.ipv6 and os.path.exists('/proc/sys/net/ipv6'):
+        kernel.load('ipv6', _WITHOUT_IPV6)
+
+
+def after(settings: Settings) -> None:
+    """What ufw does once its rules are loaded: settings of the kernel, and the administrator's script."""
+    path = settings.values.get('IPT_SYSCTL', '')
+    if path and os.path.exists(path):
+        run(['sysctl', '-e', '-q', '-p', path], check=False)
+    _script('after.init')
+
+
+def _script(name: str) -> None:
+    path = f'/etc/ufw/{name}'
+    if os.access(path, os.X_OK):
+        run([path, 'start'])
+
+
+def _other_tables(family: str, texts: t.Dict[str, str]) -> str:
+    """Transactions of other tables (nat, mangle, raw) in before.rules and after.rules, as ufw loads them when it starts."""
+    found = []
+    for path in (framework.BEFORE[family], framework.AFTER[family]):
+        found.extend('\n'.join([f'*{table}', *lines, 'COMMIT', '']) for table, lines in framework.sections(texts[path]) if table != 'filter')
+    return ''.join(found)
+
+
+def _verdict(policy: str) -> str:
+    return 'DROP' if policy == 'REJECT' else policy
+
+
+def _policy(prefix: str, target: str, policy: str) -> t.Iterator[str]:
+    if policy == 'REJECT':
+        yield f'-A {prefix}-reject-{target} -j REJECT'
+    if policy == 'ACCEPT':
+        yield from (f'-A {prefix}-track-{target} -p {protocol} -m conntrack --ctstate NEW -j ACCEPT' for protocol in ('tcp', 'udp'))
+    yield f'-A {prefix}-skip-to-policy-{target} -j {policy}'

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One rule of ufw, as its files hold it: a "tuple" comment that ufw reads, and the lines of iptables that ufw derives from it.
+
+### tuple ### ACTION PROTOCOL DPORT DST SPORT SRC [DAPP SAPP] TAIL[ comment=HEX]
+ACTION  ["route:"] allow|deny|reject|limit ["_log"|"_log-all"]
+TAIL    in | out | in_IF | out_IF | in_IF!out_IF
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import typing as t
+
+ANYWHERE = {'ipv4': '0.0.0.0/0', 'ipv6': '::/0'}
+MARK = '### tuple ###'
+_ACTIONS = {'allow': 'ACCEPT', 'deny': 'DROP', 'reject': 'REJECT', 'limit': 'LIMIT'}
+_LOG_WORDS = {'allow': 'ALLOW', 'limit': 'LIMIT'}
+_LIMIT = '-m limit --limit 3/min --limit-burst 10'
+_PORTS = re.compile(r'any|\d+(:\d+)?(,\d+(:\d+)?)*')
+_TAIL = re.compile(r'(in|out)|in_[^!\s]+!out_[^!\s]+|(in|out)_[^!\s]+')
+
+
+class Tuple(t.NamedTuple):
+    """One rule. `dport` and `sport` are "any" or "22,80:90"; `dapp` and `sapp` names of application profiles or ""; `comment` is hexadecimal UTF-8."""
+
+    action: str
+    protocol: str
+    dport: str
+    dst: str
+    sport: str
+    src: str
+    tail: str = 'in'
+    route: bool = False
+    log: str = ''
+    dapp: str = ''
+    sapp: str = ''
+    comment: str = ''
+
+    @property
+    def direction(self) -> str:
+        return self.tail[:3].rstrip('_') if self.tail.startswith('out') else 'in'
+
+    @property
+    def interfaces(self) -> t.Tuple[str, str]:
+        """(coming in, going out), each "" where none is named."""
+        parts = dict(part.split('_', 1) for part in self.tail.split('!') if '_' in part)
+        return parts.get('in', ''), parts.get('out', '')
+
+    @property
+    def key(self) -> t.Tuple:
+        """What ufw tells rules apart by: everything but action, log and comment."""
+        return self.protocol, self.dport, self.dst, self.sport, self.src, self.tail, self.route, self.dapp, self.sapp
+
+    def note(self) -> str:
+        """The comment as text."""
+        return binascii.unhexlify(self.comment).decode('utf-8', 'replace')
+
+    def text(self) -> str:
+        """The line that ufw reads."""
+        action = f'{"route:" if self.route else ""}{self.action}{"_" + self.log if self.log else ""}'
+        apps = [name.replace(' ', '%20') or '-' for name in (self.dapp, self.sapp)] if self.dapp or self.sapp else []
+        words = [MARK, action, self.protocol, self.dport, self.dst, self.sport, self.src, *apps, self.tail]
+        return ' '.join([*words, f'comment={self.comment}'] if self.comment else words)
+
+    def words(self) -> str:
+        """The rule as a person would say it to ufw."""
+        ends = [
+            f'{word} {address}{f" port {port}" if port != "any" else ""}'
+            for word, address, port in self._ends()
+            if port != 'any' or address not in ANYWHERE.values()
+        ]
+        protocol = f' proto {self.protocol}' if self.protocol != 'any' else ''
+        apps = ''.join(f" app '{name}'" for name in (self.dapp, self.sapp) if name)
+        return f'{"route " if self.route else ""}{self.action} {self.tail}{protocol} {" ".join(ends) or "from any"}{apps}'
+
+    def _ends(self) -> t.Tuple[t.Tuple[str, str, str], ...]:
+        return ('from', self.src, self.sport), ('to', self.dst, self.dport)
+
+    def lines(self, prefix: str) -> t.List[str]:
+        """The lines of iptables that ufw writes for it; PREFIX is "ufw" or "ufw6"."""
+        suffix = 'forward' if self.route else 'output' if self.direction == 'out' else 'input'
+        chain, logging = f'{prefix}-user-{suffix}', f'{prefix}-user-logging-{suffix}'
+        found: t.List[str] = []
+        for match, reset in self._matches():
+            if self.log:
+                news = '' if self.log == 'log-all' else '-m conntrack --ctstate NEW '
+                word = _LOG_WORDS.get(self.action, 'BLOCK')
+                found.append(f'-A {logging}{match} {news}{_LIMIT} -j LOG --log-prefix "[UFW {word}] "')
+                found.append(f'-A {logging}{match} -j RETURN')
+                found.append(f'-A {chain}{match} -j {logging}')
+            found.extend(f'-A {chain}{match}{target}{reset}{self._profiles()}' for target in self._targets(prefix))
+        return found
+
+    def _targets(self, prefix: str) -> t.Tuple[str, ...]:
+        if self.action != 'limit':
+            return (f' -j {_ACTIONS[self.action]}',)
+        recent = ' -m conntrack --ctstate NEW -m recent'
+        return f'{recent} --set', f'{recent} --update --seconds 30 --hitcount 6 -j {prefix}-user-limit', f' -j {prefix}-user-limit-accept'
+
+    def _matches(self) -> t.Iterator[t.Tuple[str, str]]:
+        """(options that match, option of REJECT) of each line that this rule needs."""
+        coming, going = self.interfaces
+        head = (f' -i {coming}' if coming else '') + (f' -o {going}' if going else '')
+        ports = self.dport != 'any' or self.sport != 'any'
+        for protocol in ('tcp', 'udp') if self.protocol == 'any' and ports else (self.protocol,):
+            reset = ' --reject-with tcp-reset' if self.action == 'reject' and protocol == 'tcp' else ''
+            yield f'{head}{"" if protocol == "any" else f" -p {protocol}"}{self._addresses_and_ports()}', reset
+
+    def _addresses_and_ports(self) -> str:
+        several = any(mark in port for port in (self.dport, self.sport) for mark in ',:')
+        sides = (('-d', self.dst, '--dport', self.dport), ('-s', self.src, '--sport', self.sport))
+        text = ''.join(f' -m multiport {option}s {port}' for _side, _address, option, port in sides if several and port != 'any')
+        for side, address, option, port in sides:
+            text += f' {side} {address}' if address not in ANYWHERE.values() else ''
+            text += f' {option} {port}' if port != 'any' and not several else ''
+        return text
+
+    def _profiles(self) -> str:
+        names = [f'{kind}_{name.replace(" ", "%20")}' for kind, name in (('dapp', self.dapp), ('sapp', self.sapp)) if name]
+        return f" -m comment --comment '{','.join(names)}'" if names else ''
+
+
+def parse(line: str) -> Tuple:
+    """The rule in a tuple LINE. Raises ValueError for what ufw would skip as malformed."""
+    text, _space, comment = line.partition(' comment=')
+    words = text[len(MARK) :].split()
+    if len(words) not in (6, 7, 8, 9):
+        raise ValueError('it has not 6 to 9 words')
+    route, action = words[0].startswith('route:'), words[0].rpartition(':')[2].lower()
+    action, _underscore, log = action.partition('_')
+    tail = words[-1] if len(words) in (7, 9) else 'in'
+    apps = ['' if name == '-' else name.replace('%20', ' ') for name in words[6:8]] if len(words) > 7 else ['', '']
+    rule = Tuple(action, *words[1:6], tail=tail, route=route, log=log, dapp=apps[0], sapp=apps[1], comment=comment.strip())
+    if action not in _ACTIONS or log not in ('', 'log', 'log-all') or not _TAIL.fullmatch(tail):
+        raise ValueError('ufw knows no such action or direction')
+    if not all(app or _PORTS.fullmatch(port) for app, port in ((rule.dapp, rule.dport), (rule.sapp, rule.sport))):
+        raise ValueError('its ports are none')
+    rule.note()
+    return rule
+
+
+def comment(text: str) -> str:
+    """TEXT as ufw stores it."""
+    return binascii.hexlify(text.encode()).decode('ascii')

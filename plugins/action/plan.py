@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ..module_utils import files
+from ..module_utils import backends, files
 from ..module_utils.errors import PortmatrixError
 from ..plugin_utils import analysis, book_file, host_policy, inventory, report, survey
 from ..plugin_utils.action import PortmatrixAction
-from ..plugin_utils.planner import HostPlan
+from ..plugin_utils.planner import HostPlan, Settings
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
 
@@ -66,8 +66,15 @@ def plan_hosts(taken: survey.Survey, found: inventory.Inventory, names: t.Iterab
     for name in sorted(set(names) & set(taken.hosts)):
         settings = inventory.settings(name, taken.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default))
         plan = host_policy.plan_resolved(taken.hosts[name], settings, taken.catalogs, taken.book)
-        plans[name] = plan._replace(warnings=(*plan.warnings, *taken.warnings.get(name, ())))
+        plans[name] = plan._replace(warnings=(*plan.warnings, *taken.warnings.get(name, ()), *_beside(settings)))
     broken = analysis.asymmetries(taken.hosts, plans, taken.book)
     if broken:
         raise PortmatrixError(*broken)
     return plans
+
+
+def _beside(settings: Settings) -> t.Iterator[str]:
+    """What the firewall itself lets in beside any policy, where the inventory says which firewall a host has."""
+    backend = backends.BACKENDS.get(settings.backend)
+    if backend and backend.stock_openings and not settings.exclusive:
+        yield f'{backend.stock_openings}; portmatrix_exclusive: true closes that'

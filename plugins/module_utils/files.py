@@ -52,9 +52,9 @@ def remove_folder(path: str) -> None:
 
 
 def put(contents: t.Dict[str, t.Optional[str]]) -> None:
-    """Give every path its content; None removes it. Additions come first."""
+    """Give every path its content; None removes it. Additions come first; what is there already is not written."""
     for path, content in sorted(contents.items(), key=lambda item: (item[1] is None, item[0])):
         if content is None:
             remove(path)
-        else:
+        elif read(path) != content:
             write(path, content)

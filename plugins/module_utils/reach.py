@@ -13,7 +13,8 @@ import socket
 import typing as t
 
 FAMILIES = {'ipv4': (socket.AF_INET, 32), 'ipv6': (socket.AF_INET6, 128)}
-ONLY_IN = {'icmp': 'ipv4', 'icmpv6': 'ipv6'}
+# In IPv6 AH is an extension header, which firewalls look behind: no rule can admit it there.
+ONLY_IN = {'icmp': 'ipv4', 'icmpv6': 'ipv6', 'ah': 'ipv4'}
 Interval = t.Tuple[int, int]
 Key = t.Tuple[str, str, str, str, int, int]
 Reach = t.Dict[Key, t.Tuple[Interval, ...]]

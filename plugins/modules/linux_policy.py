@@ -22,7 +22,7 @@ options:
     description: The policy document as JSON text, as the controller compiled it. Required for O(state=enforced).
     type: str
   backend:
-    description: The firewall to work with; V(auto) takes the one that is installed.
+    description: The firewall to work with; see M(portmatrix.firewall.policy).
     type: str
     default: auto
 attributes:

@@ -31,8 +31,10 @@ options:
     default: enforced
   backend:
     description:
-      - The firewall to work with; V(auto) takes the one that is installed. The variable C(portmatrix_backend) is its default, V(auto) without it.
-      - V(ufw) and V(windows) are refused by this version.
+      - The firewall to work with; V(auto) takes the one that is active, else the one that has rules of ours, else the one that is installed, else
+        what is custom on the distribution (ufw on Debian and Ubuntu). Two active ones are an error.
+      - The variable C(portmatrix_backend) is its default, V(auto) without it.
+      - V(windows) is refused by this version.
     type: str
     choices: [auto, firewalld, ufw, windows]
   components:

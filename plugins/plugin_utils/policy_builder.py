@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..module_utils.errors import PortmatrixError
 from ..module_utils.policy import FORMAT
 from .catalog import Catalog, citation_text, flows_by_name
 from .planner import ANY, HostPlan, Rule, Settings
@@ -15,6 +16,7 @@ from .planner import ANY, HostPlan, Rule, Settings
 def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalogs: dict[str, Catalog]) -> dict[str, t.Any]:
     """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where egress is denied."""
     rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or settings.egress == 'deny']
+    _refuse_ah(rules)
     flows = flows_by_name(catalogs)
     groups: dict[str, list[str]] = {}
     labels = {}
@@ -41,6 +43,18 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
         ],
         'citations': {name: [citation_text(citation) for citation in flows[name].citations] for rule in rules for name in rule.flows},
     }
+
+
+def _refuse_ah(rules: list[Rule]) -> None:
+    """Raise PortmatrixError for AH between IPv6 addresses: there it is an extension header, which no firewall here can ask for."""
+    problems = [
+        f'{rule.flows[0]}: AH over IPv6 cannot be admitted by a host firewall (it is an extension header there, RFC 4302), but {rule.peer} has IPv6 addresses; '
+        'give it IPv4 addresses only, or use esp in the catalog'
+        for rule in rules
+        if rule.protocol == 'ah' and any(':' in peer for peer in rule.peers)
+    ]
+    if problems:
+        raise PortmatrixError(*problems)
 
 
 def _label(rule: Rule, taken: dict[str, list[str]]) -> str:

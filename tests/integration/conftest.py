@@ -28,10 +28,12 @@ def released():
 
 
 # An administrator's way from firewalld to ufw and back; the built-in chains of iptables come into being with their first use.
-TO_UFW = 'systemctl disable -q --now firewalld; for tool in iptables ip6tables; do for chain in INPUT OUTPUT FORWARD; do $tool -P $chain ACCEPT; done; done'
-TO_FIREWALLD = (
-    'ufw --force disable >/dev/null; systemctl disable -q ufw; for tool in iptables ip6tables; do $tool -F; $tool -X; done; systemctl enable -q --now firewalld'
-)
+CLEAR_TABLES = 'for tool in iptables ip6tables; do $tool -F; $tool -X; for chain in INPUT OUTPUT FORWARD; do $tool -P $chain ACCEPT; done; done'
+TO_UFW = f'systemctl disable -q --now firewalld; [ -d /run/ufw.d ] || cp -a /etc/ufw /run/ufw.d; cp -an /etc/default/ufw /run/ufw.default; {CLEAR_TABLES}'
+RESET_UFW = f'''
+ufw --force disable >/dev/null; systemctl disable -q ufw; rm -rf /etc/ufw; cp -a /run/ufw.d /etc/ufw; cp -a /run/ufw.default /etc/default/ufw; {CLEAR_TABLES}
+'''
+TO_FIREWALLD = f'{RESET_UFW} systemctl enable -q --now firewalld'
 
 
 @pytest.fixture
@@ -41,3 +43,24 @@ def ufw(released):
     yield
     assert world.play('portmatrix.firewall.release').code == 0
     world.on_all(lambda host: world.shell(host, TO_FIREWALLD))
+
+
+UFW_PAIR = ['data1', 'data2']  # Debian 12 and 13
+
+
+@pytest.fixture(scope='module')
+def ufw_pair():
+    """The same for two hosts, for all tests of a file."""
+    assert world.play('portmatrix.firewall.release').code == 0
+    world.on_all(lambda host: world.shell(host, TO_UFW), UFW_PAIR)
+    yield
+    assert world.play('portmatrix.firewall.release').code == 0
+    world.on_all(lambda host: world.shell(host, TO_FIREWALLD), UFW_PAIR)
+
+
+@pytest.fixture
+def plain_ufw(ufw_pair):
+    """Two hosts with ufw as it comes, switched off, before and after the test."""
+    yield
+    assert world.play('portmatrix.firewall.release', '-l', ','.join(UFW_PAIR)).code == 0
+    world.on_all(lambda host: world.shell(host, RESET_UFW), UFW_PAIR)

@@ -29,6 +29,8 @@ def test_plan(case, tmp_path):
     for host, expected in case.get('warnings', {}).items():
         for text in expected:
             assert text in '\n'.join(found['hosts'][host]['warnings'])
+    for host, unexpected in case.get('no_warnings', {}).items():
+        assert not any(text in '\n'.join(found['hosts'][host]['warnings']) for text in unexpected)
     for host, expected in case.get('citations', {}).items():
         rules = {
             f"{rule['protocol']}/{','.join(rule['ports'])} {rule['direction']}": [entry['row'] for entry in rule['citations']]
@@ -120,34 +122,36 @@ def test_the_terminal_shows_host_direction_port_peer_flow_and_citation(tmp_path)
     assert '2 hosts, ' in output and 'open to any' in output and 'components unresolved' in output
 
 
-def test_rendered_needs_no_host(tmp_path):
-    (tmp_path / 'site.yml').write_text(
-        yaml.safe_dump(
-            [
-                {
-                    'hosts': 'ctl1',
-                    'gather_facts': False,
-                    'tasks': [
-                        {'portmatrix.firewall.policy': {'state': 'rendered', 'egress': 'deny'}, 'register': 'out'},
-                        {
-                            'ansible.builtin.copy': {'content': '{{ out | to_json }}', 'dest': str(tmp_path / 'out.json')},
-                            'delegate_to': 'localhost',
-                            'connection': 'local',
-                        },
-                    ],
-                }
-            ]
-        )
-    )
-    inventory = {**INVENTORY, 'vars': {**INVENTORY['vars'], 'portmatrix_unresolved': 'skip'}}
-    code, output = ansible_runs.play(tmp_path, 'site.yml', inventory)
+def rendered(folder, backend):
+    """path -> content of what the module renders for ctl1."""
+    tasks = [
+        {'portmatrix.firewall.policy': {'state': 'rendered', 'egress': 'deny', 'backend': backend}, 'register': 'out'},
+        {
+            'ansible.builtin.copy': {'content': '{{ out | to_json }}', 'dest': str(folder / 'out.json')},
+            'delegate_to': 'localhost',
+            'connection': 'local',
+        },
+    ]
+    (folder / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'ctl1', 'gather_facts': False, 'tasks': tasks}]))
+    code, output = ansible_runs.play(folder, 'site.yml', {**INVENTORY, 'vars': {**INVENTORY['vars'], 'portmatrix_unresolved': 'skip'}})
     assert code == 0, output
-    rendered = {entry['path']: entry['content'] for entry in json.loads((tmp_path / 'out.json').read_text())['rendered']}
-    assert {'/etc/firewalld/policies/portmatrix-in.xml', '/etc/firewalld/policies/portmatrix-out.xml'} <= set(rendered)
-    assert (
-        '<rule family="ipv4"><source address="192.0.2.2"/><port port="8443" protocol="tcp"/><accept/></rule>'
-        in rendered['/etc/firewalld/policies/portmatrix-in.xml']
-    )
+    return {entry['path']: entry['content'] for entry in json.loads((folder / 'out.json').read_text())['rendered']}
+
+
+def test_rendered_for_firewalld_needs_no_host(tmp_path):
+    files = rendered(tmp_path, 'auto')
+    assert {'/etc/firewalld/policies/portmatrix-in.xml', '/etc/firewalld/policies/portmatrix-out.xml'} <= set(files)
+    rule = '<rule family="ipv4"><source address="192.0.2.2"/><port port="8443" protocol="tcp"/><accept/></rule>'
+    assert rule in files['/etc/firewalld/policies/portmatrix-in.xml']
+
+
+def test_rendered_for_ufw_needs_no_host(tmp_path):
+    files = rendered(tmp_path, 'ufw')
+    assert '-A ufw-user-input -p tcp -m multiport --dports 22,8443 -s 192.0.2.2 -j ACCEPT\n' in files['/etc/ufw/user.rules']
+    assert '-A ufw-before-output -p icmp -j ACCEPT\n' in files['/etc/ufw/before.rules']
+    assert '# avi_vantage/se-https = ' in files['/etc/ufw/before.rules']
+    assert 'ENABLED=yes' in files['/etc/ufw/ufw.conf'] and 'DEFAULT_OUTPUT_POLICY="REJECT"' in files['/etc/default/ufw']
+    assert {'/etc/ufw/user6.rules', '/etc/ufw/before6.rules'} <= set(files)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Firewalld:
     active = staticmethod(service.active)
     locked = staticmethod(contextlib.nullcontext)
     stop_command = 'systemctl disable --now firewalld'
-    lockout_advice = ''
+    lockout_advice = stock_openings = ''
     _others: t.Optional[foreign.Snapshot] = None
 
     def observe(self) -> State:

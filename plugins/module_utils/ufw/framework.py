@@ -22,6 +22,8 @@ _OFF = '# portmatrix off: '
 _SECTION = re.compile(rf'(?ms)^{BEGIN}\b.*?^{END}\n?')
 _NAMES = {'ipv6-icmp': 'icmpv6', '58': 'icmpv6', '1': 'icmp', '6': 'tcp', '17': 'udp', '132': 'sctp'}
 _WITH_PORTS = ('tcp', 'udp', 'sctp')
+# Types of ICMPv6 that a host can do without; the others are what IPv6 itself is made of (RFC 4890, section 4.4).
+_SPARE_ICMPV6 = ('echo-request', '128', 'echo-reply', '129', '144', '145', '146', '147')
 # Traffic of multicast DNS, SSDP and DHCP, which ufw's own files admit from anywhere; so that a warning can call them by name.
 KNOWN = {('udp', 5353): 'mDNS', ('udp', 1900): 'SSDP', ('udp', 68): 'DHCP'}
 
@@ -92,7 +94,9 @@ def _opening(family: str, line: str) -> t.Optional[Opening]:
     protocol = options.get('-p', options.get('--protocol', 'any'))
     protocol = _NAMES.get(protocol, protocol)
     states = set(options.get('--ctstate', options.get('--state', 'NEW')).split(','))
-    if 'lo' in (options.get('-i'), options.get('-o')) or 'NEW' not in states or protocol == 'icmpv6':
+    if 'lo' in (options.get('-i'), options.get('-o')) or 'NEW' not in states:
+        return None
+    if protocol == 'icmpv6' and options.get('--icmpv6-type', options.get('--icmp-type', 'echo-request')) not in _SPARE_ICMPV6:
         return None
     direction = 'ingress' if chain.group(1) == 'input' else 'egress'
     peers = options.get('-s' if direction == 'ingress' else '-d')

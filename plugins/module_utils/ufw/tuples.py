@@ -68,16 +68,13 @@ class Tuple(t.NamedTuple):
     def words(self) -> str:
         """The rule as a person would say it to ufw."""
         ends = [
-            f'{word} {address}{f" port {port}" if port != "any" else ""}'
-            for word, address, port in self._ends()
+            f'{word} {"any" if address in ANYWHERE.values() else address}{"" if port == "any" else f" port {port}"}'
+            for word, address, port in (('from', self.src, self.sport), ('to', self.dst, self.dport))
             if port != 'any' or address not in ANYWHERE.values()
         ]
         protocol = f' proto {self.protocol}' if self.protocol != 'any' else ''
         apps = ''.join(f" app '{name}'" for name in (self.dapp, self.sapp) if name)
         return f'{"route " if self.route else ""}{self.action} {self.tail}{protocol} {" ".join(ends) or "from any"}{apps}'
-
-    def _ends(self) -> t.Tuple[t.Tuple[str, str, str], ...]:
-        return ('from', self.src, self.sport), ('to', self.dst, self.dport)
 
     def lines(self, prefix: str) -> t.List[str]:
         """The lines of iptables that ufw writes for it; PREFIX is "ufw" or "ufw6"."""

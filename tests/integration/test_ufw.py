@@ -1,0 +1,245 @@
+"""ufw on real hosts: rules of others, what ufw's own files let in, the lock, failures, refusals. Judged by ufw's own status, iptables-save and packets."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import re
+import subprocess
+
+import lab
+import pytest
+import world
+
+HOSTS = ['data1', 'data2']
+LIMIT = ('-l', ','.join(HOSTS))
+# ip6tables-restore that fails once, at the load into the host's own kernel (the one that waits for the lock)
+SECOND_FAMILY_BREAKS = r"""
+mv /usr/sbin/ip6tables-restore /usr/sbin/ip6tables-restore.real
+cat > /usr/sbin/ip6tables-restore <<'END'
+#!/bin/sh
+case "$*" in *"-w 10"*) [ -e /run/once ] || { touch /run/once; echo broke >&2; exit 1; } ;; esac
+exec xtables-nft-multi ip6tables-restore "$@"
+END
+chmod +x /usr/sbin/ip6tables-restore
+"""
+ON = 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null'
+FOREIGN = f"""
+{ON}; ufw allow 80/tcp comment 'the web'; ufw deny from 192.0.2.5; ufw limit log 2222/tcp; ufw allow in on eth0 proto udp from 192.0.2.0/24
+ufw route allow in on eth0 out on eth1 to 192.0.2.9 port 81 proto tcp; ufw allow from 2001:db8:5::/64 to any port 8000:8010 proto tcp; ufw allow out 99
+ufw allow 'WWW Full'; ufw reload
+"""
+
+
+def foreign(host: str) -> str:
+    """The rules of others in their order, as ufw lists them."""
+    return '\n'.join(line for line in world.shell(host, 'ufw show added').splitlines() if "comment 'portmatrix" not in line)
+
+
+def hardened(*arguments: str) -> world.Run:
+    run = world.play('portmatrix.firewall.harden', *LIMIT, *arguments)
+    assert run.code == 0, run.output
+    return run
+
+
+def saved(host: str) -> str:
+    return world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter')
+
+
+def answers(host: str, port: int, source: str = 'edge2') -> list[bool]:
+    addresses = (world.HOSTS[host]['ansible_host'], world.HOSTS[host]['lab_ipv6'])
+    return world.probe(source, 'connect', {'targets': [['tcp', address, port] for address in addresses]})
+
+
+def test_rules_of_others_stay_in_their_order_and_are_reported(plain_ufw):
+    for host in HOSTS:
+        world.shell(host, FOREIGN)
+    before = {host: (foreign(host), world.picture(host)) for host in HOSTS}
+    assert all(len(text.splitlines()) == 10 for text, _picture in before.values())
+    run = hardened('--diff')
+    assert run.statuses() == dict.fromkeys(HOSTS, 'changed')
+    assert ' open beside the policy: ufw allow in proto tcp to any port 80\n' in run.output
+    for host in HOSTS:
+        assert foreign(host) == before[host][0]
+        status = world.shell(host, 'ufw status')
+        assert re.search(r'22/tcp +ALLOW +198\.51\.100\.1 +# portmatrix management', status), status
+        assert 'rules of others let in or out what the policy does not' in run.output
+        # what others add afterwards comes after ours, and is left there
+        world.shell(host, "ufw allow 82/tcp; ufw insert 1 deny from 192.0.2.6")
+    assert hardened().statuses() == dict.fromkeys(HOSTS, 'ok')
+    for host in HOSTS:
+        world.shell(host, 'ufw delete allow 82/tcp; ufw delete deny from 192.0.2.6')
+        assert 'comment' in world.shell(host, 'ufw show added')
+    assert world.play('portmatrix.firewall.release', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'changed')
+    assert {host: world.picture(host) for host in HOSTS} == {host: picture for host, (_text, picture) in before.items()}
+
+
+def test_exclusive_takes_the_effect_of_what_others_let_in_and_gives_it_back(plain_ufw):
+    servers = {host: world.serve(host, [('tcp', 80), ('udp', 68)]) for host in HOSTS}
+    try:
+        for host in HOSTS:
+            world.shell(host, f'{ON}; ufw allow 80/tcp')
+        files = {host: world.shell(host, 'sha256sum /etc/ufw/before*.rules') for host in HOSTS}
+        # each time from another host: the kernel takes the same again for the same conversation
+        for exclusive, passes, source in ((False, True, 'edge2'), (True, False, 'edge1'), (False, True, 'mgmt2')):
+            run = hardened('--diff', '-e', json.dumps({'portmatrix_exclusive': exclusive}))
+            assert run.statuses() == dict.fromkeys(HOSTS, 'changed'), run.output
+            for host in HOSTS:
+                assert answers(host, 80, source) == [passes, passes]
+                assert dhcp_leaks(host, source) is passes
+                rules = saved(host)
+                for address in ('224.0.0.251/32', '239.255.255.250/32', 'ff02::fb/128', 'ff02::f/128'):
+                    assert (address in rules) is passes, address
+                assert 'ufw allow 80/tcp' in foreign(host)
+                assert ('open beside the policy: /etc/ufw/before.rules: mDNS' in run.results[host]['diff']['after']) is passes
+            assert hardened('-e', json.dumps({'portmatrix_exclusive': exclusive})).statuses() == dict.fromkeys(HOSTS, 'ok')
+        assert world.play('portmatrix.firewall.release', *LIMIT).code == 0
+        assert {host: world.shell(host, 'sha256sum /etc/ufw/before*.rules') for host in HOSTS} == files
+    finally:
+        for host, server in servers.items():
+            world.stop_serving(host, server)
+
+
+def dhcp_leaks(host: str, source: str) -> bool:
+    """Whether SOURCE reaches UDP port 68 from port 67, as ufw's before.rules allow."""
+    script = (
+        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1); s.bind(('', 67)); "
+        f"s.sendto(b'x', ('{world.HOSTS[host]['ansible_host']}', 68)); print(s.recv(9))"
+    )
+    return 'x' in world.on(source, 'python3', '-c', script, check=False)
+
+
+def test_a_denial_of_others_before_ours_is_reported(plain_ufw):
+    for host in HOSTS:
+        world.shell(host, f'{ON}; ufw deny proto tcp from 198.51.100.11 to any port 443')
+    run = hardened()
+    assert 'rules of others that deny stand before ours and cut what the policy admits: deny in proto tcp from 198.51.100.11' in run.output
+    assert answers('data2', 443, 'mgmt1')[0] is False
+
+
+@pytest.mark.parametrize(
+    'spoil, words',
+    [
+        ('ufw allow 22/tcp; ufw insert 1 deny from 198.51.100.0/24', 'would lock out the management connection from 198.51.100.1 to port 22'),
+        ('ufw deny proto tcp from 198.51.100.1 to any port 22', 'of somebody else is against the policy; remove it with: ufw delete deny in'),
+        (r"sed -i 's/^### RULES ###/&\n-A ufw-user-input -p tcp --dport 7 -j ACCEPT/' /etc/ufw/user.rules", 'belongs to no tuple, so ufw would lose it'),
+        (r"sed -i 's/^### RULES ###/&\n### tuple ### allow tcp x 0.0.0.0\/0 any 0.0.0.0\/0 in/' /etc/ufw/user.rules", 'is no rule of ufw: its ports are none'),
+        (r"sed -i 's/^COMMIT/-A ufw-before-input -p nonsense -j ACCEPT\n&/' /etc/ufw/before.rules", 'does not load: '),
+        ('sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw', 'ufw does not manage IPv6 on this host'),
+        ('sed -i s/^DEFAULT_INPUT_POLICY=.*/DEFAULT_INPUT_POLICY=MAYBE/ /etc/default/ufw', "DEFAULT_INPUT_POLICY is 'MAYBE', which is none"),
+        ('rm /etc/ufw/user6.rules', '/etc/ufw/user6.rules: missing'),
+        ('systemctl mask -q ufw', 'systemctl unmask ufw'),
+        ('iptables-legacy -N ufw-user-input; iptables-legacy -A ufw-user-input -j ACCEPT', 'chains of ufw are in the kernel by iptables-legacy too'),
+        ('systemctl start firewalld', 'firewalld is active on this host, and a packet would need both'),
+    ],
+)
+def test_what_cannot_work_is_refused_and_nothing_changes(plain_ufw, spoil, words):
+    try:
+        for host in HOSTS:
+            world.shell(host, f'cp -a /etc/ufw /run/ufw.saved; cp -a /etc/default/ufw /run/default.saved; {spoil}')
+        before = {host: world.picture(host) for host in HOSTS}
+        run = world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw')
+        assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
+        assert all(words in run.results[host]['msg'] for host in HOSTS), run.output
+        assert {host: world.picture(host) for host in HOSTS} == before
+    finally:
+        for host in HOSTS:
+            world.shell(
+                host,
+                'systemctl stop firewalld; systemctl unmask -q ufw; iptables-legacy -F; iptables-legacy -X; ufw --force disable >/dev/null;'
+                'rm -rf /etc/ufw; mv /run/ufw.saved /etc/ufw; mv /run/default.saved /etc/default/ufw',
+                check=False,
+            )
+
+
+def test_two_active_firewalls_are_an_error_that_says_which_to_stop(plain_ufw):
+    try:
+        for host in HOSTS:
+            # ufw counts as active by its file; a firewalld that starts after it would take its chains away and leave the host deaf
+            world.shell(host, 'systemctl start firewalld; sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf')
+        run = world.play('portmatrix.firewall.harden', *LIMIT)
+        words = 'firewalld and ufw are both active on this host, and a packet would need both; stop one: systemctl disable --now firewalld'
+        assert all(words in run.results[host]['msg'] and 'ufw disable' in run.results[host]['msg'] for host in HOSTS), run.output
+    finally:
+        for host in HOSTS:
+            world.shell(host, 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf; systemctl stop firewalld')
+
+
+def test_a_session_lives_on_while_ufw_starts_and_denies_egress(plain_ufw):
+    for host in HOSTS:
+        command = ['ssh', *lab.ssh_options(), f'ops@{world.HOSTS[host]["ansible_host"]}', 'for n in $(seq 80); do echo $n; sleep 0.1; done']
+        session = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert session.stdout.readline() == '1\n'
+        run = world.play('portmatrix.firewall.harden', '-l', host, '-e', 'portmatrix_egress=deny')
+        assert run.statuses() == {host: 'changed'}, run.output
+        assert session.stdout.read().split()[-1] == '80' and session.wait(10) == 0
+        assert world.play('portmatrix.firewall.harden', '-l', host, '-e', 'portmatrix_egress=deny').statuses() == {host: 'ok'}
+        assert 'reject (outgoing)' in world.shell(host, 'ufw status verbose')
+
+
+def test_the_lock_is_honoured_and_a_lost_update_is_mended(plain_ufw):
+    """ufw reads its rules before it takes its lock. One that has read is stopped there; it writes its old rules once we have written ours."""
+    host = 'data1'
+    world.shell(host, ON)
+    holder = 'import fcntl, sys; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()'
+    podman = lab.PODMAN
+    held = subprocess.Popen([*podman, 'exec', '-i', host, 'python3', '-c', holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert held.stdout.readline() == 'held\n'
+    before = world.picture(host)['files']
+    stale = subprocess.Popen([*podman, 'exec', host, 'ufw', 'allow', '9100/tcp'], stdout=subprocess.DEVNULL)
+    world.shell(host, 'for n in $(seq 100); do grep -q -- "-> POSIX" /proc/locks && exit; sleep 0.1; done; exit 1')
+    world.shell(host, 'pkill -STOP -f "[u]fw allow 9100"')
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        run = pool.submit(world.play, 'portmatrix.firewall.harden', '-l', host)
+        with pytest.raises(concurrent.futures.TimeoutError):
+            run.result(6)
+        assert world.picture(host)['files'] == before, 'something was written while ufw held its lock'
+        held.stdin.close()
+        world.shell(host, 'for n in $(seq 100); do grep -q portmatrix /etc/ufw/before.rules && exit; sleep 0.1; done; exit 1')
+        world.shell(host, 'pkill -CONT -f "[u]fw allow 9100"')
+        assert stale.wait(60) == 0
+        assert run.result(90).statuses() == {host: 'changed'}, run.result().output
+    status = world.shell(host, 'ufw status')
+    assert '9100/tcp' in status and 'portmatrix management' in status
+    assert '--dport 9100' in saved(host) and '-s 198.51.100.1/32 -p tcp -m tcp --dport 22 -j ACCEPT' in saved(host)
+    assert world.play('portmatrix.firewall.harden', '-l', host).statuses() == {host: 'ok'}
+
+
+@pytest.mark.parametrize(
+    'spoil, mend',
+    [
+        # the second family does not load, after the first one has
+        (SECOND_FAMILY_BREAKS, 'mv /usr/sbin/ip6tables-restore.real /usr/sbin/ip6tables-restore; rm -f /run/once'),
+        # the rules are in force, and the files cannot be written
+        ('mount --bind /etc/ufw /etc/ufw; mount -o remount,bind,ro /etc/ufw', 'umount /etc/ufw'),
+    ],
+    ids=['second family', 'read-only files'],
+)
+@pytest.mark.parametrize('before', ['stock', 'hardened'])
+def test_a_failure_brings_the_former_rules_back(plain_ufw, before, spoil, mend):
+    if before == 'hardened':
+        hardened()
+    pictures = {host: world.picture(host) for host in HOSTS}
+    try:
+        for host in HOSTS:
+            world.shell(host, spoil)
+        run = world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_exclusive=true')
+        assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
+        assert all('the host has its former rules back' in run.results[host]['msg'] for host in HOSTS), run.output
+    finally:
+        for host in HOSTS:
+            world.shell(host, mend)
+    assert {host: world.picture(host) for host in HOSTS} == pictures
+
+
+def test_peers_by_the_thousand(plain_ufw):
+    """Rules grow with peers, not with peers times flows; all of them are one transaction."""
+    peers = [f'203.0.{number // 250}.{number % 250 + 1}' for number in range(0, 3000, 2)]
+    arguments = ('-e', json.dumps({'portmatrix_peers': {'enstratius.internet': ['192.0.2.1'], 'avi_vantage.controller': peers}}))
+    run = hardened(*arguments)
+    assert run.statuses() == dict.fromkeys(HOSTS, 'changed'), run.output
+    for host in HOSTS:
+        lines = [line for line in saved(host).splitlines() if '-s 203.0.' in line]
+        assert len(lines) == 1500 and all('multiport' in line for line in lines), lines[:3]
+        assert len(json.dumps(run.results[host])) < 20_000
+    assert hardened(*arguments).statuses() == dict.fromkeys(HOSTS, 'ok')

@@ -10,10 +10,11 @@ import typing as t
 
 from ..module_utils import backends, policy
 from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import inventory
+from ..plugin_utils import confirmation, inventory
 from ..plugin_utils.action import PortmatrixAction
 from ..plugin_utils.host_policy import compile_policy
 
+MOST_ATTEMPTS = 3
 # The module that does a platform's work. A new platform is a line here.
 MODULES = {'linux': 'portmatrix.firewall.linux_policy'}
 ARGUMENTS = dict(
@@ -42,12 +43,12 @@ class ActionModule(PortmatrixAction):
         compiled = compile_policy(self._task._uuid, task_vars, self._templar, arguments) if state in ('enforced', 'rendered') else None
         platform = inventory.platform(host, get)
         backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', inventory.BACKENDS, get)
+        seconds = inventory.seconds(host, arguments['confirm_timeout'], get)
         if compiled is None:
-            return self._execute(platform, {'state': state, 'backend': backend}, task_vars) if platform in MODULES else _untouched(platform)
+            wanted = {'state': state, 'backend': backend, **({'confirm_timeout': seconds} if state == 'absent' else {})}
+            return self._execute(platform, wanted, task_vars) if platform in MODULES else _untouched(platform)
         for warning in compiled.warnings:
             self._display.warning(f'{host}: {warning}')
-        if arguments['confirm_timeout'] or get('portmatrix_confirm_timeout'):
-            self._display.warning('confirm_timeout has no effect yet: this version applies a change without confirming it over a new connection')
         if compiled.document is None:
             return self._without_components(state, platform, backend, task_vars)
         if platform not in MODULES:
@@ -55,7 +56,8 @@ class ActionModule(PortmatrixAction):
         document = json.dumps(compiled.document)
         if state == 'rendered':
             return {'changed': False, **_render(backend, document, int(get('ansible_port') or 22))}
-        return self._execute(platform, {'state': state, 'backend': backend, 'policy': document}, task_vars)
+        confirmed = {'confirm_timeout': seconds, 'confirm_flows': inventory.truth(host, 'portmatrix_confirm_flows', get)}
+        return self._execute(platform, {'state': state, 'backend': backend, 'policy': document, **confirmed}, task_vars)
 
     def _without_components(self, state: str, platform: str, backend: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """A host without a part in any product is left alone; one that still carries our rules is not left with them in silence."""
@@ -71,10 +73,20 @@ class ActionModule(PortmatrixAction):
         return {'changed': False, 'skipped': True, 'skip_reason': 'the host plays no component'}
 
     def _execute(self, platform: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        outcome = self._execute_module(MODULES[platform], arguments, task_vars=task_vars)
-        # the module's arguments hold the whole policy, which no result is to carry
-        outcome.pop('invocation', None)
-        return outcome
+        """Run the module of PLATFORM, and confirm what it changed. Where somebody else wrote over it meanwhile, it is put in again."""
+        first: dict[str, t.Any] = {}
+        for _attempt in range(MOST_ATTEMPTS):
+            outcome = self._execute_module(MODULES[platform], arguments, task_vars=task_vars)
+            # the module's arguments hold the whole policy, which no result is to carry
+            outcome.pop('invocation', None)
+            outcome = confirmation.finish(self, outcome, arguments.get('confirm_timeout', 0))
+            first = first or outcome
+            if outcome.get('failed') or outcome.get('unreachable'):
+                return outcome
+            if outcome.pop('settled', True):
+                break
+        first.pop('settled', None)
+        return first
 
 
 def _untouched(platform: str) -> dict[str, t.Any]:

@@ -22,6 +22,7 @@ def run(command: t.Sequence[str], check: bool = True, timeout: float = 60, text:
             list(command),
             capture_output=True,
             text=True,
+            errors='surrogateescape',
             timeout=timeout,
             check=False,
             input=text if text is not None else '',

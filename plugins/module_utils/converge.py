@@ -1,41 +1,45 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring one Linux host to its policy with one back end: observe, plan, guard, apply."""
+"""Bring one Linux host to its policy with one back end: observe, plan, guard, arm, apply; then keep it, or leave it to its confirmation."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
+import secrets
 import typing as t
 
-from . import backends, management, policy
+from . import backends, bystanders, management, mutex, policy, standing
+from .deadman import program, store, timer
 from .errors import BackendError, Refused
 
-LOCK, LOCK_SECONDS = '/run/portmatrix.lock', 60
 MOST_ATTEMPTS = 3
 NOTHING = {'digest': '', 'transition': 'none', 'added': 0, 'removed': 0, 'kept': 0}
 
 
-def run(state: str, backend_name: str, document: t.Optional[str], check: bool) -> t.Dict[str, t.Any]:
-    """The result of the module for STATE (enforced, absent, gathered). DOCUMENT is the policy's JSON, needed for enforced; CHECK changes nothing."""
+def run(state: str, backend_name: str, document: t.Optional[str], check: bool, confirm_timeout: int = 0, confirm_flows: bool = False) -> t.Dict[str, t.Any]:
+    """The result of the module for STATE (enforced, absent, gathered). DOCUMENT is the policy's JSON, needed for enforced; CHECK changes nothing.
+
+    With a CONFIRM_TIMEOUT (seconds), a change is in force but not kept when this returns: the result names it as `pending`, and the host rolls it back
+    unless `COMMAND confirm TOKEN` of `pending` is called by a new connection in that time. With CONFIRM_FLOWS, documented connections that stood before
+    have to pass, too.
+    """
     if os.geteuid():
         raise Refused('this needs root on the host; set become: true')
     if state == 'absent' and backend_name == 'auto':
         # whatever is active now, ours goes from wherever it is
-        return _together([_absent(backend(), check) for backend in backends.having_ours()])
+        return _together([_absent(backend(), check, confirm_timeout) for backend in backends.having_ours()])
     backend = backends.choose(backend_name)
     if state == 'gathered':
         return {'changed': False, 'gathered': backend.gathered(backend.observe()) if backend.installed() else None}
     if state == 'absent':
-        return _absent(backend, check)
-    return _converge(backend, policy.parse(t.cast(str, document)), check)
+        return _absent(backend, check, confirm_timeout)
+    return _converge(backend, policy.parse(t.cast(str, document)), check, confirm_timeout, confirm_flows)
 
 
-def _absent(backend: t.Any, check: bool) -> t.Dict[str, t.Any]:
-    return _converge(backend, None, check) if backend.installed() else {'changed': False, 'backend': backend.name, **NOTHING}
+def _absent(backend: t.Any, check: bool, confirm_timeout: int) -> t.Dict[str, t.Any]:
+    return _converge(backend, None, check, confirm_timeout) if backend.installed() else {'changed': False, 'backend': backend.name, **NOTHING}
 
 
 def _together(results: t.List[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
@@ -53,25 +57,93 @@ def _together(results: t.List[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
     }
 
 
-def _converge(backend: t.Any, wanted: t.Optional[policy.Policy], check: bool) -> t.Dict[str, t.Any]:
+def _converge(backend: t.Any, wanted: t.Optional[policy.Policy], check: bool, confirm_timeout: int, confirm_flows: bool = False) -> t.Dict[str, t.Any]:
     """Converge to WANTED; None is a host without anything of ours."""
     if check:
         changes = _plan(backend, backend.observe(), wanted)
         return _result(backend, wanted, changes, changes.runtime)
-    with _lock():
-        first, runtime = _apply(backend, wanted)
+    with _alone():
+        first, runtime, pending, watched = _apply(backend, wanted, confirm_timeout, confirm_flows)
+        if pending or not first.any:
+            return {**_result(backend, wanted, first, runtime), **pending}
         for _attempt in range(MOST_ATTEMPTS):
             # somebody else may have written over what we wrote: then ours is put in again, beside theirs
-            if not first.any or backend.settled() or not _apply(backend, wanted)[0].any:
+            if backend.settled(watched):
+                return _result(backend, wanted, first, runtime)
+            again, _runtime, _pending, watched = _apply(backend, wanted, 0)
+            if not again.any:
                 return _result(backend, wanted, first, runtime)
     raise BackendError(f'another program keeps changing the rules of {backend.name}; let it finish, then run again')
 
 
-def _apply(backend: t.Any, wanted: t.Optional[policy.Policy]) -> t.Tuple[t.Any, str]:
+@contextlib.contextmanager
+def _alone() -> t.Iterator[None]:
+    """No other run of ours is at work, and none waits for its confirmation."""
+    while True:
+        store.wait()
+        with mutex.hold():
+            if not os.path.isdir(store.PENDING):
+                yield
+                return
+
+
+class Applied(t.NamedTuple):
+    """What was planned, how the runtime got there, `pending` where it waits for its confirmation, and whom to watch."""
+
+    changes: t.Any
+    runtime: str
+    pending: t.Dict[str, t.Any]
+    watched: t.Iterable[int]
+
+
+def _apply(backend: t.Any, wanted: t.Optional[policy.Policy], confirm_timeout: int, confirm_flows: bool = False) -> Applied:
     with backend.locked():
         observed = backend.observe()
         changes = _plan(backend, observed, wanted)
-        return changes, backend.apply(observed, changes) if changes.any else changes.runtime
+        if not changes.any:
+            return Applied(changes, changes.runtime, {}, ())
+        before, after = backend.snapshot(observed, changes), backend.outcome(changes)
+        # documented is what the policy admits; a host that is to be without one documents nothing
+        flows = standing.standing(policy.reach_of(wanted, ())) if wanted and confirm_flows and confirm_timeout else []
+        pending = _arm(backend, before, after, confirm_timeout, flows) if confirm_timeout else {}
+        try:
+            runtime = backend.apply(observed, changes)
+            if not confirm_timeout:
+                backend.persist(after)
+        except Exception as error:  # whatever it is, the host must not stay in between
+            raise BackendError(f'{error}; {_go_back(backend, before, after, bool(pending))}') from error
+        if pending and store.decided() != store.ARMED:
+            raise BackendError(f'applying took longer than confirm_timeout ({confirm_timeout} s), so the host went back to its former rules; give it more time')
+        return Applied(changes, runtime, pending, backend.watch())
+
+
+def _arm(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], confirm_timeout: int, flows: t.List[standing.Flow]) -> t.Dict[str, t.Any]:
+    """From here on the host goes back by itself. Raises BackendError, with nothing changed, where that cannot be made sure."""
+    token, connection = secrets.token_hex(8), management.observed()
+    where = [connection.peer, connection.peer_port] if connection else None
+    try:
+        # the timer first: a change that waits without one would wait for ever, while a timer without a change does nothing
+        timer.arm(confirm_timeout)
+        store.write(store.Pending(token, backend.name, confirm_timeout, store.process(os.getpid()), where, [list(flow) for flow in flows], before, after))
+    except (OSError, BackendError) as error:
+        store.remove()
+        timer.disarm()
+        raise BackendError(f'the way back could not be prepared, so nothing was changed: {error}') from error
+    return {'pending': {'token': token, 'command': f'{store.PENDING}/program', 'outcome': store.OUTCOME}}
+
+
+def _go_back(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], armed: bool) -> str:
+    """Bring the former rules back; what came of it, in words."""
+    try:
+        if armed:
+            answer = program.rollback('applying it failed', held=True)
+            if answer['outcome'] == 'error':
+                raise BackendError(answer['reason'])
+        else:
+            backend.restore(before, after)
+    except Exception as error:
+        return f'and the former rules could not be brought back: {error}; look at the host now'
+    return 'the host has its former rules back'
 
 
 def _result(backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, runtime: str) -> t.Dict[str, t.Any]:
@@ -80,7 +152,7 @@ def _result(backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, r
         'diff': changes.diff,
         'backend': backend.name,
         'digest': wanted.digest if wanted else '',
-        'warnings': list(changes.warnings),
+        'warnings': [*changes.warnings, *(bystanders.warnings() if wanted else ())],
         'transition': runtime,
         **changes.counts,
     }
@@ -88,9 +160,15 @@ def _result(backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, r
 
 def _plan(backend: t.Any, observed: t.Any, wanted: t.Optional[policy.Policy]) -> t.Any:
     """The changes to WANTED. Raises Refused where they would keep no way in open, or would not let the connection pass that we run in."""
-    if wanted is None:
-        return backend.plan(observed, None, ())
     connection = management.observed()
+    if wanted is None:
+        changes = backend.plan(observed, None, ())
+        if changes.any and connection and not backend.admits(changes, connection):
+            raise Refused(
+                f'without our rules, {backend.name} would not let in the management connection from {connection.peer} to port {connection.port}; '
+                'allow it there first. Nothing was changed'
+            )
+        return changes
     ports = {*management.ports(connection), *wanted.management_ports}
     if not ports:
         raise Refused(
@@ -104,19 +182,3 @@ def _plan(backend: t.Any, observed: t.Any, wanted: t.Optional[policy.Policy]) ->
             f'add {connection.peer} to portmatrix_management_sources{backend.lockout_advice}. Nothing was changed'
         )
     return changes
-
-
-@contextlib.contextmanager
-def _lock() -> t.Iterator[None]:
-    """One run at a time on a host."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    with open(LOCK, 'w', encoding='ascii') as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise BackendError(f'another run has held {LOCK} for {LOCK_SECONDS} s; wait for it, then run again') from error
-                time.sleep(0.2)
-        yield

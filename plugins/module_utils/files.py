@@ -39,6 +39,15 @@ def write(path: str, content: str, mode: t.Optional[int] = None) -> None:
         raise
 
 
+def sync_folder(path: str) -> None:
+    """Bring the names in the folder PATH to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove(path: str) -> None:
     """Remove PATH where it is."""
     with contextlib.suppress(FileNotFoundError):

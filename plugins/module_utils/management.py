@@ -9,14 +9,18 @@ import os
 import re
 import typing as t
 
-from . import reach
+from . import reach, sockets
+from .commands import exists, run
 
 
 class Connection(t.NamedTuple):
-    """The connection through which we are running: address of the peer as this host sees it, and the port on this host."""
+    """The connection through which we are running: address of the peer as this host sees it, the port on this host, the peer's, and
+    the address of this host."""
 
     peer: str
     port: int
+    peer_port: int = 0
+    local: str = ''
 
 
 def observed() -> t.Optional[Connection]:
@@ -28,7 +32,7 @@ def observed() -> t.Optional[Connection]:
             # from this very host: over loopback, which no firewall of ours filters
             if value[0] == value[2] or value[0].startswith('127.') or value[0] == '::1':
                 return None
-            return Connection(value[0].split('%')[0], int(value[3]))
+            return Connection(value[0].split('%')[0], int(value[3]), int(value[1]), value[2].split('%')[0])
         pid = _parent(pid)
     return None
 
@@ -39,6 +43,12 @@ def ports(connection: t.Optional[Connection]) -> t.List[int]:
     if connection:
         found.add(connection.port)
     return sorted(found)
+
+
+def interface(address: str) -> str:
+    """The network interface that has ADDRESS, "" where that cannot be told."""
+    listing = run(['ip', '-o', 'address', 'show', 'to', address], check=False).stdout if address and exists('ip') else ''
+    return listing.split()[1] if listing else ''
 
 
 def admitted(admits: reach.Reach, connection: Connection) -> bool:
@@ -68,7 +78,7 @@ def _parent(pid: int) -> int:
 
 
 def _sshd_ports() -> t.Iterator[int]:
-    listening = {inode: port for table in ('tcp', 'tcp6') for inode, port in _listeners(f'/proc/net/{table}')}
+    listening = {found.inode: found.port for found in sockets.listening()}
     for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
             with open(f'/proc/{pid}/cmdline', encoding='utf-8', errors='replace') as file:
@@ -83,16 +93,3 @@ def _sshd_ports() -> t.Iterator[int]:
             match = re.fullmatch(r'socket:\[(\d+)\]', link)
             if match and match.group(1) in listening:
                 yield listening[match.group(1)]
-
-
-def _listeners(table: str) -> t.Iterator[t.Tuple[str, int]]:
-    try:
-        with open(table, encoding='ascii') as file:
-            rows = [line.split() for line in file][1:]
-    except OSError:
-        return
-    for row in rows:
-        address, port = row[1].split(':')
-        # 0A is LISTEN; the guard is not for sockets on loopback (X11 forwarding and the like)
-        if row[3] == '0A' and address not in ('0100007F', '00000000000000000000000001000000'):
-            yield row[9], int(port, 16)

@@ -25,6 +25,16 @@ options:
     description: The firewall to work with; see M(portmatrix.firewall.policy).
     type: str
     default: auto
+  confirm_timeout:
+    description:
+      - Seconds in which the change has to be confirmed over a new connection, or the host rolls it back. V(0) keeps it at once.
+      - The confirmation is the business of the action plugin; a task that calls this module by itself wants V(0).
+    type: int
+    default: 0
+  confirm_flows:
+    description: Whether documented connections that stood before the change have to pass, too, when it is confirmed.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -45,6 +55,10 @@ digest:
   description: SHA-256 of the policy document.
   returned: when O(state=enforced) or O(state=absent)
   type: str
+pending:
+  description: The change that waits for its confirmation (token, command, and where the outcome is told).
+  returned: when something was changed with O(confirm_timeout)
+  type: dict
 gathered:
   description: What of ours is on the host.
   returned: when O(state=gathered)
@@ -63,12 +77,18 @@ def main() -> None:
             state=dict(type='str', choices=['enforced', 'absent', 'gathered'], default='enforced'),
             policy=dict(type='str'),
             backend=dict(type='str', default='auto'),
+            confirm_timeout=dict(type='int', default=0),
+            confirm_flows=dict(type='bool', default=False),
         ),
         required_if=[('state', 'enforced', ('policy',))],
         supports_check_mode=True,
     )
     try:
-        result = converge.run(module.params['state'], module.params['backend'], module.params['policy'], module.check_mode)
+        result = converge.run(
+            *(module.params[name] for name in ('state', 'backend', 'policy')),
+            check=module.check_mode,
+            **{name: module.params[name] for name in ('confirm_timeout', 'confirm_flows')},
+        )
     except PortmatrixError as error:
         module.fail_json(msg=str(error))
     for warning in result.pop('warnings', ()):

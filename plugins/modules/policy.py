@@ -51,9 +51,9 @@ options:
     choices: [allow, deny]
   confirm_timeout:
     description:
-      - Reserved. A later version rolls a change back that is not confirmed over a new connection within so many seconds; this version warns where it is
-        given and applies the change without confirmation.
-      - The variable C(portmatrix_confirm_timeout) is its default.
+      - Seconds in which a change has to be confirmed over a new connection, or the host rolls it back by itself; 5 to 3600.
+      - V(0) keeps a change at once, without a confirmation.
+      - The variable C(portmatrix_confirm_timeout) is its default, 30 without it.
     type: int
 attributes:
   check_mode:
@@ -114,6 +114,10 @@ transition:
       allowed connection is lost, V(reload) where objects come or go and new connections wait for a moment.
   returned: when O(state=enforced) or O(state=absent)
   type: str
+rolled_back:
+  description: Whether the host went back to its former rules because the change was not confirmed; the task has failed then.
+  returned: when a change was not confirmed
+  type: bool
 digest:
   description: SHA-256 of the policy. The same policy has the same digest on every host and platform.
   returned: when O(state=enforced) or O(state=rendered)

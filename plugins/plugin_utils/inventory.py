@@ -17,6 +17,7 @@ from . import addresses, components, conditions
 from .catalog import Catalog
 from .planner import Settings
 
+CONFIRM_TIMEOUT, SHORTEST, LONGEST = 30, 5, 3600
 UNRESOLVED, EGRESS, BACKENDS = ('fail', 'skip', 'any'), ('allow', 'deny'), ('auto', 'firewalld', 'ufw', 'windows')
 _WINDOWS_CONNECTIONS = ('winrm', 'psrp', 'ansible.builtin.winrm', 'ansible.builtin.psrp')
 _WINDOWS_SHELLS = ('powershell', 'cmd', 'ansible.builtin.powershell', 'ansible.builtin.cmd')
@@ -162,6 +163,15 @@ def choice(host: str, name: str, choices: tuple[str, ...], get: t.Callable[..., 
     value = get(name, choices[0])
     if value not in choices:
         raise PortmatrixError(f'{host}: {name}: {value!r} is unknown; choose from {", ".join(choices)}')
+    return value
+
+
+def seconds(host: str, stated: int | None, get: t.Callable[..., t.Any]) -> int:
+    """How long a change may wait for its confirmation: what the task STATED, else portmatrix_confirm_timeout; 0 keeps a change at once."""
+    value = get('portmatrix_confirm_timeout', CONFIRM_TIMEOUT) if stated is None else stated
+    value = int(value) if isinstance(value, str) and value.isdigit() else value
+    if not isinstance(value, int) or isinstance(value, bool) or not (value == 0 or SHORTEST <= value <= LONGEST):
+        raise PortmatrixError(f'{host}: portmatrix_confirm_timeout: {value!r} is none; give {SHORTEST} to {LONGEST} seconds, or 0 to keep changes unconfirmed')
     return value
 
 

@@ -1,7 +1,7 @@
 """firewalld and ufw decide alike: random policies, rendered for both, loaded by each firewall's own means, judged packet by packet in the kernel.
 
 The third opinion is the policy document itself, evaluated here in the plainest way. Every other policy
-goes to Debian 12 and to Debian 13. PORTMATRIX_PARITY_POLICIES and PORTMATRIX_PARITY_SEED choose how many policies (200) and which.
+goes to Debian 12 and to Debian 13. PORTMATRIX_PARITY_POLICIES and PORTMATRIX_PARITY_SEED choose how many policies (100) and which.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 import world
 from ansible_collections.portmatrix.firewall.plugins.module_utils import backends, policy as policies
 
-POLICIES = int(os.environ.get('PORTMATRIX_PARITY_POLICIES', '200'))
+POLICIES = int(os.environ.get('PORTMATRIX_PARITY_POLICIES', '100'))
 SEED = int(os.environ.get('PORTMATRIX_PARITY_SEED', '1'))
 # host -> (firewall, which of two policies it gets)
 HOSTS = {'mgmt1': ('firewalld', 0), 'data1': ('ufw', 0), 'mgmt2': ('firewalld', 1), 'data2': ('ufw', 1)}

@@ -18,7 +18,7 @@ SECOND_FAMILY_BREAKS = r"""
 mv /usr/sbin/ip6tables-restore /usr/sbin/ip6tables-restore.real
 cat > /usr/sbin/ip6tables-restore <<'END'
 #!/bin/sh
-case "$*" in *"-w 10"*) [ -e /run/once ] || { touch /run/once; echo broke >&2; exit 1; } ;; esac
+case "$*" in "-w 10 -n") [ -e /run/once ] || { touch /run/once; echo broke >&2; exit 1; } ;; esac
 exec xtables-nft-multi ip6tables-restore "$@"
 END
 chmod +x /usr/sbin/ip6tables-restore
@@ -121,11 +121,12 @@ def test_a_denial_of_others_before_ours_is_reported(plain_ufw):
     'spoil, words',
     [
         ('ufw allow 22/tcp; ufw insert 1 deny from 198.51.100.0/24', 'would lock out the management connection from 198.51.100.1 to port 22'),
-        ('ufw deny proto tcp from 198.51.100.1 to any port 22', 'of somebody else is against the policy; remove it with: ufw delete deny in'),
+        ('ufw deny proto tcp from 198.51.100.1 to any port 22', 'of somebody else is against the policy; replace it with: ufw allow in'),
         (r"sed -i 's/^### RULES ###/&\n-A ufw-user-input -p tcp --dport 7 -j ACCEPT/' /etc/ufw/user.rules", 'belongs to no tuple, so ufw would lose it'),
         (r"sed -i 's/^### RULES ###/&\n### tuple ### allow tcp x 0.0.0.0\/0 any 0.0.0.0\/0 in/' /etc/ufw/user.rules", 'is no rule of ufw: its ports are none'),
         (r"sed -i 's/^COMMIT/-A ufw-before-input -p nonsense -j ACCEPT\n&/' /etc/ufw/before.rules", 'does not load: '),
         ('sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw', 'ufw does not manage IPv6 on this host'),
+        ('chmod +x /etc/ufw/after.init', 'then: chmod -x /etc/ufw/after.init'),
         ('sed -i s/^DEFAULT_INPUT_POLICY=.*/DEFAULT_INPUT_POLICY=MAYBE/ /etc/default/ufw', "DEFAULT_INPUT_POLICY is 'MAYBE', which is none"),
         ('rm /etc/ufw/user6.rules', '/etc/ufw/user6.rules: missing'),
         ('systemctl mask -q ufw', 'systemctl unmask ufw'),
@@ -243,3 +244,51 @@ def test_peers_by_the_thousand(plain_ufw):
         assert len(lines) == 1500 and all('multiport' in line for line in lines), lines[:3]
         assert len(json.dumps(run.results[host])) < 20_000
     assert hardened(*arguments).statuses() == dict.fromkeys(HOSTS, 'ok')
+
+
+def hold(source: str, host: str, port: int) -> list[subprocess.Popen]:
+    """A connection from SOURCE to a server on HOST that stands until the processes are killed."""
+    address = world.HOSTS[host]['ansible_host']
+    server = subprocess.Popen([*lab.PODMAN, 'exec', host, 'python3', '-m', 'http.server', str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    world.shell(host, f'for n in $(seq 100); do ss -Hltn sport = :{port} | grep -q . && exit; sleep 0.1; done; exit 1')
+    script = f"import socket, time; s = socket.create_connection(('{address}', {port})); print('open', flush=True); time.sleep(120)"
+    client = subprocess.Popen([*lab.PODMAN, 'exec', source, 'python3', '-c', script], stdout=subprocess.PIPE, text=True)
+    assert client.stdout.readline() == 'open\n'
+    return [server, client]
+
+
+def test_documented_connections_that_stand_have_to_pass_where_that_is_asked_for(plain_ufw):
+    """Denials of others, without effect until ufw starts, would cut a connection that came in and one that went out."""
+    held = [*hold('edge1', 'data2', 8098), *hold('data1', 'mgmt1', 8888)]
+    arguments = ('-e', 'portmatrix_confirm_flows=true', '-e', 'portmatrix_egress=deny', '-e', 'portmatrix_confirm_timeout=10')
+    try:
+        world.shell('data2', 'ufw deny proto tcp from 198.51.100.31 to any port 8098')
+        world.shell('data1', 'ufw deny out to 198.51.100.11 port 8888 proto tcp')
+        before = {host: world.picture(host) for host in HOSTS}
+        run = world.play('portmatrix.firewall.harden', *LIMIT, *arguments)
+        assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
+        assert 'do not pass any more: ingress tcp 8098 from 198.51.100.31' in run.results['data2']['msg']
+        assert 'do not pass any more: egress tcp 8888 to 198.51.100.11' in run.results['data1']['msg']
+        assert {host: world.picture(host) for host in HOSTS} == before
+        for host, rule in (('data2', 'deny proto tcp from 198.51.100.31 to any port 8098'), ('data1', 'deny out to 198.51.100.11 port 8888 proto tcp')):
+            world.shell(host, f'ufw delete {rule}')
+        assert hardened(*arguments).statuses() == dict.fromkeys(HOSTS, 'changed')
+    finally:
+        for host in ('data1', 'data2', 'mgmt1', 'edge1'):
+            world.shell(host, "pkill -f '[h]ttp.server'; pkill -f '[c]reate_connection'; true")
+        for process in held:
+            process.wait(10)
+
+
+def test_ports_that_containers_publish_are_named(plain_ufw):
+    """Docker's own rules, without Docker: a bridge and a chain in the table nat."""
+    publish = 'iptables -t nat -N DOCKER; iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80'
+    try:
+        for host in HOSTS:
+            world.shell(host, f'ip link add docker0 type dummy; {publish}')
+        run = hardened()
+        assert 'containers publish 8080/tcp: that traffic is forwarded and bypasses the policy of the host' in run.output
+        assert all('--to-destination 172.17.0.2:80' in world.shell(host, 'iptables-save -t nat') for host in HOSTS)
+    finally:
+        for host in HOSTS:
+            world.shell(host, 'ip link del docker0; iptables -t nat -F DOCKER; iptables -t nat -X DOCKER')

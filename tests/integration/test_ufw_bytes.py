@@ -80,6 +80,6 @@ def test_ufw_leaves_our_files_as_they_are_when_it_rewrites_them(plain_ufw):
 def test_the_stock_files_that_rendering_builds_on_are_those_of_the_package(plain_ufw):
     for host in HOSTS:
         for path in (*framework.BEFORE.values(), *framework.AFTER.values()):
-            assert list(framework.sections(stock.texts()[path])) == list(framework.sections(world.on(host, 'cat', path))), (host, path)
+            assert list(framework.sections(path, stock.texts()[path])) == list(framework.sections(path, world.on(host, 'cat', path))), (host, path)
         for path in (settings.DEFAULTS, settings.CONF):
             assert settings.parse({**stock.texts()}) == settings.parse(read(host)), (host, path)

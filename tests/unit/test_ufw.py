@@ -153,7 +153,7 @@ def test_new_rules_come_last_and_leave_the_first_place_with_exclusiveness():
 def test_what_somebody_else_states_already_is_not_stated_twice_and_the_opposite_is_refused():
     same = rule('allow tcp 443 0.0.0.0/0 any 192.0.2.9 in comment=6d696e65')
     assert edits.merge('f', [same], OURS, False) == (same, OURS[1])
-    with pytest.raises(Refused, match='remove it with: ufw delete deny in proto tcp from 192.0.2.9 to any port 443'):
+    with pytest.raises(Refused, match='replace it with: ufw allow in proto tcp from 192.0.2.9 to any port 443'):
         edits.merge('f', [same._replace(action='deny')], OURS, False)
 
 
@@ -177,7 +177,7 @@ def test_what_somebody_else_states_already_is_not_stated_twice_and_the_opposite_
 )
 def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
     admits = {('ingress', 'ipv4', 'tcp', 'destination', 440, 450): ((0xC0000209, 0xC0000209),)}
-    found = list(framework.openings('ipv4', f'*filter\n{line}\nCOMMIT\n'))
+    found = list(framework.openings('f', f'*filter\n{line}\nCOMMIT\n'))
     assert any(framework.beyond(opening, 'ipv4', admits) for opening in found) is opens
 
 
@@ -192,7 +192,7 @@ def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
     composed = framework.compose(TEXT, build.section('ipv4', lines_of_ours), closing)
     assert framework.foreign(composed) == TEXT
     assert framework.compose(composed, build.section('ipv4', lines_of_ours), closing) == composed
-    kept = [line for _table, found in framework.sections(composed) for line in found]
+    kept = [line for _table, found in framework.sections('f', composed) for line in found]
     assert all(line not in kept for line in closing) and len(framework.closed(composed)) == len(closing)
 
 
@@ -225,22 +225,142 @@ CHAINS = """
         (['! -s 192.0.2.8/32 -p tcp -m tcp --dport 22 -j ACCEPT'], True),
         (['-m limit --limit 3/min -j LOG --log-prefix "[UFW BLOCK] "', '-p tcp -m tcp --dport 22 -j ACCEPT'], True),
         (['-j RETURN', '-p tcp -m tcp --dport 22 -j ACCEPT'], False),
+        (['-d 192.0.2.1/32 -p tcp -m tcp --dport 22 -j ACCEPT', '-j DROP'], True),
+        (['-d 192.0.2.2/32 -p tcp -m tcp --dport 22 -j ACCEPT', '-j DROP'], False),
+        (['-m iprange --src-range 192.0.2.0-192.0.2.99 -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], False),
+        (['-p tcp -m tcp --sport 1:1023 -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], True),
     ],
 )
 def test_the_guard_sees_what_a_new_connection_meets(rules, accepted):
     table = kernel.parse(CHAINS + '\n'.join(f'-A ufw-user-input {entry}' for entry in rules))
-    assert verdict.accepts(table, verdict.Packet('192.0.2.9', 22)) is accepted
+    assert verdict.accepts(table, verdict.Packet('192.0.2.9', '192.0.2.1', 50000, 22)) is accepted
+
+
+def test_the_guard_knows_the_interface_and_the_answers():
+    packet = verdict.Packet('192.0.2.9', '192.0.2.1', 50000, 22, 'eth0')
+    table = kernel.parse(CHAINS + '-A ufw-user-input -i eth9 -j DROP\n-A ufw-user-input -i eth0 -p tcp -m tcp --dport 22 -j ACCEPT\n')
+    assert verdict.accepts(table, packet)
+    leaving = kernel.parse(':OUTPUT DROP [0:0]\n-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A OUTPUT -p tcp -m tcp --sport 22 -j ACCEPT\n')
+    assert verdict.accepts(leaving, packet._replace(leaving=True)) and not verdict.accepts(leaving, packet._replace(leaving=True, port=23))
+
+
+OWNED = {'ufw-before-input', 'ufw-user-input'}
+OPEN = {'INPUT': 'DROP', 'OUTPUT': 'ACCEPT', 'FORWARD': 'ACCEPT'}
 
 
 def test_a_transaction_touches_only_what_differs_and_nothing_of_others():
-    old = kernel.parse(CHAINS + '-A INPUT -j f2b-sshd\n:f2b-sshd - [0:0]\n-A f2b-sshd -s 192.0.2.66/32 -j DROP\n-A ufw-user-input -p tcp -j ACCEPT\n')
-    new = kernel.parse(CHAINS + '-A ufw-user-input -p udp -j ACCEPT\n')
-    open_policies = {'OUTPUT': 'ACCEPT', 'FORWARD': 'ACCEPT'}
-    wanted = kernel.Table(new.chains, {**new.policies, **open_policies})
-    assert kernel.transaction('ipv4', old, wanted) == '*filter\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -j ACCEPT\nCOMMIT\n'
-    gone = kernel.transaction('ipv4', old, kernel.Table({}, {'INPUT': 'ACCEPT', **open_policies}))
-    assert 'f2b' not in gone and '-D INPUT -j ufw-before-input' in gone and ':INPUT ACCEPT' in gone
+    others = '-A INPUT -j f2b-sshd\n:f2b-sshd - [0:0]\n-A f2b-sshd -s 192.0.2.66/32 -j DROP\n-A INPUT -j ufw-blocklist\n:ufw-blocklist - [0:0]\n'
+    old = kernel.parse(CHAINS + others + '-A ufw-user-input -p tcp -j ACCEPT\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j ufw-user-input\n')
+    wanted = kernel.Table(kernel.parse(CHAINS + '-A ufw-user-input -p udp -j ACCEPT\n').chains, OPEN)
+    assert kernel.transaction(old, wanted, OWNED) == '*filter\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -j ACCEPT\nCOMMIT\n'
+    gone = kernel.transaction(old, kernel.Table({}, {**OPEN, 'INPUT': 'ACCEPT'}), OWNED)
+    assert 'f2b' not in gone and 'blocklist' not in gone and '-D INPUT -j ufw-before-input' in gone and ':INPUT ACCEPT' in gone
+    # what leads into a chain that goes would hold it
+    assert gone.index('-D DOCKER-USER -j ufw-user-input') < gone.index('-X ufw-user-input')
     assert [line for line in gone.splitlines() if line.startswith('-X')] == ['-X ufw-before-input', '-X ufw-user-input']
+
+
+def test_a_chain_of_others_that_files_declare_is_made_where_it_is_missing():
+    old = kernel.Table(kernel.parse(CHAINS).chains, OPEN)
+    wanted = kernel.Table(kernel.parse(CHAINS + ':LIMITER - [0:0]\n-A LIMITER -j RETURN\n-A ufw-before-input -j LIMITER\n').chains, OPEN)
+    text = kernel.transaction(old, wanted, OWNED)
+    assert text.index(':LIMITER - [0:0]') < text.index('-A ufw-before-input -j LIMITER') and '-A LIMITER -j RETURN' in text
+
+
+@pytest.mark.parametrize(
+    'text, words',
+    [
+        ('*filter\n-A ufw-before-input -j ACCEPT\n', 'the table filter has no "COMMIT" at its end'),
+        ('-A ufw-before-input -j ACCEPT\n*filter\nCOMMIT\n', "line 1: '-A ufw-before-input -j ACCEPT' stands outside of a table"),
+        ('*nat\n*filter\nCOMMIT\n', "line 2: '*filter' stands outside of a table"),
+    ],
+)
+def test_files_that_would_load_in_part_are_refused(text, words):
+    with pytest.raises(Refused, match=re.escape(words)):
+        list(framework.sections('before.rules', text))
+
+
+ODD = ['-s 10.0.0.0/8,192.168.0.0/16', '-s 192.168.0.0/255.255.0.0', '-s localhost', "-m comment --comment don't", '-p tcp --dport 80:http-alt']
+
+
+@pytest.mark.parametrize('words', ODD)
+def test_what_is_not_understood_in_a_file_counts_as_open(words):
+    found = list(framework.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
+    assert [framework.beyond(opening, 'ipv4', {}) for opening in found] == [True]
+
+
+def test_a_jump_into_a_chain_that_accepts_is_an_opening():
+    found = framework.openings(
+        'f', '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j ufw-not-local\nCOMMIT\n'
+    )
+    assert [opening.line for opening in found] == ['-A ufw-before-input -j adm']
+
+
+def test_exclusive_keeps_denials_that_come_first_and_states_no_key_twice():
+    banned = rule('deny any any 0.0.0.0/0 any 192.0.2.66 in')
+    merged = edits.merge('f', [banned, *FOREIGN], [*OURS, REST], True)
+    assert merged == (banned, *OURS, REST, *FOREIGN)
+    own = build.Rules({'ipv4': (*OURS, REST), 'ipv6': ()}, {'ipv4': (), 'ipv6': ()})
+    tuples_left, in_section = build.apart('ipv4', own, [OURS[0].key])
+    assert tuples_left == (OURS[1], REST)
+    assert in_section == ['# portmatrix p/f', '-A ufw-before-input -s 192.0.2.9 -p tcp --dport 443 -j ACCEPT']
+
+
+DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="{input}"\nDEFAULT_OUTPUT_POLICY="{output}"\nDEFAULT_FORWARD_POLICY="DROP"\n'
+
+
+def texts_of(enabled='yes', input='DROP', output='ACCEPT', more=''):
+    return {
+        **backends.ufw.stock.texts(),
+        '/etc/default/ufw': DEFAULTS.format(input=input, output=output),
+        '/etc/ufw/ufw.conf': f'ENABLED={enabled}\nLOGLEVEL=low\n{more}',
+    }
+
+
+def policy_with(egress):
+    return policies.parse(
+        json.dumps(
+            {'format': 1, 'egress': egress, 'exclusive': False, 'management': {'sources': ['any'], 'ports': []}, 'groups': {}, 'rules': [], 'citations': {}}
+        )
+    )
+
+
+def step(texts, memory, egress):
+    """(files, memory) after a run that allows or denies egress, or (None) takes everything away."""
+    policy = policy_with(egress) if egress else None
+    own = build.build(policy, ()) if policy else build.Rules(dict.fromkeys(userrules.PREFIXES, ()), dict.fromkeys(userrules.PREFIXES, ()))
+    edited = edits.edit(texts, memory, policy, own, {}, dict.fromkeys(userrules.PREFIXES, True))
+    return edited.texts, edited.memory
+
+
+def test_default_policies_are_ours_only_as_long_as_we_hold_them():
+    start = texts_of('no', 'ACCEPT', 'ACCEPT')
+    texts, memory = step(start, edits.Memory(), 'deny')
+    assert backends.ufw.edits.settings.parse(texts).policies == {'input': 'DROP', 'output': 'REJECT', 'forward': 'DROP'}
+    assert step(texts, memory, None) == (start, edits.Memory())
+    texts, memory = step(texts, memory, 'allow')
+    assert 'DEFAULT_OUTPUT_POLICY="ACCEPT"' in texts['/etc/default/ufw']
+    # an administrator denies it later: that is theirs, and stays
+    texts['/etc/default/ufw'] = texts['/etc/default/ufw'].replace('OUTPUT_POLICY="ACCEPT"', 'OUTPUT_POLICY="REJECT"')
+    texts, memory = step(texts, memory, 'allow')
+    assert 'DEFAULT_OUTPUT_POLICY="REJECT"' in texts['/etc/default/ufw']
+    assert 'DEFAULT_OUTPUT_POLICY="REJECT"' in step(texts, memory, None)[0]['/etc/default/ufw']
+
+
+def test_what_was_on_before_us_stays_on_though_it_was_off_for_a_while():
+    texts, memory = step(texts_of('yes', 'DROP', 'ACCEPT'), edits.Memory(), 'allow')
+    spoilt = {**texts, **{path: text for path, text in texts_of('no', 'ACCEPT', 'ACCEPT').items() if path in ('/etc/default/ufw', '/etc/ufw/ufw.conf')}}
+    texts, memory = step(spoilt, memory, 'allow')
+    after = backends.ufw.edits.settings.parse(step(texts, memory, None)[0])
+    assert after.enabled and after.policies['input'] == 'DROP'
+
+
+def test_a_setting_that_another_file_overrules_is_refused():
+    with pytest.raises(Refused, match='DEFAULT_INPUT_POLICY is set in /etc/default/ufw and in /etc/ufw/ufw.conf'):
+        step(texts_of('yes', 'DROP', 'ACCEPT', 'DEFAULT_INPUT_POLICY="ACCEPT"\n'), edits.Memory(), 'allow')
+    doubled = texts_of()
+    doubled['/etc/default/ufw'] += 'DEFAULT_INPUT_POLICY="ACCEPT"\n'
+    assert backends.ufw.edits.settings.parse(step(doubled, edits.Memory(), 'allow')[0]).policies['input'] == 'DROP'
 
 
 ACTIVE = list(itertools.product([False, True], repeat=2))

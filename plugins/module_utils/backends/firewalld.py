@@ -53,6 +53,7 @@ class Firewalld:
     installed = staticmethod(service.installed)
     active = staticmethod(service.active)
     locked = staticmethod(contextlib.nullcontext)
+    watch = staticmethod(tuple)
     stop_command = 'systemctl disable --now firewalld'
     lockout_advice = stock_openings = ''
     _others: t.Optional[foreign.Snapshot] = None
@@ -72,14 +73,15 @@ class Firewalld:
 
     def admits(self, changes: Changes, connection: management.Connection) -> bool:
         """Whether a new connection like CONNECTION passes once CHANGES are in force."""
-        return management.admitted(reach_of(changes.wanted), connection)
+        # without a policy of ours, firewalld's zones decide, which are as they were before us
+        return not changes.wanted.policies or management.admitted(reach_of(changes.wanted), connection)
 
     @staticmethod
     def present() -> bool:
         """Whether anything of ours is in firewalld's files."""
         return any(True for _path in _our_files()) or os.path.exists(service.MEMORY)
 
-    def settled(self) -> bool:
+    def settled(self, watched: t.Iterable[int]) -> bool:
         """Nobody writes files of ours but firewalld itself, which we tell to."""
         return True
 
@@ -116,38 +118,72 @@ class Firewalld:
         without_reload = hitless.plan(wanted, state.kernel) if wanted.policies else None
         return ('hitless' if without_reload else 'reload'), without_reload
 
+    def snapshot(self, state: State, changes: Changes) -> t.Dict[str, t.Any]:
+        """What `restore` needs to go back to STATE, as plain data."""
+        if changes.runtime == 'reload' and state.service.active:
+            # a reload takes away what others put into the running firewalld only, and who put it back may be dead by then
+            self._others = foreign.snapshot(state.service.version >= service.KEEPS_IPTABLES)
+        others = self._others.plain() if self._others else None
+        found = state.service
+        return {'files': state.files, 'active': found.active, 'enabled': found.enabled, 'switched_on': list(found.switched_on), 'others': others}
+
+    def outcome(self, changes: Changes) -> t.Dict[str, t.Any]:
+        """What `persist` needs to keep CHANGES, as plain data."""
+        return {'files': changes.files, 'wanted': xml.files(changes.wanted), 'steps': list(changes.steps), 'remember': list(changes.remember)}
+
     def apply(self, state: State, changes: Changes) -> str:
-        """Carry out CHANGES and prove them in the kernel; returns how the runtime got there. Where it fails, the former rules come back and
-        BackendError is raised."""
-        before = {path: state.files.get(path) for path in changes.files}
+        """Bring CHANGES into force and prove them in the kernel; returns how the runtime got there. The files are as before when this returns: firewalld
+        reads them at a start and a reload only."""
         runtime = changes.runtime
-        try:
-            files.put(changes.files)
-            if 'start' in changes.steps:
-                run(['firewall-offline-cmd', '--check-config'])
-            service.switch(changes.steps, changes.remember)
-            if runtime == 'hitless' and not _taken(changes):
-                runtime = 'reload'
-            if runtime == 'reload':
-                self._reload(state.service)
-            if 'stop' not in changes.steps and (state.service.active or 'start' in changes.steps):
+        if runtime == 'hitless' and not _taken(changes):
+            runtime = 'reload'
+        start = 'start' in changes.steps
+        if runtime == 'reload' or start:
+            try:
+                files.put(changes.files)
+                if start:
+                    run(['firewall-offline-cmd', '--check-config'])
+                    service.take(['start'])
+                else:
+                    self._reload(state.service)
                 verify.wait_for(changes.wanted)
-        except Exception as error:  # whatever it is, the host must not stay in between
-            raise BackendError(f'{error}; {self._go_back(state, before, changes)}') from error
+            finally:
+                files.put({path: state.files.get(path) for path in changes.files})
+        if 'stop' in changes.steps:
+            service.take(['stop'])
         return runtime
 
-    def _go_back(self, state: State, before: t.Dict[str, t.Optional[str]], changes: Changes) -> str:
-        """Bring the former rules back; what came of it, in words."""
-        try:
-            files.put(before)
-            opposite = {'start': 'stop', 'enable': 'disable', 'stop': 'start', 'disable': 'enable'}
-            service.switch([opposite[step] for step in reversed(changes.steps)], state.service.switched_on)
-            if state.service.active:
-                self._reload(state.service)
-                verify.wait_for(state.documents)
-        except Exception as error:
-            return f'and the former rules could not be brought back: {error}; look at the host now'
-        return 'the host has its former rules back'
+    def deviates(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any]) -> t.Optional[str]:
+        """What somebody else changed since `apply`, or None."""
+        if {path: files.read(path) or '' for path in _our_files()} != before['files']:
+            return 'somebody changed our files in /etc/firewalld meanwhile'
+        stopped = 'stop' in after['steps'] or not (before['active'] or 'start' in after['steps'])
+        found = None if stopped else verify.deviation(xml.parse(after['wanted']), kernel.read())
+        return f'somebody changed the running firewalld meanwhile: {found}' if found else None
+
+    def lets_in(self, after: t.Dict[str, t.Any], connection: management.Connection) -> bool:
+        """Whether a new connection like CONNECTION passes now that AFTER is in force."""
+        policies = xml.parse(after['wanted'])
+        return not policies.policies or management.admitted(reach_of(policies), connection)
+
+    def persist(self, after: t.Dict[str, t.Any]) -> None:
+        """Keep what was applied, so that the host starts with it. Safe to repeat."""
+        files.put(after['files'])
+        service.remember(after['remember'])
+        service.take([step for step in after['steps'] if step in ('enable', 'disable')])
+
+    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False) -> None:
+        """Go back to what `snapshot` saw. Safe to repeat; BOOT: firewalld will start and read the files."""
+        files.put({path: before['files'].get(path) for path in {*before['files'], *_our_files(), *after['files']}})
+        service.remember(before['switched_on'])
+        service.bring(before['active'], before['enabled'], boot)
+        if before['active'] and not boot:
+            self._others = foreign.Snapshot.of(before['others']) if before['others'] else self._others
+            documents = xml.parse(before['files'])
+            observed = service.observe()
+            if bus.get('state') != 'RUNNING' or verify.deviation(documents, kernel.read()):
+                self._reload(observed)
+                verify.wait_for(documents)
 
     def _reload(self, observed: service.Service) -> None:
         # a second reload in one run (the way back) must not take the losses of the first for the state of the host

@@ -10,7 +10,7 @@ import typing as t
 from .. import files, management, policy as policies, reach, words
 from ..errors import BackendError
 from ..policy import Policy, Rule
-from ..ufw import build, edits, framework, kernel, lines, lock, service, startup, stock, userrules, verdict
+from ..ufw import build, edits, framework, kernel, lines, lock, service, shown, startup, stock, userrules, verdict
 from ..ufw.build import Rules
 from ..ufw.edits import Edited, Memory
 from ..ufw.kernel import Table
@@ -27,14 +27,16 @@ class State(t.NamedTuple):
 
 
 class Changes(t.NamedTuple):
-    """What has to happen: `files` (path -> new text), systemd `steps`, a transaction for each family; `stated` is what the kernel then holds."""
+    """What has to happen: `files` (path -> new text), systemd `steps`, a transaction for each family; `stated` is what the kernel then holds in the
+    chains that are `owned` by ufw."""
 
     files: t.Dict[str, str]
     steps: t.Tuple[str, ...]
     transactions: t.Dict[str, str]
     stated: t.Dict[str, Table]
+    owned: t.Dict[str, t.Set[str]]
     edited: Edited
-    runtime: str
+    starting: bool
     diff: t.Dict[str, str]
     counts: t.Dict[str, int]
     warnings: t.Tuple[str, ...]
@@ -42,6 +44,10 @@ class Changes(t.NamedTuple):
     @property
     def any(self) -> bool:
         return bool(self.files or self.steps or self.transactions)
+
+    @property
+    def runtime(self) -> str:
+        return 'hitless' if self.transactions else 'none'
 
 
 class Ufw:
@@ -52,26 +58,24 @@ class Ufw:
     active = staticmethod(service.active)
     present = staticmethod(service.present)
     locked = staticmethod(lock.hold)
+    watch = staticmethod(lock.others)
     stop_command = 'ufw disable'
-    lockout_advice = ', and see that no rule of ufw denies it'
+    lockout_advice = ', and see that no rule of ufw denies it (ufw status)'
     # what ufw's own files let in beside any policy, for the plan of a host that is known to use ufw
     stock_openings = 'ufw lets in mDNS (UDP 5353), SSDP (UDP 1900) and DHCP (UDP 67 to 68) from anywhere by /etc/ufw/before.rules'
 
     def observe(self) -> State:
         """Read files, service and kernel. Changes nothing."""
         observed = service.observe()
-        texts = {path: files.read(path) for path in edits.PATHS}
-        missing = [path for path, text in texts.items() if text is None]
-        if missing:
-            raise BackendError(f'{", ".join(missing)}: missing, so ufw is not whole on this host; install its package again')
-        families = service.families(t.cast(t.Dict[str, str], texts))
-        return State(observed, t.cast(t.Dict[str, str], texts), {family: kernel.read(family) for family in families}, service.recall())
+        texts = service.read()
+        return State(observed, texts, {family: kernel.read(family) for family in service.families(observed.settings)}, service.recall())
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         """Path -> content of the files that enforce POLICY on a host with ufw as it comes, without rules of others. Pure: needs no host."""
         texts = stock.texts()
         guard = tuple(guard)
-        edited = edits.edit(texts, Memory(), policy, build.build(policy, guard), policies.reach_of(policy, guard), dict.fromkeys(reach.FAMILIES, True))
+        own, admits = build.build(policy, guard), policies.reach_of(policy, guard)
+        edited = edits.edit(texts, Memory(), policy, own, admits, dict.fromkeys(reach.FAMILIES, True))
         return {path: text for path, text in edited.texts.items() if path not in framework.AFTER.values()}
 
     def plan(self, state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
@@ -79,141 +83,136 @@ class Ufw:
         guard = tuple(guard)
         if policy is not None:
             service.require_usable(state.service, tuple(state.live), policy)
-        families = tuple(state.live)
-        limits = {family: _limits(family, state.texts) for family in families}
-        own = build.build(policy, guard) if policy else Rules(dict.fromkeys(families, ()), dict.fromkeys(families, ()))
-        admits = policies.reach_of(policy, guard) if policy else {}
+        strict = edits.settings_after(state.texts, state.memory, policy)[1].policies['output'] != 'ACCEPT'
+        own = build.build(policy, guard, strict) if policy else Rules(dict.fromkeys(reach.FAMILIES, ()), dict.fromkeys(reach.FAMILIES, ()))
         steps, remembered = service.switch(state.service, state.memory, policy is not None)
-        memory = state.memory._replace(steps=remembered, policies=state.memory.policies or {family: table.policies for family, table in state.live.items()})
-        edited = edits.edit(state.texts, memory, policy, own, admits, limits)
+        off = {family: table.policies for family, table in state.live.items() if not table.runs(family)}
+        memory = state.memory._replace(steps=remembered, policies=state.memory.policies if state.memory.originals else off)
+        # without a policy, both families are cleaned, whether ufw manages them now or not
+        limits = {family: service.limits(family, state.texts) for family in (state.live if policy else reach.FAMILIES)}
+        edited = edits.edit(state.texts, memory, policy, own, policies.reach_of(policy, guard) if policy else {}, limits)
         changed = {path: text for path, text in edited.texts.items() if state.texts[path] != text}
-        if policy is None and not changed and not steps:
-            # nothing of ours is here, so how the kernel deviates from ufw's files is not ours to mend
-            stated, now = dict(state.live), dict(state.live)
-        else:
-            stated, now = self._stated(state, edited)
-        transactions = {family: kernel.transaction(family, state.live[family], stated[family]) for family in families}
-        transactions = {family: text for family, text in transactions.items() if text}
-        before, after = _shown(state, edited, own, now)
+        owned = {family: startup.owned(family, state.texts) | startup.owned(family, edited.texts) for family in state.live}
+        stated, now = dict(state.live), dict(state.live)
+        if policy or ((changed or steps) and (state.service.settings.enabled or edited.settings.enabled)):
+            # otherwise nothing of ours is here or in force, and how the kernel deviates is not ours to mend
+            stated, now = shown.stated(state, edited)
+        transactions = {family: kernel.transaction(state.live[family], stated[family], owned[family]) for family in state.live}
+        before, after = shown.sides(state, edited, now, owned)
         return Changes(
             changed,
             steps,
-            transactions,
+            {family: text for family, text in transactions.items() if text},
             stated,
+            owned,
             edited,
-            'hitless' if transactions else 'none',
+            edited.settings.enabled and not state.live['ipv4'].runs('ipv4'),
             words.diff(before, after, 'ufw'),
             words.counts(before[1], after[1]),
-            _warnings(state, edited, own, policy),
+            lines.warnings(edited, policy, state.live) if policy else (),
         )
 
-    def _stated(self, state: State, edited: Edited) -> t.Tuple[t.Dict[str, Table], t.Dict[str, Table]]:
-        """What the kernel is to hold, and what it would hold by the files as they are."""
-        jobs = []
-        for texts, settings in ((edited.texts, edited.settings), (state.texts, state.service.settings)):
-            jobs += [(family, startup.compose(family, texts, settings)) for family in state.live if settings.enabled]
-        tables = iter(kernel.canonical(jobs) if jobs else ())
-        found = []
-        for enabled in (edited.settings.enabled, state.service.settings.enabled):
-            found.append({family: next(tables) if enabled else Table({}, state.memory.policies.get(family, kernel.OPEN)) for family in state.live})
-        return found[0], found[1]
-
     def admits(self, changes: Changes, connection: management.Connection) -> bool:
-        """Whether a new connection like CONNECTION passes once CHANGES are in force, rules of others included."""
+        """Whether a new connection like CONNECTION passes once CHANGES are in force, rules of others included; where ufw starts, also whether the answers
+        of this one do, which the kernel does not know yet."""
         table = changes.stated.get(reach.family(connection.peer))
-        return table is None or verdict.accepts(table, verdict.Packet(connection.peer, connection.port))
+        if table is None:
+            # a family that ufw does not manage is denied as a whole while ufw runs
+            return not changes.edited.settings.enabled
+        packet = _packet(connection)
+        return verdict.accepts(table, packet) and (not changes.starting or verdict.accepts(table, packet._replace(leaving=True)))
+
+    def snapshot(self, state: State, changes: Changes) -> t.Dict[str, t.Any]:
+        """What `restore` needs to go back to STATE, as plain data."""
+        texts = {path: state.texts[path] for path in (*changes.files, *userrules.PATHS.values())}
+        return {'texts': texts, 'live': kernel.plain(state.live), 'memory': state.memory._asdict(), 'enabled': state.service.enabled}
+
+    def outcome(self, changes: Changes) -> t.Dict[str, t.Any]:
+        """What `persist` needs to keep CHANGES, as plain data."""
+        owned = {family: sorted(names) for family, names in changes.owned.items()}
+        memory = changes.edited.memory._asdict()
+        return {'files': changes.files, 'stated': kernel.plain(changes.stated), 'owned': owned, 'memory': memory, 'steps': list(changes.steps)}
 
     def apply(self, state: State, changes: Changes) -> str:
-        """Carry out CHANGES, the kernel first, and prove them there; returns how the runtime got there. Where it fails, the former rules come back
-        and BackendError is raised."""
-        try:
-            service.remember(changes.edited.memory, state.memory)
-            self._load(state, changes)
-            files.put(dict(changes.files))
-            service.take(changes.steps)
-        except Exception as error:  # whatever it is, the host must not stay in between
-            raise BackendError(f'{error}; {self._go_back(state, changes)}') from error
-        return changes.runtime
-
-    def _load(self, state: State, changes: Changes) -> None:
-        starting = changes.edited.settings.enabled and not state.live['ipv4'].runs('ipv4')
-        if starting:
+        """Bring CHANGES into force in the kernel, and prove them there; returns how the runtime got there. Files stay as they are."""
+        if changes.starting:
             startup.before(changes.edited.texts, changes.edited.settings)
         for family, transaction in changes.transactions.items():
             kernel.load(family, transaction)
-        if starting:
+        if changes.starting:
             startup.after(changes.edited.settings)
-        for family, stated in changes.stated.items():
-            if kernel.transaction(family, kernel.read(family), stated):
-                raise BackendError(f'the kernel does not hold the rules that are wanted ({family})')
+        different = kernel.different(changes.stated, changes.owned)
+        if different:
+            raise BackendError(f'the kernel does not hold the rules that are wanted ({different})')
+        return changes.runtime
 
-    def _go_back(self, state: State, changes: Changes) -> str:
-        """Bring the former rules back; what came of it, in words."""
-        try:
-            for family, before in state.live.items():
-                back = kernel.transaction(family, kernel.read(family), before)
-                if back:
-                    kernel.load(family, back)
-            files.put({path: state.texts[path] for path in changes.files})
-            service.take([service.OPPOSITE[step] for step in reversed(changes.steps)])
-            service.remember(state.memory, changes.edited.memory)
-        except Exception as error:
-            return f'and the former rules could not be brought back: {error}; look at the host now'
-        return 'the host has its former rules back'
+    def deviates(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any]) -> t.Optional[str]:
+        """What somebody else changed since `apply`, or None."""
+        changed = [path for path, text in before['texts'].items() if files.read(path) != text]
+        if changed:
+            return f'somebody changed {", ".join(changed)} meanwhile'
+        different = kernel.different(kernel.tables(after['stated']), after['owned'])
+        return f'somebody changed the rules of ufw in the kernel meanwhile ({different})' if different else None
 
-    def settled(self) -> bool:
-        """Whether nobody can have overwritten what was applied; waits for runs of ufw that may have read its files before."""
-        others = lock.others()
-        lock.wait_for(others)
-        return not others
+    def lets_in(self, after: t.Dict[str, t.Any], connection: management.Connection) -> bool:
+        """Whether a new connection like CONNECTION passes now that AFTER is in force."""
+        family = reach.family(connection.peer)
+        return family in after['stated'] and verdict.accepts(kernel.read(family), _packet(connection))
+
+    def persist(self, after: t.Dict[str, t.Any]) -> None:
+        """Keep what was applied, so that the host starts with it. Safe to repeat."""
+        memory = Memory.of(after['memory'])
+        if memory != Memory():
+            service.remember(memory)
+        files.put(after['files'])
+        service.take(after['steps'])
+        service.remember(memory)  # what was before us is forgotten last
+
+    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False) -> None:
+        """Go back to what `snapshot` saw from what was to be AFTER. What somebody else changed in the files meanwhile is kept, and the kernel follows the
+        files then. Safe to repeat; BOOT: the kernel is new and ufw will read the files."""
+        service.bring(before['enabled'])
+        for path, text in after['files'].items():
+            if files.read(path) == text:
+                files.put({path: before['texts'][path]})
+        service.remember(Memory.of(before['memory']))
+        if boot:
+            return
+        tables = kernel.tables(before['live'])
+        if any(files.read(path) != text for path, text in before['texts'].items()):
+            state = self.observe()
+            if state.service.settings.enabled:
+                stated = kernel.canonical([(family, startup.compose(family, state.texts, state.service.settings)) for family in state.live])
+                tables = dict(zip(state.live, stated))
+        for family, table in tables.items():
+            back = kernel.transaction(kernel.read(family), table, after['owned'][family])
+            if back:
+                kernel.load(family, back)
+
+    def settled(self, watched: t.Iterable[int]) -> bool:
+        """Whether nobody can have overwritten what was applied; waits for the runs of ufw (WATCHED) that may have read its files before."""
+        watched = list(watched)
+        lock.wait_for(watched)
+        return not watched
 
     def gathered(self, state: State) -> t.Dict[str, t.Any]:
         """What of ours is there, in words and as data."""
-        own, sections = _ours(state)
+        own, sections = lines.of_hosts(state.live, state.texts)
         found = lines.rules(own, sections)
-        stated = self._stated(state, Edited(state.texts, state.service.settings, {}, state.memory, (), ()))[0] if found else {}
-        deviations = [text for family, table in stated.items() for text in lines.drift(family, state.live[family], table)]
+        deviations = []
+        if found and state.service.settings.enabled:
+            owned = {family: startup.owned(family, state.texts) for family in state.live}
+            stated = shown.stated(state, Edited(state.texts, state.service.settings, {}, state.memory, (), ()))[0]
+            deviations = [text for family, table in stated.items() for text in lines.drift(family, state.live[family], table, owned[family])]
         return {
             'backend': self.name,
             'version': state.service.version,
             'active': state.service.settings.enabled,
             'enforced': bool(found) and state.service.settings.enabled and not deviations,
-            'state': [*_state_lines(state.service, own), *deviations],
+            'state': [*lines.state(state.service.settings, state.service.at_boot, own), *deviations],
             'rules': words.data(found),
         }
 
 
-def _limits(family: str, texts: t.Dict[str, str]) -> bool:
-    path = userrules.PATHS[family]
-    known = userrules.parse(path, texts[path]).limits
-    return kernel.can_limit(family) if known is None else known
-
-
-def _ours(state: State) -> t.Tuple[t.List[build.Tuple], t.List[str]]:
-    own = [
-        rule for family in state.live for rule in userrules.parse(userrules.PATHS[family], state.texts[userrules.PATHS[family]]).tuples if build.is_ours(rule)
-    ]
-    return own, [framework.section(state.texts[framework.BEFORE[family]]) for family in state.live]
-
-
-def _state_lines(observed: Service, own: t.Iterable[build.Tuple]) -> t.List[str]:
-    return lines.state(observed.settings, observed.settings.enabled, observed.settings.enabled and observed.at_boot, own)
-
-
-def _shown(state: State, edited: Edited, own: Rules, now: t.Dict[str, Table]) -> t.Tuple[t.Tuple, t.Tuple]:
-    """Both sides of the diff, each (lines about the firewall, rules)."""
-    old, sections = _ours(state)
-    wanted = [rule for family in state.live for rule in own.tuples[family]]
-    drift = [text for family, table in now.items() if state.service.settings.enabled for text in lines.drift(family, state.live[family], table)]
-    beside = lines.beside(edited.foreign, edited.openings)
-    service_after = state.service._replace(settings=edited.settings, enabled='enabled' if edited.settings.enabled else state.service.enabled)
-    exclusive = any(rule.note() == build.EXCLUSIVE for rule in wanted)
-    closed_now = any(rule.note() == build.EXCLUSIVE for rule in old)
-    before = [*_state_lines(state.service, old), *([] if closed_now else beside), *drift]
-    after = [*_state_lines(service_after, wanted), *([] if exclusive else beside)]
-    new_sections = ['\n'.join(own.sections[family]) for family in state.live]
-    return (before, lines.rules(old, sections)), (after, lines.rules(wanted, new_sections))
-
-
-def _warnings(state: State, edited: Edited, own: Rules, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
-    return lines.warnings(edited, own, policy, state.live) if policy else ()
+def _packet(connection: management.Connection) -> verdict.Packet:
+    return verdict.Packet(connection.peer, connection.local, connection.peer_port, connection.port, management.interface(connection.local))

@@ -41,6 +41,15 @@ class Snapshot(t.NamedTuple):
     direct: t.Dict[str, t.List[t.Any]]
     tables: t.Dict[str, str]
 
+    def plain(self) -> t.List[t.Any]:
+        """As plain data, for a rollback that another process carries out."""
+        return [[[*key, settings] for key, settings in self.objects.items()], self.sets, self.direct, self.tables]
+
+    @classmethod
+    def of(cls, data: t.List[t.Any]) -> Snapshot:
+        """From what `plain` gave, by way of JSON."""
+        return cls({(interface, name): settings for interface, name, settings in data[0]}, *data[1:])
+
 
 def snapshot(reload_keeps_iptables: bool) -> Snapshot:
     """Everything foreign in the runtime."""

@@ -88,13 +88,28 @@ def switch_off(observed: Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...
     return tuple(opposite[step][0] for step in observed.switched_on if opposite[step][1]), ()
 
 
-def switch(steps: t.Iterable[str], remember: t.Iterable[str]) -> None:
-    """Carry out systemctl STEPS ("enable", "start", "stop", "disable") and REMEMBER what is ours to switch off again."""
-    kept = list(remember)
-    if kept:
-        files.write(MEMORY, json.dumps({'switched_on': kept}) + '\n', 0o600)
+def take(steps: t.Iterable[str]) -> None:
+    """Carry out systemctl STEPS ("enable", "start", "stop", "disable")."""
     for step in steps:
         run(['systemctl', step, 'firewalld'], timeout=120)
-    if not kept:
+
+
+def bring(active: bool, enabled: str, boot: bool = False) -> None:
+    """Give the service its former state back."""
+    now = observe()
+    if enabled in ('enabled', 'disabled') and now.enabled != enabled:
+        take([enabled[:-1]])
+    if now.active != active and not boot:
+        take(['start' if active else 'stop'])
+
+
+def remember(steps: t.Iterable[str]) -> None:
+    """Store what is ours to switch off again; nothing is stored for nothing."""
+    kept = list(steps)
+    if kept:
+        text = json.dumps({'switched_on': kept}) + '\n'
+        if files.read(MEMORY) != text:
+            files.write(MEMORY, text, 0o600)
+    else:
         files.remove(MEMORY)
         files.remove_folder(os.path.dirname(MEMORY))

@@ -38,11 +38,12 @@ def is_ours(rule: Tuple) -> bool:
     return rule.comment != '' and (rule.note() == MARK or rule.note().startswith(f'{MARK} '))
 
 
-def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Rules:
-    """The rules that enforce POLICY, with the management GUARD first; where it is exclusive, they end with a denial of everything else."""
+def build(policy: policies.Policy, guard: t.Iterable[policies.Rule], answers: bool = False) -> Rules:
+    """The rules that enforce POLICY, with the management GUARD first; where it is exclusive, they end with a denial of everything else. ANSWERS: also
+    let answers of management leave where the policy does not deny egress, as somebody else does."""
     found: t.Dict[t.Tuple, t.Dict[Span, t.List[str]]] = {}
     for rule in (*guard, *policy.rules):
-        if rule.direction in policy.directions:
+        if rule.direction in policy.directions or (answers and rule.source_port):
             for family, peers in policies.by_family(rule):
                 for peer in (None,) if peers is None else peers:
                     spans = found.setdefault((family, rule.direction, rule.protocol, rule.source_port, peer), {})
@@ -113,10 +114,13 @@ def port_text(spans: t.Iterable[Span]) -> str:
 
 
 def overlap(one: Tuple, other: Tuple) -> bool:
-    """Whether a connection may match both rules (interfaces aside)."""
+    """Whether a connection may match both rules (interfaces aside; a mask that is no prefix may match anything)."""
     if one.direction != other.direction or ('any' not in (one.protocol, other.protocol) and one.protocol != other.protocol):
         return False
-    addresses = all(_meet(reach.interval(a), reach.interval(b)) for a, b in ((one.src, other.src), (one.dst, other.dst)))
+    try:
+        addresses = all(_meet(reach.interval(a), reach.interval(b)) for a, b in ((one.src, other.src), (one.dst, other.dst)))
+    except (ValueError, OSError):
+        addresses = True
     return addresses and all(
         'any' in (a, b) or any(_meet(low, high) for low in _spans(a) for high in _spans(b)) for a, b in ((one.dport, other.dport), (one.sport, other.sport))
     )
@@ -136,9 +140,13 @@ def admitted(rule: Tuple, family: str, admits: reach.Reach) -> bool:
     """Whether a reach ADMITS everything that the RULE of somebody else lets in or out."""
     direction = 'ingress' if rule.direction == 'in' else 'egress'
     peer = rule.src if rule.direction == 'in' else rule.dst
-    spans = [(0, 65535)] if rule.dport == 'any' else list(_spans(rule.dport))
+    whole = (0, 65535) if rule.protocol in ('tcp', 'udp', 'any') else (0, 0)
+    spans = [whole] if rule.dport == 'any' else list(_spans(rule.dport))
     protocols = ('tcp', 'udp') if rule.protocol == 'any' and rule.dport != 'any' else (rule.protocol,)
-    return all(reach.covers(admits, direction, family, protocol, span, peer) for protocol in protocols for span in spans)
+    try:
+        return all(reach.covers(admits, direction, family, protocol, span, peer) for protocol in protocols for span in spans)
+    except (ValueError, OSError):
+        return False
 
 
 def _rest(family: str, direction: str) -> Tuple:
@@ -149,12 +157,28 @@ def _rest(family: str, direction: str) -> Tuple:
 
 
 def _line(family: str, direction: str, protocol: str, peer: t.Optional[str], spans: t.Dict[Span, t.List[str]]) -> t.Tuple[str, str]:
-    ports = port_text(spans)
+    address = reach.plain(peer) if peer else ''
+    return f'# {_note(spans)}', _accept(family, direction, protocol, address, 'd', port_text(spans))
+
+
+def _accept(family: str, direction: str, protocol: str, address: str, side: str, ports: str) -> str:
     several = any(mark in ports for mark in ',:')
-    option = '' if ports == 'any' else f' -m multiport --dports {ports}' if several else f' --dport {ports}'
-    side = f' {"-s" if direction == "ingress" else "-d"} {reach.plain(peer)}' if peer else ''
-    rule = f'-A {PREFIXES[family]}-before-{_CHAINS[direction]}{side} -p {_NUMBERS.get(protocol, protocol)}{option} -j ACCEPT'
-    return f'# {_note(spans)}', rule
+    option = '' if ports == 'any' else f' -m multiport --{side}ports {ports}' if several else f' --{side}port {ports}'
+    peer = f' {"-s" if direction == "ingress" else "-d"} {address}' if address else ''
+    return f'-A {PREFIXES[family]}-before-{_CHAINS[direction]}{peer} -p {_NUMBERS.get(protocol, protocol)}{option} -j ACCEPT'
+
+
+def apart(family: str, own: Rules, keys: t.Container[t.Tuple]) -> t.Tuple[t.Tuple[Tuple, ...], t.List[str]]:
+    """(tuples, lines for our section): a tuple whose key stands among KEYS would be taken for somebody else's by ufw, so it goes into the section."""
+    lines: t.List[str] = []
+    for rule in own.tuples[family]:
+        if rule.key in keys and rule.action == 'allow':
+            address = rule.src if rule.direction == 'in' else rule.dst
+            side, ports = ('s', rule.sport) if rule.sport != 'any' else ('d', rule.dport)
+            direction = 'ingress' if rule.direction == 'in' else 'egress'
+            known = '' if address in tuples.ANYWHERE.values() else address
+            lines += [f'# {rule.note()}', _accept(family, direction, rule.protocol, known, side, ports)]
+    return tuple(rule for rule in own.tuples[family] if rule.key not in keys or rule.action != 'allow'), lines
 
 
 def _rows(policy: policies.Policy) -> t.List[str]:

@@ -17,18 +17,25 @@ from .settings import Settings
 from .tuples import Tuple
 from .userrules import UserRules
 
-# Everything that ufw reads; the first two say whether and how it runs.
-PATHS = (settings.DEFAULTS, settings.CONF, *userrules.PATHS.values(), *framework.BEFORE.values(), *framework.AFTER.values())
+# what we set where it is not as strict
+_STRICT = {'ENABLED': 'yes', 'DEFAULT_INPUT_POLICY': '"DROP"', 'DEFAULT_OUTPUT_POLICY': '"REJECT"'}
 
 
 class Memory(t.NamedTuple):
-    """What was there before us: `values` (NAME -> text behind "="), `originals` (path -> text of files that ufw writes), `steps` (what we switched on
-    with systemd) and the `policies` of the built-in chains by family."""
+    """What was there before us, noted once, at the first application: `values` (NAME -> text behind "="), `originals` (path -> text of files that ufw
+    writes), `steps` (what we switched on with systemd), and the `policies` of the built-in chains of a ufw that was off. `written` are the settings
+    that are ours now."""
 
     values: t.Dict[str, t.Optional[str]] = {}
+    written: t.Tuple[str, ...] = ()
     originals: t.Dict[str, str] = {}
     steps: t.Tuple[str, ...] = ()
     policies: t.Dict[str, t.Dict[str, str]] = {}
+
+    @classmethod
+    def of(cls, data: t.Dict[str, t.Any]) -> Memory:
+        """From what `_asdict` gave, by way of JSON."""
+        return cls(**{**data, **{name: tuple(data[name]) for name in ('written', 'steps') if name in data}})
 
 
 class Edited(t.NamedTuple):
@@ -42,32 +49,46 @@ class Edited(t.NamedTuple):
     openings: t.Tuple[t.Tuple[str, Opening], ...]
 
 
-def edit(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy], own: Rules, admits: reach.Reach, limits: t.Dict[str, bool]) -> Edited:
-    """The files for POLICY (None: without anything of ours), whose rules are OWN and which ADMITS what it does. LIMITS: family -> whether the kernel
-    can limit rates; its families are those that ufw manages."""
+def settings_after(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]) -> t.Tuple[t.Dict[str, str], Settings]:
+    """TEXTS with the settings that POLICY needs, and what they mean. Raises Refused where a setting stands in a place that overrules ours."""
     changed = dict(texts)
-    values = _values(texts, memory, policy)
-    for name, value in values.items():
+    for name, value in changed_values(texts, memory, policy).items():
         path = settings.FILE_OF[name]
         changed[path] = settings.change(changed[path], name, value)
     after = settings.parse(changed)
+    for direction in policy.directions if policy else ():
+        if not after.enabled or after.policies[{'ingress': 'input', 'egress': 'output'}[direction]] == 'ACCEPT':
+            name = settings.POLICY_OF[direction] if after.enabled else 'ENABLED'
+            raise Refused(
+                f'{name} is set in {settings.DEFAULTS} and in {settings.CONF}, and the one overrules the other; leave it in {settings.FILE_OF[name]} only'
+            )
+    return changed, after
+
+
+def edit(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy], own: Rules, admits: reach.Reach, limits: t.Dict[str, bool]) -> Edited:
+    """The files for POLICY (None: without anything of ours), whose rules are OWN and which ADMITS what it does. LIMITS: family -> whether the kernel
+    can limit rates; its families are those to edit."""
+    changed, after = settings_after(texts, memory, policy)
     rules = {}
     foreign: t.List[Tuple] = []
     openings: t.List[t.Tuple[str, Opening]] = []
+    exclusive = policy is not None and policy.exclusive
     for family, limited in limits.items():
         path, before = userrules.PATHS[family], framework.BEFORE[family]
         old = userrules.parse(path, texts[path])
-        rules[family] = merge(path, old.tuples, own.tuples[family], policy is not None and policy.exclusive)
+        mine, lines = build.apart(family, own, [rule.key for rule in old.tuples if not build.is_ours(rule)]) if exclusive else (own.tuples[family], ())
+        rules[family] = merge(path, old.tuples, mine, exclusive)
         changed[path] = _user_file(family, old, rules[family], after, limited, texts[path], memory, policy is not None)
         if policy:
             foreign += [rule for rule in old.tuples if _adds(rule, family, policy, admits)]
             found = _openings(family, texts, policy, admits)
             openings += found
-            closing = {opening.line for place, opening in found if place == before} if policy.exclusive else ()
-            changed[before] = framework.compose(texts[before], build.section(family, own.sections[family]), closing)
+            closing = {opening.line for place, opening in found if place == before} if exclusive else ()
+            changed[before] = framework.compose(texts[before], build.section(family, (*own.sections[family], *lines)), closing)
         else:
             changed[before] = framework.foreign(texts[before])
-    return Edited(changed, after, rules, _remembered(texts, values, memory, limits) if policy else Memory(), tuple(foreign), tuple(openings))
+    remembered = _remembered(texts, changed_values(texts, memory, policy), memory) if policy else Memory()
+    return Edited(changed, after, rules, remembered, tuple(foreign), tuple(openings))
 
 
 def _openings(family: str, texts: t.Dict[str, str], policy: Policy, admits: reach.Reach) -> t.List[t.Tuple[str, Opening]]:
@@ -75,31 +96,36 @@ def _openings(family: str, texts: t.Dict[str, str], policy: Policy, admits: reac
     return [
         (path, opening)
         for path in (framework.BEFORE[family], framework.AFTER[family])
-        for opening in framework.openings(family, texts[path])
+        for opening in framework.openings(path, texts[path])
         if opening.direction in policy.directions and framework.beyond(opening, family, admits)
     ]
 
 
-def _remembered(texts: t.Dict[str, str], values: t.Iterable[str], memory: Memory, families: t.Iterable[str]) -> Memory:
-    """MEMORY with what is about to be changed; what is remembered already stays as it was before us."""
+def _remembered(texts: t.Dict[str, str], values: t.Dict[str, t.Optional[str]], memory: Memory) -> Memory:
+    """MEMORY, with what is there now if this is the first application, and with which settings are ours once VALUES are set."""
+    written = tuple(name for name in _STRICT if (name in memory.written or name in values) and values.get(name, _STRICT[name]) == _STRICT[name])
+    if memory.originals:
+        return memory._replace(written=written)
     return memory._replace(
-        values={**{name: settings.value(texts[settings.FILE_OF[name]], name) for name in values}, **memory.values},
-        originals={**{path: texts[path] for path in map(userrules.PATHS.__getitem__, families)}, **memory.originals},
+        values={name: settings.value(texts[settings.FILE_OF[name]], name) for name in _STRICT},
+        originals={path: texts[path] for path in userrules.PATHS.values()},
+        written=written,
     )
 
 
-def _values(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]) -> t.Dict[str, t.Optional[str]]:
-    """The settings to change: NAME -> new text. What somebody set to a stricter value stays."""
-    if policy is None:
-        return dict(memory.values)
+def changed_values(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]) -> t.Dict[str, t.Optional[str]]:
+    """The settings to change: NAME -> new text. What somebody else set to a strict value stays, and what is ours no more is not taken back."""
     now = settings.parse(texts)
-    values: t.Dict[str, t.Optional[str]] = {} if now.enabled else {'ENABLED': 'yes'}
-    for direction, target, strict in (('ingress', 'input', '"DROP"'), ('egress', 'output', '"REJECT"')):
+    ours = [name for name in memory.written if settings.plain(settings.value(texts[settings.FILE_OF[name]], name)) == settings.plain(_STRICT[name])]
+    if policy is None:
+        return {name: memory.values[name] for name in ours}
+    values: t.Dict[str, t.Optional[str]] = {} if now.enabled else {'ENABLED': _STRICT['ENABLED']}
+    for direction, target in (('ingress', 'input'), ('egress', 'output')):
         name = settings.POLICY_OF[direction]
         if direction not in policy.directions:
-            values.update({name: memory.values[name]} if name in memory.values else {})
+            values.update({name: memory.values[name]} if name in ours else {})
         elif now.policies[target] == 'ACCEPT':
-            values[name] = strict
+            values[name] = _STRICT[name]
     return values
 
 
@@ -112,15 +138,21 @@ def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: 
     place = next((number for number, rule in enumerate(old) if build.is_ours(rule)), None)
     was_exclusive = any(build.is_ours(rule) and rule.note() == build.EXCLUSIVE for rule in old)
     if exclusive:
-        return (*own, *others)
+        # denials of others that come first (of hosts that were banned) keep their effect
+        first = next((number for number, rule in enumerate(others) if rule.action in ('allow', 'limit')), len(others))
+        return (*others[:first], *own, *others[first:])
     stated = {rule.key: rule for rule in others}
-    contrary = [stated[rule.key] for rule in own if rule.key in stated and stated[rule.key].action != 'allow']
+    contrary = [stated[rule.key] for rule in own if rule.key in stated and stated[rule.key].action not in ('allow', 'limit')]
     if contrary:
         raise Refused(
-            *(f'{path}: the rule "{rule.words()}" of somebody else is against the policy; remove it with: ufw delete {rule.words()}' for rule in contrary)
+            *(f'{path}: the rule "{rule.words()}" of somebody else is against the policy; replace it with: ufw {_allowed(rule)}' for rule in contrary)
         )
     before = len(others) if place is None or was_exclusive else sum(not build.is_ours(rule) for rule in old[:place])
     return (*others[:before], *(rule for rule in own if rule.key not in stated), *others[before:])
+
+
+def _allowed(rule: Tuple) -> str:
+    return rule._replace(action='allow', log='').words()
 
 
 def _user_file(family: str, old: UserRules, rules: t.Tuple[Tuple, ...], after: Settings, limits: bool, text: str, memory: Memory, enforced: bool) -> str:

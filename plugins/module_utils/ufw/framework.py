@@ -14,6 +14,7 @@ import shlex
 import typing as t
 
 from .. import reach
+from ..errors import Refused
 
 BEFORE = {'ipv4': '/etc/ufw/before.rules', 'ipv6': '/etc/ufw/before6.rules'}
 AFTER = {'ipv4': '/etc/ufw/after.rules', 'ipv6': '/etc/ufw/after6.rules'}
@@ -21,6 +22,7 @@ BEGIN, END = '# portmatrix begin', '# portmatrix end'
 _OFF = '# portmatrix off: '
 _SECTION = re.compile(rf'(?ms)^{BEGIN}\b.*?^{END}\n?')
 _NAMES = {'ipv6-icmp': 'icmpv6', '58': 'icmpv6', '1': 'icmp', '6': 'tcp', '17': 'udp', '132': 'sctp'}
+_LONG = {'--protocol': '-p', '--source': '-s', '--src': '-s', '--destination': '-d', '--dst': '-d', '--in-interface': '-i', '--out-interface': '-o'}
 _WITH_PORTS = ('tcp', 'udp', 'sctp')
 # Types of ICMPv6 that a host can do without; the others are what IPv6 itself is made of (RFC 4890, section 4.4).
 _SPARE_ICMPV6 = ('echo-request', '128', 'echo-reply', '129', '144', '145', '146', '147')
@@ -64,48 +66,65 @@ def compose(text: str, own: str, closing: t.Container[str]) -> str:
     return body + ('\n' if own and body and not body.endswith('\n') else '') + own
 
 
-def sections(text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
-    """(table, lines) of every transaction in TEXT."""
+def sections(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
+    """(table, lines) of every transaction in the TEXT of PATH. Raises Refused for lines that stand in none, and for one without its COMMIT."""
     table, lines = '', []
-    for line in map(str.strip, text.splitlines()):
-        if line.startswith('*'):
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if line.startswith('*') and not table:
             table, lines = line[1:], []
-        elif line == 'COMMIT':
+        elif line == 'COMMIT' and table:
             yield table, lines
+            table = ''
         elif line and not line.startswith('#'):
+            if not table or line.startswith('*'):
+                raise Refused(f'{path}, line {number}: {line!r} stands outside of a table (from "*filter" to "COMMIT"), so iptables-restore would not load it')
             lines.append(line)
+    if table:
+        raise Refused(f'{path}: the table {table} has no "COMMIT" at its end, so iptables-restore would not load it; add the line')
 
 
-def openings(family: str, text: str) -> t.Iterator[Opening]:
+def declared(path: str, text: str) -> t.Set[str]:
+    """The chains of the table filter that TEXT declares."""
+    return {line[1:].split()[0] for table, lines in sections(path, text) for line in lines if table == 'filter' and line.startswith(':')}
+
+
+def openings(path: str, text: str) -> t.Iterator[Opening]:
     """What TEXT (of before.rules or after.rules) admits besides loopback, answers and what IPv6 cannot do without."""
-    for table, lines in sections(foreign(text)):
-        for line in lines if table == 'filter' else ():
-            opening = _opening(family, line)
-            if opening:
-                yield opening
+    lines = [line for table, found in sections(path, foreign(text)) if table == 'filter' for line in found]
+    # chains of the administrator's own that let anything in
+    accepting = {words[1] for words in map(str.split, lines) if 'ACCEPT' in words[2:] and not re.match(r'ufw6?-|INPUT|OUTPUT|FORWARD', words[1])}
+    for line in lines:
+        opening = _opening(line, {'ACCEPT', *accepting})
+        if opening:
+            yield opening
 
 
-def _opening(family: str, line: str) -> t.Optional[Opening]:
-    words = shlex.split(line)
-    chain = re.fullmatch(r'ufw6?-(?:before|after)-(input|output)', words[1]) if words[:1] in (['-A'], ['-I']) else None
-    if not chain or words[-2:] != ['-j', 'ACCEPT'] and 'ACCEPT' not in words:
+def _opening(line: str, targets: t.Set[str]) -> t.Optional[Opening]:
+    chain = re.match(r'-[AI] (?:ufw6?-(?:before|after)-)?(input|output|INPUT|OUTPUT)\s', line)
+    if not chain or not targets & set(line.split()):
         return None
-    options = {name: words[number + 1] for number, name in enumerate(words[:-1]) if name.startswith('-')}
-    protocol = options.get('-p', options.get('--protocol', 'any'))
-    protocol = _NAMES.get(protocol, protocol)
+    direction = 'ingress' if chain.group(1).lower() == 'input' else 'egress'
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return Opening(line, direction, 'any', (0, 65535), None)
+    options = {_LONG.get(name, name): words[number + 1] for number, name in enumerate(words[:-1]) if name.startswith('-')}
+    protocol = _NAMES.get(options.get('-p', 'any'), options.get('-p', 'any'))
     states = set(options.get('--ctstate', options.get('--state', 'NEW')).split(','))
     if 'lo' in (options.get('-i'), options.get('-o')) or 'NEW' not in states:
         return None
-    if protocol == 'icmpv6' and options.get('--icmpv6-type', options.get('--icmp-type', 'echo-request')) not in _SPARE_ICMPV6:
+    if protocol == 'icmpv6' and options.get('--icmpv6-type', options.get('--icmp-type')) not in _SPARE_ICMPV6:
         return None
-    direction = 'ingress' if chain.group(1) == 'input' else 'egress'
     peers = options.get('-s' if direction == 'ingress' else '-d')
-    # several ports (multiport) or a negation: say the whole line, and count it as open
+    # several ports (multiport), names or a negation: say the whole line, and count it as open
     low, _colon, high = options.get('--dport', '0:65535' if protocol in _WITH_PORTS else '0').partition(':')
-    span = (int(low), int(high or low)) if low.isdigit() and '!' not in words else (0, 65535)
-    return Opening(line, direction, protocol, span, None if '!' in words else peers)
+    clear = low.isdigit() and (high or low).isdigit() and '!' not in words
+    return Opening(line, direction, protocol, (int(low), int(high or low)) if clear else (0, 65535), None if '!' in words else peers)
 
 
 def beyond(opening: Opening, family: str, admitted: reach.Reach) -> bool:
     """Whether OPENING lets pass what the policy (ADMITTED) does not."""
-    return not reach.covers(admitted, opening.direction, family, opening.protocol, opening.span, opening.peers)
+    try:
+        return not reach.covers(admitted, opening.direction, family, opening.protocol, opening.span, opening.peers)
+    except (ValueError, OSError):  # names, lists, masks that are no prefix
+        return True

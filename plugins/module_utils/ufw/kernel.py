@@ -32,13 +32,9 @@ class Table(t.NamedTuple):
     chains: t.Dict[str, t.Tuple[str, ...]]
     policies: t.Dict[str, str]
 
-    def own(self, family: str) -> t.Dict[str, t.Tuple[str, ...]]:
-        """The chains of ufw."""
-        return {name: rules for name, rules in self.chains.items() if name.startswith(f'{PREFIXES[family]}-')}
-
-    def jumps(self, family: str, chain: str) -> t.Tuple[str, ...]:
-        """The rules of a built-in CHAIN that lead into chains of ufw."""
-        return tuple(rule for rule in self.chains.get(chain, ()) if f' -j {PREFIXES[family]}-' in rule)
+    def jumps(self, chain: str, owned: t.Container[str]) -> t.Tuple[str, ...]:
+        """The rules of a built-in CHAIN that lead into chains that are OWNED by ufw."""
+        return tuple(rule for rule in self.chains.get(chain, ()) if rule.rpartition(' -j ')[2] in owned)
 
     def runs(self, family: str) -> bool:
         """Whether ufw has been started."""
@@ -91,20 +87,21 @@ def parse(text: str) -> Table:
 
 def canonical(texts: t.Sequence[t.Tuple[str, str]]) -> t.List[Table]:
     """What each (family, transaction) of TEXTS becomes in an empty kernel. Raises BackendError with iptables' words where one does not load."""
+    found = []
     with tempfile.TemporaryDirectory(prefix='portmatrix-') as folder:
-        steps = []
-        for number, (family, text) in enumerate(texts):
-            path = os.path.join(folder, str(number))
+        path = os.path.join(folder, 'rules')
+        for family, text in texts:
             files.write(path, text, 0o600)
-            steps.append(f'{tool(family, "-restore")} < {path} && {tool(family, "-save")} -t filter && echo "{_DIVIDER}"')
-        result = run(['unshare', '--net', 'sh', '-c', ' && '.join([f'echo "{_DIVIDER}"', *steps])], check=False)
-    parts = result.stdout.split(_DIVIDER)[1:]
-    if not parts:
-        raise BackendError(f'rules cannot be tried out on this host, as root may not make a network namespace there: {result.stderr.strip()[:300]}')
-    if result.returncode:
-        family, text = texts[len(parts) - 1]
-        raise BackendError(f'what the files of ufw say ({family}) does not load: {_explain(result.stderr, text)}')
-    return [parse(part) for part in parts[:-1]]
+            # the lock is waited for, as iptables-legacy shares it with the host; without -n it takes no chain twice
+            script = f'echo "{_DIVIDER}" && {tool(family, "-restore")} -n -w 10 < {path} && {tool(family, "-save")} -t filter'
+            result = run(['unshare', '--net', 'sh', '-c', script], check=False)
+            begun, _divider, saved = result.stdout.partition(_DIVIDER)
+            if begun or not _divider:
+                raise BackendError(f'rules cannot be tried out on this host, as root may not make a network namespace there: {result.stderr.strip()[:300]}')
+            if result.returncode:
+                raise BackendError(f'what the files of ufw say ({family}) does not load: {_explain(result.stderr, text)}')
+            found.append(parse(saved))
+    return found
 
 
 def can_limit(family: str) -> bool:
@@ -129,26 +126,40 @@ def load(family: str, transaction: str) -> None:
     run([tool(family, '-restore'), '-w', '10', '-n'], text=transaction)
 
 
-def transaction(family: str, live: Table, wanted: Table) -> str:
-    """What turns the chains of ufw from LIVE into WANTED ("" where nothing differs); rules of others stay. Chains that are equal are not touched."""
-    old, new = live.own(family), wanted.own(family)
-    changed = [name for name, rules in new.items() if old.get(name) != rules]
+def transaction(live: Table, wanted: Table, owned: t.Container[str]) -> str:
+    """What turns the chains OWNED by ufw from LIVE into WANTED ("" where nothing differs); rules and chains of others stay. Chains that are equal are
+    not touched. A chain of others that the files declare is made where it is missing."""
+    changed = [name for name, rules in wanted.chains.items() if name in owned and live.chains.get(name) != rules]
+    changed += [name for name in wanted.chains if name not in owned and name not in wanted.policies and name not in live.chains]
     declarations = [f':{name} - [0:0]' for name in changed]
-    rules = [rule for name in changed for rule in new[name]]
+    rules = [rule for name in changed for rule in wanted.chains[name]]
     for chain in BUILT_IN:
-        before, after = live.jumps(family, chain), wanted.jumps(family, chain)
+        before, after = live.jumps(chain, owned), wanted.jumps(chain, owned)
         if live.policies.get(chain, 'ACCEPT') != wanted.policies[chain]:
             declarations.append(f':{chain} {wanted.policies[chain]} [0:0]')
         if before != after:
             rules.extend([*(rule.replace('-A ', '-D ', 1) for rule in before), *after])
-    if new and not live.runs(family):
-        # ufw starts: what the administrator's files say of chains of others is loaded with it
-        foreign = [name for name in wanted.chains if name not in new and name not in wanted.policies and name not in live.chains]
-        declarations.extend(f':{name} - [0:0]' for name in foreign)
-        jumps = {rule for chain in BUILT_IN for rule in wanted.jumps(family, chain)}
-        rules.extend(
-            rule for name, found in wanted.chains.items() for rule in found if name not in new and rule not in jumps and rule not in live.chains.get(name, ())
-        )
-    gone = [name for name in old if name not in new]
+        if set(changed) & {rule.rpartition(' -j ')[2] for rule in after} - set(live.chains):
+            # ufw starts: what the administrator's files put into the built-in chains comes with it
+            rules.extend(rule for rule in wanted.chains.get(chain, ()) if rule not in after and rule not in live.chains.get(chain, ()))
+    gone = [name for name in live.chains if name in owned and name not in wanted.chains]
+    # chains of others that lead into one that goes would hold it
+    others = [rule for name, found in live.chains.items() if name not in owned and name not in BUILT_IN for rule in found if rule.rpartition(' -j ')[2] in gone]
+    rules.extend(rule.replace('-A ', '-D ', 1) for rule in others)
     rules.extend([*(f'-F {name}' for name in gone), *(f'-X {name}' for name in gone)])
     return '\n'.join(['*filter', *declarations, *rules, 'COMMIT', '']) if declarations or rules else ''
+
+
+def plain(found: t.Dict[str, Table]) -> t.Dict[str, t.Any]:
+    """Tables by family as plain data."""
+    return {family: table._asdict() for family, table in found.items()}
+
+
+def tables(data: t.Dict[str, t.Any]) -> t.Dict[str, Table]:
+    """Tables by family from what `plain` gave."""
+    return {family: Table({name: tuple(rules) for name, rules in table['chains'].items()}, dict(table['policies'])) for family, table in data.items()}
+
+
+def different(stated: t.Dict[str, Table], owned: t.Dict[str, t.Container[str]]) -> str:
+    """The families in which the kernel does not hold what is STATED in the chains OWNED by ufw."""
+    return ', '.join(family for family, table in stated.items() if transaction(read(family), table, owned[family]))

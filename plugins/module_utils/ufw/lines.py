@@ -12,8 +12,7 @@ import typing as t
 from .. import reach, words
 from ..policy import Policy
 from ..words import Grant, Line
-from . import build, framework, tuples
-from .build import Rules
+from . import build, framework, tuples, userrules
 from .edits import Edited
 from .framework import Opening
 from .kernel import Table
@@ -61,15 +60,16 @@ def _head(match: t.Match) -> t.Tuple[str, str, bool]:
     return direction, _NAMES.get(match.group('protocol'), match.group('protocol')), match.group('side') == 's'
 
 
-def state(settings: Settings, running: bool, at_boot: bool, own: t.Iterable[Tuple]) -> t.List[str]:
-    """Lines about everything but our rules."""
-    lines = [f"ufw: {'running' if running else 'stopped'}, {'starts with the host' if at_boot else 'does not start with the host'}"]
+def state(settings: Settings, at_boot: bool, own: t.Iterable[Tuple]) -> t.List[str]:
+    """Lines about everything but our rules; AT_BOOT: the unit is enabled."""
+    running = settings.enabled
+    lines = [f"ufw: {'running' if running else 'stopped'}, {'starts with the host' if running and at_boot else 'does not start with the host'}"]
     for direction, target, name in (('ingress', 'input', 'incoming'), ('egress', 'output', 'outgoing')):
         policy = settings.policies[target]
         if running and not (direction == 'egress' and policy == 'ACCEPT'):
             lines.append(f'rest of {direction}: {_DENIED[policy]} (ufw default {name})')
     if any(rule.note() == build.EXCLUSIVE for rule in own):
-        lines.append("exclusive: other rules of ufw have no effect")
+        lines.append('exclusive: what other rules of ufw allow has no effect')
     return lines
 
 
@@ -79,12 +79,12 @@ def beside(foreign: t.Iterable[Tuple], openings: t.Iterable[t.Tuple[str, Opening
     return list(dict.fromkeys([*found, *(f'open beside the policy: {opening.words(path)}' for path, opening in openings)]))
 
 
-def drift(family: str, live: Table, stated: Table) -> t.List[str]:
-    """How the kernel deviates from what the files state."""
+def drift(family: str, live: Table, stated: Table, owned: t.Container[str]) -> t.List[str]:
+    """How the kernel deviates from what the files state, in the chains that are OWNED by ufw."""
     if not live.runs(family):
         return [f'drift: the kernel has no rules of ufw ({family})']
     found = []
-    old, new = live.own(family), stated.own(family)
+    old, new = ({name: rules for name, rules in table.chains.items() if name in owned} for table in (live, stated))
     for name in sorted({*old, *new}):
         have, want = collections.Counter(old.get(name, ())), collections.Counter(new.get(name, ()))
         for where, extra in (('only in the kernel', have - want), ('missing in the kernel', want - have)):
@@ -94,7 +94,7 @@ def drift(family: str, live: Table, stated: Table) -> t.List[str]:
     for chain, policy in stated.policies.items():
         if live.policies.get(chain) != policy:
             found.append(f'drift: the policy of {chain} ({family}) is {live.policies.get(chain)}, not {policy}')
-        if live.jumps(family, chain) != stated.jumps(family, chain):
+        if live.jumps(chain, owned) != stated.jumps(chain, owned):
             found.append(f'drift: {chain} ({family}) does not pass through ufw as it should')
     return [*found[:MOST_DRIFT], *([f'drift: and {len(found) - MOST_DRIFT} deviations more'] if len(found) > MOST_DRIFT else [])]
 
@@ -109,20 +109,25 @@ def _words(rule: str) -> str:
     return Line(direction, protocol, ports, (reach.plain(peer),) if peer else (), (), source_port).without_flows()
 
 
-def ahead(own: t.Iterable[Tuple], listed: t.Sequence[Tuple]) -> t.List[Tuple]:
-    """Rules of others that deny, stand before ours in LISTED, and could cut what one of OWN admits."""
+def of_hosts(live: t.Iterable[str], texts: t.Dict[str, str]) -> t.Tuple[t.List[Tuple], t.List[str]]:
+    """(our tuples, our sections of before.rules) in TEXTS of the families LIVE."""
+    own = [rule for family in live for rule in userrules.parse(userrules.PATHS[family], texts[userrules.PATHS[family]]).tuples if build.is_ours(rule)]
+    return own, [framework.section(texts[framework.BEFORE[family]]) for family in live]
+
+
+def ahead(listed: t.Sequence[Tuple]) -> t.List[Tuple]:
+    """Rules of others that deny, stand before ours in LISTED, and could cut what one of ours admits."""
     found: t.Dict[Tuple, None] = {}
     denials: t.List[Tuple] = []
-    mine = set(own)
     for rule in listed:
-        if rule in mine:
+        if build.is_ours(rule):
             found.update((denial, None) for denial in denials if rule.action == 'allow' and build.overlap(denial, rule))
         elif rule.action in ('deny', 'reject') and not rule.route:
             denials.append(rule)
     return list(found)
 
 
-def warnings(edited: Edited, own: Rules, policy: Policy, families: t.Iterable[str]) -> t.Tuple[str, ...]:
+def warnings(edited: Edited, policy: Policy, families: t.Iterable[str]) -> t.Tuple[str, ...]:
     """What an operator has to know about rules of others."""
     found = []
     allowing = beside(edited.foreign, edited.openings)
@@ -132,10 +137,10 @@ def warnings(edited: Edited, own: Rules, policy: Policy, families: t.Iterable[st
             f'rules of others let in or out what the policy does not ({len(allowing)}{f", {names} among them" if names else ""}; --diff lists them); '
             'set portmatrix_exclusive: true to take their effect'
         )
-    denials = list(dict.fromkeys(rule.words() for family in families for rule in ahead(own.tuples[family], edited.rules[family])))
+    denials = list(dict.fromkeys(rule.words() for family in families for rule in ahead(edited.rules[family])))
     if denials:
         shown = '; '.join(denials[:3]) + (f' and {len(denials) - 3} more' if len(denials) > 3 else '')
-        found.append(f"rules of others that deny stand before ours and cut what the policy admits: {shown}; remove them with ufw delete, if they are not meant")
+        found.append(f'rules of others that deny stand before ours and cut what the policy admits: {shown}; remove them with ufw delete, if they are not meant')
     return tuple(found)
 
 

@@ -13,15 +13,18 @@ import typing as t
 from .. import files, policy as policies, reach
 from ..commands import exists, run
 from ..errors import BackendError, Refused
-from . import framework, kernel, settings
+from . import framework, kernel, settings, userrules
 from .edits import Memory
 from .settings import Settings
 
+# everything that ufw reads
+PATHS = (settings.DEFAULTS, settings.CONF, *userrules.PATHS.values(), *framework.BEFORE.values(), *framework.AFTER.values())
 # Comments, on which ownership rests, are older; the format of tuples with "proto gre" and routes is that of this version.
 MINIMUM = (0, 36)
 PROGRAM = '/usr/sbin/ufw'
 MEMORY = '/var/lib/portmatrix/ufw.json'
 OPPOSITE = {'enable': 'disable', 'disable': 'enable'}
+_STATES = ('enabled', 'disabled')
 
 
 class Service(t.NamedTuple):
@@ -61,9 +64,18 @@ def observe() -> Service:
     return Service(version, enabled, settings.parse(texts))
 
 
-def families(texts: t.Dict[str, str]) -> t.Tuple[str, ...]:
+def read() -> t.Dict[str, str]:
+    """Path -> text of ufw's files. Raises BackendError where one is missing."""
+    texts = {path: files.read(path) for path in PATHS}
+    missing = [path for path, text in texts.items() if text is None]
+    if missing:
+        raise BackendError(f'{", ".join(missing)}: missing, so ufw is not whole on this host; install its package again')
+    return {path: text or '' for path, text in texts.items()}
+
+
+def families(settings: Settings) -> t.Tuple[str, ...]:
     """The families that ufw manages on this host."""
-    return ('ipv4', 'ipv6') if settings.parse(texts).ipv6 and os.path.exists('/proc/sys/net/ipv6') else ('ipv4',)
+    return ('ipv4', 'ipv6') if settings.ipv6 and os.path.exists('/proc/sys/net/ipv6') else ('ipv4',)
 
 
 def require_usable(service: Service, managed: t.Tuple[str, ...], policy: policies.Policy) -> None:
@@ -75,20 +87,31 @@ def require_usable(service: Service, managed: t.Tuple[str, ...], policy: policie
     if exists('firewalld') and exists('systemctl') and run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0:
         raise Refused('firewalld is active on this host, and a packet would need both firewalls; stop one: systemctl disable --now firewalld, or ufw disable')
     kernel.require_one_variant()
+    scripts = [path for path in ('/etc/ufw/before.init', '/etc/ufw/after.init') if os.access(path, os.X_OK)]
+    if scripts:
+        raise Refused(
+            f'{" and ".join(scripts)}: scripts that put rules beside those of the files are not supported; put their rules into before.rules or after.rules, '
+            f'then: chmod -x {" ".join(scripts)}'
+        )
     if 'ipv6' not in managed and os.path.exists('/proc/sys/net/ipv6'):
-        named = sorted({flow for rule in policy.rules for peer in rule.peers or () if reach.family(peer) == 'ipv6' for flow in rule.flows})
-        if named:
-            raise Refused(
-                f'ufw does not manage IPv6 on this host and denies all of it, but flows of the policy have IPv6 peers ({", ".join(named[:3])}); '
-                f'set IPV6=yes in {settings.DEFAULTS}, or give the peers no IPv6 addresses'
-            )
+        _require_no_ipv6(service, policy)
+
+
+def _require_no_ipv6(service: Service, policy: policies.Policy) -> None:
+    """Raise Refused where ufw does not manage IPv6, which denies all of it, and something here needs it, or ufw is still to be started."""
+    named = sorted({flow for rule in policy.rules for peer in rule.peers or () if reach.family(peer) == 'ipv6' for flow in rule.flows})
+    named += [f'management from {source}' for source in policy.management_sources or () if reach.family(source) == 'ipv6']
+    if named or not service.settings.enabled:
+        needed = f'{", ".join(named[:3])} need it' if named else 'ufw is to be started'
+        raise Refused(f'ufw does not manage IPv6 on this host, which denies all of it, but {needed}; set IPV6=yes in {settings.DEFAULTS}')
 
 
 def switch(service: Service, memory: Memory, on: bool) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
     """(systemctl steps, what is then ours to undo)."""
     if on:
         steps = ('enable',) if service.enabled == 'disabled' else ()
-        return steps, tuple(dict.fromkeys((*memory.steps, *steps)))
+        # what was switched off after our first application is mended, and was not off before us
+        return steps, memory.steps if memory.originals else steps
     return tuple(OPPOSITE[step] for step in memory.steps if service.enabled == 'enabled'), ()
 
 
@@ -97,16 +120,28 @@ def take(steps: t.Iterable[str]) -> None:
         run(['systemctl', '--quiet', step, 'ufw'], timeout=120)
 
 
+def bring(enabled: str) -> None:
+    """Give the unit its former state back, where that was "enabled" or "disabled"."""
+    if enabled in _STATES and run(['systemctl', 'is-enabled', 'ufw'], check=False).stdout.strip() != enabled:
+        take([enabled[:-1]])
+
+
 def recall() -> Memory:
     """What was here before us."""
-    data = json.loads(files.read(MEMORY) or '{}')
-    return Memory(data.get('values', {}), data.get('originals', {}), tuple(data.get('steps', ())), data.get('policies', {}))
+    return Memory.of(json.loads(files.read(MEMORY) or '{}'))
 
 
-def remember(memory: Memory, known: Memory) -> None:
-    """Store MEMORY unless it is KNOWN; an empty one goes."""
+def remember(memory: Memory) -> None:
+    """Store MEMORY unless it is known already; an empty one goes."""
     if memory == Memory():
         files.remove(MEMORY)
         files.remove_folder(os.path.dirname(MEMORY))
-    elif memory != known:
+    elif memory != recall():
         files.write(MEMORY, json.dumps(memory._asdict()) + '\n', 0o600)
+
+
+def limits(family: str, texts: t.Dict[str, str]) -> bool:
+    """Whether ufw limits rates in FAMILY: what it found out before, else what the kernel can."""
+    path = userrules.PATHS[family]
+    known = userrules.parse(path, texts[path]).limits
+    return kernel.can_limit(family) if known is None else known

@@ -44,14 +44,19 @@ def parse(texts: t.Dict[str, str]) -> Settings:
 
 
 def value(text: str, name: str) -> t.Optional[str]:
-    """What stands behind "NAME=" in TEXT, quotes included."""
-    match = re.search(rf'(?m)^{name}=(.*)$', text)
-    return match.group(1) if match else None
+    """What stands behind the last "NAME=" in TEXT, which is the one that counts, quotes included."""
+    found = re.findall(rf'(?m)^{name}=(.*)$', text)
+    return found[-1] if found else None
+
+
+def plain(text: t.Optional[str]) -> str:
+    """A value without quotes, in capitals."""
+    return (text or '').strip().strip('"\'').upper()
 
 
 def change(text: str, name: str, new: t.Optional[str]) -> str:
-    """TEXT with NAME set to NEW; None removes its line."""
+    """TEXT with NAME set to NEW, wherever it is set; None removes its lines."""
     line = '' if new is None else f'{name}={new}\n'
     if value(text, name) is None:
         return text + ('\n' if text and not text.endswith('\n') and line else '') + line
-    return re.sub(rf'(?m)^{name}=.*(\n|\Z)', lambda _match: line, text, count=1)
+    return re.sub(rf'(?m)^{name}=.*(\n|\Z)', lambda _match: line, text)

@@ -8,29 +8,35 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ..commands import run
+from ..commands import exists, run
 from . import framework, kernel, userrules
 from .settings import Settings
 from .userrules import PREFIXES, TARGETS
 
 _STEPS = ('before-logging', 'before', 'after', 'after-logging', 'reject', 'track')
-_BEHIND = ('skip-to-policy',)
-# what ufw makes of IPv6 where it is told not to manage it
-_WITHOUT_IPV6 = '*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\n-A OUTPUT -o lo -j ACCEPT\nCOMMIT\n'
+_NAMES = (*(f'{step}-{target}' for step in (*_STEPS, 'skip-to-policy', 'user', 'user-logging') for target in TARGETS), 'logging-deny', 'logging-allow')
+_LIMITS = ('user-limit', 'user-limit-accept')
+
+
+def owned(family: str, texts: t.Dict[str, str]) -> t.Set[str]:
+    """The chains that are ufw's: those that it makes itself, and those with its prefix that its files TEXTS declare. Chains that a script or a person
+    made belong to them, whatever they are called."""
+    prefix = PREFIXES[family]
+    paths = (framework.BEFORE[family], framework.AFTER[family], userrules.PATHS[family])
+    stated = {name for path in paths for name in framework.declared(path, texts[path]) if name.startswith(f'{prefix}-')}
+    return stated | {f'{prefix}-{name}' for name in (*_NAMES, *_LIMITS)}
 
 
 def compose(family: str, texts: t.Dict[str, str], settings: Settings) -> str:
     """The transaction that brings an empty filter table to what the files TEXTS (path -> content) and SETTINGS say."""
     prefix = PREFIXES[family]
-    chains = [f'{prefix}-{step}-{target}' for step in (*_STEPS, *_BEHIND, 'user') for target in TARGETS]
-    chains += [f'{prefix}-logging-deny', f'{prefix}-logging-allow', f'{prefix}-user-limit', f'{prefix}-user-limit-accept']
-    chains += [f'{prefix}-user-logging-{target}' for target in TARGETS]
+    chains = [f'{prefix}-{name}' for name in (*_NAMES, *_LIMITS)]
     head = [f':{target.upper()} {_verdict(settings.policies[target])} [0:0]' for target in TARGETS] + [f':{chain} - [0:0]' for chain in chains]
     rules = [f'-A {target.upper()} -j {prefix}-{step}-{target}' for target in TARGETS for step in _STEPS]
     for target in TARGETS:
         rules.extend(_policy(prefix, target, settings.policies[target]))
     for path in (framework.BEFORE[family], framework.AFTER[family], userrules.PATHS[family]):
-        for table, lines in framework.sections(texts[path]):
+        for table, lines in framework.sections(path, texts[path]):
             if table == 'filter':
                 # a chain that is declared is emptied, also in the middle of a file, as a load of its own would do
                 rules.extend(lines)
@@ -39,37 +45,28 @@ def compose(family: str, texts: t.Dict[str, str], settings: Settings) -> str:
 
 
 def before(texts: t.Dict[str, str], settings: Settings) -> None:
-    """What ufw does before it loads its rules: kernel modules, the administrator's script, and tables other than filter."""
+    """What ufw does before it loads its rules: kernel modules, and tables other than filter."""
     for module in settings.values.get('IPT_MODULES', '').split():
-        run(['modprobe', module], check=False)
-    _script('before.init')
+        if exists('modprobe'):
+            run(['modprobe', module], check=False)
     for family in ('ipv4', 'ipv6') if settings.ipv6 else ('ipv4',):
         text = _other_tables(family, texts)
         if text:
             kernel.load(family, text)
-    if not settings.ipv6 and os.path.exists('/proc/sys/net/ipv6'):
-        kernel.load('ipv6', _WITHOUT_IPV6)
 
 
 def after(settings: Settings) -> None:
-    """What ufw does once its rules are loaded: settings of the kernel, and the administrator's script."""
+    """What ufw does once its rules are loaded: settings of the kernel."""
     path = settings.values.get('IPT_SYSCTL', '')
-    if path and os.path.exists(path):
+    if path and os.path.exists(path) and exists('sysctl'):
         run(['sysctl', '-e', '-q', '-p', path], check=False)
-    _script('after.init')
-
-
-def _script(name: str) -> None:
-    path = f'/etc/ufw/{name}'
-    if os.access(path, os.X_OK):
-        run([path, 'start'])
 
 
 def _other_tables(family: str, texts: t.Dict[str, str]) -> str:
     """Transactions of other tables (nat, mangle, raw) in before.rules and after.rules, as ufw loads them when it starts."""
     found = []
     for path in (framework.BEFORE[family], framework.AFTER[family]):
-        found.extend('\n'.join([f'*{table}', *lines, 'COMMIT', '']) for table, lines in framework.sections(texts[path]) if table != 'filter')
+        found.extend('\n'.join([f'*{table}', *lines, 'COMMIT', '']) for table, lines in framework.sections(path, texts[path]) if table != 'filter')
     return ''.join(found)
 
 

@@ -19,15 +19,31 @@ _DEPTH = 20
 _FLAGS = ('--set', '--update', '--rcheck', '--rsource', '--rdest', '--syn')
 
 
+# what asks for a rate, a header or a state that a new connection does not have: such a rule is passed by
+_ELSEWHERE = ('limit', 'recent', 'rt', 'hashlimit', 'connlimit', 'string', 'u32', 'bpf', 'length', 'ttl', 'hl')
+_PLAIN = ('tcp', 'udp', 'conntrack', 'state', 'multiport', 'addrtype', 'comment', 'icmp', 'icmp6')
+
+
 class Packet(t.NamedTuple):
+    """The first packet of a TCP connection from `peer` to `local`, or (`leaving`) one of its answers. `interface` "": it is not known."""
+
     peer: str
+    local: str
+    peer_port: int
     port: int
+    interface: str = ''
+    leaving: bool = False
+
+    def ends(self) -> t.Dict[str, t.Any]:
+        """What options of iptables ask for."""
+        ends = {'-s': self.peer, '-d': self.local, '--sport': self.peer_port, '--dport': self.port}
+        return {'-s': self.local, '-d': self.peer, '--sport': self.port, '--dport': self.peer_port} if self.leaving else ends
 
 
 def accepts(table: Table, packet: Packet) -> bool:
-    """Whether TABLE lets the new TCP connection PACKET come in."""
-    verdict = _walk('INPUT', table, packet, 0)
-    return (verdict or table.policies.get('INPUT', 'ACCEPT')) == 'ACCEPT'
+    """Whether TABLE lets PACKET in, or out, as if it belonged to no connection that the kernel knows."""
+    chain = 'OUTPUT' if packet.leaving else 'INPUT'
+    return (_walk(chain, table, packet, 0) or table.policies.get(chain, 'ACCEPT')) == 'ACCEPT'
 
 
 def _walk(chain: str, table: Table, packet: Packet, depth: int) -> t.Optional[str]:
@@ -49,7 +65,7 @@ def _walk(chain: str, table: Table, packet: Packet, depth: int) -> t.Optional[st
 
 
 def _understand(rule: str, packet: Packet) -> t.Tuple[str, str]:
-    """(target, whether the rule matches: yes, no, or interface)."""
+    """(target, whether the rule matches: yes, no, or maybe)."""
     words = shlex.split(rule)[2:]
     target, answer, negated = '', 'yes', False
     while words:
@@ -58,7 +74,7 @@ def _understand(rule: str, packet: Packet) -> t.Tuple[str, str]:
             negated = True
             continue
         if word in _FLAGS:
-            answer = 'no'  # rates and TCP flags are not known here
+            answer = 'no'
             continue
         value = words.pop(0) if words else ''
         if word in ('-j', '-g'):
@@ -66,7 +82,7 @@ def _understand(rule: str, packet: Packet) -> t.Tuple[str, str]:
             break  # what follows are options of the target
         found = _matches(word, value, packet)
         if found is None:
-            answer = 'interface' if answer == 'yes' else answer
+            answer = 'maybe' if answer == 'yes' else answer
         elif found == negated:
             answer = 'no'
         negated = False
@@ -74,20 +90,23 @@ def _understand(rule: str, packet: Packet) -> t.Tuple[str, str]:
 
 
 def _matches(option: str, value: str, packet: Packet) -> t.Optional[bool]:
-    """Whether PACKET has what an option asks for; None where only the interface could tell."""
+    """Whether PACKET has what an option asks for; None where that is not known here."""
+    ends = packet.ends()
     if option == '-m':
-        return value not in ('limit', 'recent', 'rt', 'hashlimit', 'connlimit', 'string', 'u32', 'bpf')
-    if option == '-s':
-        return reach.contains([reach.interval(value)], packet.peer) if reach.family(value) == reach.family(packet.peer) else False
+        return False if value in _ELSEWHERE else True if value in _PLAIN else None
+    if option in ('-s', '-d'):
+        return reach.family(value) == reach.family(ends[option]) and reach.contains([reach.interval(value)], ends[option])
     if option == '-p':
         return value in ('tcp', '6')
-    if option in ('--dport', '--dports'):
-        return any(int(low) <= packet.port <= int(high or low) for low, _colon, high in (part.partition(':') for part in value.split(',')))
+    if option.rstrip('s') in ('--dport', '--sport'):
+        port = ends[option.rstrip('s')]
+        return any(int(low) <= port <= int(high or low) for low, _colon, high in (part.partition(':') for part in value.split(',')))
     if option in ('--ctstate', '--state'):
         return 'NEW' in value.split(',')
     if option in ('-i', '-o'):
-        return False if value == 'lo' else None
+        if option != ('-o' if packet.leaving else '-i'):
+            return False
+        return value == packet.interface if packet.interface else (False if value == 'lo' else None)
     if option == '--dst-type':
-        return value == 'LOCAL'
-    # -d, --sport and what else there is: it may be so
-    return option in ('-d', '--comment', '--sport', '--sports')
+        return (value == 'UNICAST') if packet.leaving else value in ('LOCAL', 'UNICAST')
+    return True if option == '--comment' else None

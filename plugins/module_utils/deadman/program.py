@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that lies on the host with a change that waits: `confirm TOKEN`, `rollback`, `boot`. Prints one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import typing as t
+
+from .. import backends, management, standing
+from ..mutex import Busy, hold
+from . import store, timer
+
+_ATTEMPTS, _PAUSE = 6, 5
+_PATIENCE = 10  # seconds for a run that is still at work when its time is over
+
+
+def main(arguments: t.List[str]) -> int:
+    """0: done; 1: not confirmed, or the former rules could not be brought back."""
+    os.umask(0o077)
+    verb = arguments[0] if arguments else ''
+    if verb == 'confirm':
+        answer = confirm(arguments[1])
+    elif verb in ('rollback', 'boot'):
+        answer = rollback('it was not confirmed in time' if verb == 'rollback' else 'the host started anew before it was confirmed', boot=verb == 'boot')
+    else:
+        answer = {'outcome': 'error', 'reason': 'usage: program confirm TOKEN | rollback | boot'}
+    print(json.dumps(answer), flush=True)
+    return int(answer['outcome'] not in ('confirmed', 'rolled back', 'nothing'))
+
+
+def confirm(token: str) -> t.Dict[str, t.Any]:
+    """Keep the change TOKEN: somebody came in by a new connection to say so."""
+    with hold(_PATIENCE):
+        pending = store.read()
+        if pending is None or pending.token != token:
+            return last() or {'outcome': 'rolled back', 'reason': 'it does not wait any more'}
+        same = management.observed()
+        if same and pending.connection == [same.peer, same.peer_port]:
+            return {'outcome': 'refused', 'reason': 'the confirmation came over the connection that applied the change, which proves nothing'}
+        backend = backends.BACKENDS[pending.backend]()
+        with backend.locked():
+            reason = backend.deviates(pending.before, pending.after) or _cut(backend, pending)
+            if reason:
+                return rollback(reason, held=True)
+            if not store.decide(store.CONFIRMED):
+                return {'outcome': 'rolled back', 'reason': 'its time was over'}
+            try:
+                backend.persist(pending.after)
+            except Exception as error:  # a full disk, files that may not be written
+                backend.restore(pending.before, pending.after)
+                return _forget(pending, 'rolled back', f'it could not be kept: {error}')
+            watched = backend.watch()
+        answer = _forget(pending, 'confirmed', '')
+    return {**answer, 'settled': backend.settled(watched)}
+
+
+def _cut(backend: t.Any, pending: store.Pending) -> t.Optional[str]:
+    """Which documented connections stood before and would not pass any more, or None."""
+    found = standing.cut([standing.Flow(*flow) for flow in pending.flows], lambda connection: backend.lets_in(pending.after, connection))
+    return f'connections that worked before do not pass any more: {"; ".join(found[:5])}{" and others" if len(found) > 5 else ""}' if found else None
+
+
+def _forget(pending: store.Pending, outcome: str, reason: str) -> t.Dict[str, t.Any]:
+    timer.disarm()
+    answer = {'token': pending.token, 'outcome': outcome, 'reason': reason, 'settled': True}
+    store.forget(answer)
+    return answer
+
+
+def rollback(reason: str, boot: bool = False, held: bool = False) -> t.Dict[str, t.Any]:
+    """Bring the host back to what it was. A change that is confirmed already is carried to its end instead."""
+    pending = store.read()
+    if pending is None:
+        store.remove()
+        timer.disarm()
+        return {'outcome': 'nothing'}
+    won = store.decide(store.ROLLING_BACK)
+    lock = None if held else _take_over(pending)
+    try:
+        answer = _finish(pending, won, reason, boot, held)
+    finally:
+        if lock:
+            lock.__exit__(None, None, None)
+    return answer
+
+
+def _finish(pending: store.Pending, won: bool, reason: str, boot: bool, held: bool) -> t.Dict[str, t.Any]:
+    if store.read() is None:
+        return last() or {'outcome': 'nothing'}
+    backend = backends.BACKENDS[pending.backend]()
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            if not won:
+                backend.persist(pending.after)
+            elif held:
+                backend.restore(pending.before, pending.after, boot)
+            else:
+                with backend.locked():
+                    backend.restore(pending.before, pending.after, boot)
+            break
+        except Exception as error:
+            print(f'attempt {attempt} failed: {error}', file=sys.stderr, flush=True)
+            if attempt == _ATTEMPTS:
+                return {'token': pending.token, 'outcome': 'error', 'reason': f'the former rules could not be brought back: {error}'}
+            time.sleep(_PAUSE)
+    return _forget(pending, 'rolled back' if won else 'confirmed', reason)
+
+
+def _take_over(pending: store.Pending) -> t.Any:
+    """The lock; a run that holds it beyond its time is ended, as it may hang for ever."""
+    for _attempt in range(2):
+        lock = hold(_PATIENCE)
+        try:
+            lock.__enter__()
+            return lock
+        except Busy:
+            if store.process(pending.applier[0]) == pending.applier:
+                os.kill(pending.applier[0], signal.SIGKILL)
+    return None
+
+
+def last() -> t.Optional[t.Dict[str, t.Any]]:
+    """How the last change ended, as long as the host has not started anew."""
+    try:
+        with open(store.OUTCOME, encoding='utf-8') as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None

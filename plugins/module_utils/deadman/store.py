@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change that waits for its confirmation, as it lies on the host: what to go back to, what to keep, and all the code that either needs.
+
+The folder PENDING holds `state.json`, the code, a program that starts it, and one mark that says who has decided: `armed` (nobody yet), `confirmed` or
+`rolling-back`. A mark is made by renaming `armed`, so that of a confirmation and a rollback that race only one wins.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import typing as t
+import zipfile
+
+from .. import files
+from ..errors import BackendError
+
+HOME = '/var/lib/portmatrix'
+PENDING = f'{HOME}/pending'
+OUTCOME = '/run/portmatrix-outcome.json'
+ARMED, CONFIRMED, ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
+_PACKAGE = 'portmatrix_module_utils'
+_GRACE = 15  # seconds that a rollback may take after its time has come
+
+
+class Pending(t.NamedTuple):
+    """`token` names the change; `connection` is the one that applied it (address and port of the other end), `applier` the process that did (its id and
+    when it started); `flows` are the documented connections that stood before; `before` and `after` are the back end's."""
+
+    token: str
+    backend: str
+    timeout: int
+    applier: t.List[int]
+    connection: t.Optional[t.List[t.Any]]
+    flows: t.List[t.List[t.Any]]
+    before: t.Dict[str, t.Any]
+    after: t.Dict[str, t.Any]
+
+
+def write(pending: Pending) -> None:
+    """Put PENDING on disk, whole or not at all, decided by nobody yet."""
+    unfinished = f'{PENDING}.new'
+    shutil.rmtree(unfinished, ignore_errors=True)
+    os.makedirs(unfinished, mode=0o700)
+    _copy_code(os.path.join(unfinished, _PACKAGE))
+    program = (
+        f'#!{sys.executable}\nimport sys\nsys.path.insert(0, {PENDING!r})\nsys.dont_write_bytecode = True\n'
+        f'from {_PACKAGE}.deadman import program\nsys.exit(program.main(sys.argv[1:]))\n'
+    )
+    files.write(os.path.join(unfinished, 'program'), program, 0o700)
+    files.write(os.path.join(unfinished, 'state.json'), json.dumps(pending._asdict()), 0o600)
+    files.write(os.path.join(unfinished, ARMED), '', 0o600)
+    files.remove(OUTCOME)
+    os.rename(unfinished, PENDING)
+    files.sync_folder(HOME)
+
+
+def read() -> t.Optional[Pending]:
+    """The change that waits, or None."""
+    text = files.read(f'{PENDING}/state.json')
+    return Pending(**json.loads(text)) if text else None
+
+
+def decided() -> str:
+    """The mark of the change that waits."""
+    return next((mark for mark in (ARMED, CONFIRMED, ROLLING_BACK) if os.path.exists(f'{PENDING}/{mark}')), '')
+
+
+def decide(mark: str) -> bool:
+    """Whether MARK has won: nobody had decided otherwise."""
+    try:
+        os.rename(f'{PENDING}/{ARMED}', f'{PENDING}/{mark}')
+    except OSError:
+        return decided() == mark
+    files.sync_folder(PENDING)
+    return True
+
+
+def forget(outcome: t.Dict[str, t.Any]) -> None:
+    """Nothing waits any more; OUTCOME says how it ended, until the host starts anew or another change comes."""
+    files.write(OUTCOME, json.dumps(outcome) + '\n', 0o600)
+    remove()
+
+
+def remove() -> None:
+    """Take the change that waits off the disk."""
+    gone = f'{PENDING}.gone'
+    shutil.rmtree(gone, ignore_errors=True)
+    if os.path.isdir(PENDING):
+        os.rename(PENDING, gone)
+        shutil.rmtree(gone, ignore_errors=True)
+    files.remove_folder(HOME)
+
+
+def wait() -> None:
+    """Wait until no change waits for its confirmation. Raises BackendError where one stays beyond its time."""
+    pending = read()
+    deadline = time.monotonic() + (pending.timeout if pending else 0) + _GRACE
+    while os.path.isdir(PENDING):
+        if time.monotonic() > deadline:
+            raise BackendError(
+                f'a change of another run waits for its confirmation ({PENDING}) and was not rolled back in its time; look at: journalctl -t portmatrix; '
+                f'roll it back with: {PENDING}/program rollback'
+            )
+        time.sleep(0.2)
+
+
+def process(pid: int) -> t.List[int]:
+    """(PID, when it started in ticks since the host did), which no other process ever has; (PID, 0) where it is gone."""
+    text = files.read(f'/proc/{pid}/stat') or ''
+    return [pid, int(text.rpartition(')')[2].split()[19]) if text else 0]
+
+
+def _copy_code(target: str) -> None:
+    """This package, out of the archive in which Ansible sent it or from its folder."""
+    package = __name__.rsplit('.', 2)[0]
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    archive, marker, inside = here.partition('.zip/')
+    if not marker:
+        shutil.copytree(here, target, ignore=shutil.ignore_patterns('__pycache__'))
+        return
+    with zipfile.ZipFile(f'{archive}.zip') as source:
+        for name in source.namelist():
+            if name.startswith(f'{inside}/') and name.endswith('.py'):
+                path = os.path.join(target, name[len(inside) + 1 :])
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                files.write(path, source.read(name).decode('utf-8'), 0o600)
+    if not os.path.exists(os.path.join(target, 'deadman', 'program.py')):
+        raise BackendError(f'the code for a rollback is not in {archive}.zip ({package}); nothing was changed')

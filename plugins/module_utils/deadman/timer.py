@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The timer that rolls a change back, owned by the operating system: no Ansible, no controller and no network is needed for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from .. import files
+from ..commands import exists, run
+from .store import PENDING
+
+UNIT = 'portmatrix-rollback'
+# for a host that starts anew while a change waits: before any firewall reads its files
+_BOOT = f'/etc/systemd/system/{UNIT}-boot.service'
+_WANTED = f'/etc/systemd/system/sysinit.target.wants/{UNIT}-boot.service'
+_BOOT_TEXT = f'''[Unit]
+Description=Roll back a firewall change that was not confirmed (portmatrix.firewall)
+DefaultDependencies=no
+RequiresMountsFor={PENDING}
+After=local-fs.target
+Before=firewalld.service ufw.service network-pre.target
+ConditionPathExists={PENDING}/program
+
+[Service]
+Type=oneshot
+ExecStart={PENDING}/program boot
+'''
+
+
+def _systemd() -> bool:
+    return os.path.isdir('/run/systemd/system') and exists('systemd-run')
+
+
+def arm(seconds: int) -> None:
+    """Roll back in SECONDS, by a clock that nobody can set, and at the next start of the host if that comes first."""
+    if not _systemd():
+        # a process of its own, which the end of this session does not reach
+        command = f'sleep {seconds}; exec {PENDING}/program rollback'
+        subprocess.Popen(['sh', '-c', command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        return
+    files.write(_BOOT, _BOOT_TEXT)
+    os.makedirs(os.path.dirname(_WANTED), exist_ok=True)
+    if not os.path.islink(_WANTED):
+        os.symlink(_BOOT, _WANTED)
+    files.sync_folder(os.path.dirname(_WANTED))
+    run(['systemctl', '--quiet', 'stop', f'{UNIT}.timer', f'{UNIT}.service'], check=False)
+    run(
+        [
+            'systemd-run',
+            '--quiet',
+            '--collect',
+            f'--unit={UNIT}',
+            f'--on-active={seconds}',
+            '--timer-property=AccuracySec=100ms',
+            '--property=SyslogIdentifier=portmatrix',
+            f'{PENDING}/program',
+            'rollback',
+        ]
+    )
+
+
+def disarm() -> None:
+    """Nothing is to be rolled back any more. The service is not stopped: it may be what calls this."""
+    files.remove(_WANTED)
+    files.remove(_BOOT)
+    if _systemd():
+        run(['systemctl', '--quiet', 'stop', f'{UNIT}.timer'], check=False)

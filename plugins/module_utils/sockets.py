@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's TCP sockets, from /proc: which ports listen, and which connections stand."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import typing as t
+
+_LISTEN, _ESTABLISHED = '0A', '01'
+_TABLES = ('tcp', 'tcp6')
+
+
+class Socket(t.NamedTuple):
+    """`inode` names it; `peer` and `peer_port` are empty for one that listens."""
+
+    local: str
+    port: int
+    peer: str
+    peer_port: int
+    inode: str
+
+
+def listening() -> t.List[Socket]:
+    """Sockets that others can connect to; those on loopback are not among them."""
+    return [found for found in _sockets(_LISTEN) if not _loopback(found.local)]
+
+
+def established() -> t.List[Socket]:
+    """Connections with other hosts."""
+    return [found for found in _sockets(_ESTABLISHED) if not _loopback(found.peer) and found.peer != found.local]
+
+
+def _sockets(state: str) -> t.Iterator[Socket]:
+    for table in _TABLES:
+        try:
+            with open(f'/proc/net/{table}', encoding='ascii') as file:
+                rows = [line.split() for line in file][1:]
+        except OSError:
+            continue
+        for row in rows:
+            if row[3] == state:
+                yield Socket(*_end(row[1]), *_end(row[2]), row[9])
+
+
+def _end(text: str) -> t.Tuple[str, int]:
+    """Address and port of "0100007F:0016"; the kernel prints an address as 32-bit words in the byte order of the machine."""
+    digits, port = text.split(':')
+    words = [digits[start : start + 8] for start in range(0, len(digits), 8)]
+    raw = b''.join(int(word, 16).to_bytes(4, sys.byteorder) for word in words)
+    if len(raw) == 16 and raw.startswith(bytes(10) + b'\xff\xff'):
+        raw = raw[12:]
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw), int(port, 16)
+
+
+def _loopback(address: str) -> bool:
+    return address.startswith('127.') or address == '::1'

@@ -123,7 +123,7 @@ def _arm(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], 
     where = [connection.peer, connection.peer_port] if connection else None
     try:
         # the timer first: a change that waits without one would wait for ever, while a timer without a change does nothing
-        timer.arm(confirm_timeout)
+        timer.arm(confirm_timeout, token)
         store.write(store.Pending(token, backend.name, confirm_timeout, store.process(os.getpid()), where, [list(flow) for flow in flows], before, after))
     except (OSError, BackendError) as error:
         store.remove()

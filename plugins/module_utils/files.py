@@ -50,8 +50,9 @@ def sync_folder(path: str) -> None:
 
 def remove(path: str) -> None:
     """Remove PATH where it is."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    if os.path.lexists(path):  # a read-only file system refuses to remove even what is not there
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def remove_folder(path: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that lies on the host with a change that waits: `confirm TOKEN`, `rollback`, `boot`. Prints one line of JSON."""
+"""The program that lies on the host with a change that waits: `confirm TOKEN`, `rollback [TOKEN]`, `boot`. Prints one line of JSON."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ def main(arguments: t.List[str]) -> int:
     verb = arguments[0] if arguments else ''
     if verb == 'confirm':
         answer = confirm(arguments[1])
+    elif verb == 'rollback' and len(arguments) > 1 and getattr(store.read(), 'token', '') != arguments[1]:
+        answer = {'outcome': 'nothing'}  # the timer of another change
     elif verb in ('rollback', 'boot'):
         answer = rollback('it was not confirmed in time' if verb == 'rollback' else 'the host started anew before it was confirmed', boot=verb == 'boot')
     else:
-        answer = {'outcome': 'error', 'reason': 'usage: program confirm TOKEN | rollback | boot'}
+        answer = {'outcome': 'error', 'reason': 'usage: program confirm TOKEN | rollback [TOKEN] | boot'}
     print(json.dumps(answer), flush=True)
     return int(answer['outcome'] not in ('confirmed', 'rolled back', 'nothing'))
 
@@ -53,8 +55,8 @@ def confirm(token: str) -> t.Dict[str, t.Any]:
             try:
                 backend.persist(pending.after)
             except Exception as error:  # a full disk, files that may not be written
-                backend.restore(pending.before, pending.after)
-                return _forget(pending, 'rolled back', f'it could not be kept: {error}')
+                store.revoke()
+                return rollback(f'it could not be kept: {error}', held=True)
             watched = backend.watch()
         answer = _forget(pending, 'confirmed', '')
     return {**answer, 'settled': backend.settled(watched)}

@@ -81,6 +81,11 @@ def decide(mark: str) -> bool:
     return True
 
 
+def revoke() -> None:
+    """What was confirmed cannot be kept: the way back is open again."""
+    os.rename(f'{PENDING}/{CONFIRMED}', f'{PENDING}/{ARMED}')
+
+
 def forget(outcome: t.Dict[str, t.Any]) -> None:
     """Nothing waits any more; OUTCOME says how it ended, until the host starts anew or another change comes."""
     files.write(OUTCOME, json.dumps(outcome) + '\n', 0o600)

@@ -34,12 +34,14 @@ def _systemd() -> bool:
     return os.path.isdir('/run/systemd/system') and exists('systemd-run')
 
 
-def arm(seconds: int) -> None:
-    """Roll back in SECONDS, by a clock that nobody can set, and at the next start of the host if that comes first."""
+def arm(seconds: int, token: str) -> None:
+    """Roll the change TOKEN back in SECONDS, by a clock that nobody can set, and at the next start of the host if that comes first."""
+    command = f'[ ! -e {PENDING}/program ] || exec {PENDING}/program rollback {token}'
     if not _systemd():
         # a process of its own, which the end of this session does not reach
-        command = f'sleep {seconds}; exec {PENDING}/program rollback'
-        subprocess.Popen(['sh', '-c', command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        subprocess.Popen(
+            ['sh', '-c', f'sleep {seconds}; {command}'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         return
     files.write(_BOOT, _BOOT_TEXT)
     os.makedirs(os.path.dirname(_WANTED), exist_ok=True)
@@ -56,8 +58,9 @@ def arm(seconds: int) -> None:
             f'--on-active={seconds}',
             '--timer-property=AccuracySec=100ms',
             '--property=SyslogIdentifier=portmatrix',
-            f'{PENDING}/program',
-            'rollback',
+            '/bin/sh',
+            '-c',
+            command,
         ]
     )
 

@@ -259,22 +259,22 @@ def hold(source: str, host: str, port: int) -> list[subprocess.Popen]:
 
 def test_documented_connections_that_stand_have_to_pass_where_that_is_asked_for(plain_ufw):
     """Denials of others, without effect until ufw starts, would cut a connection that came in and one that went out."""
-    held = [*hold('edge1', 'data2', 8098), *hold('data1', 'mgmt1', 8888)]
+    held = [*hold('edge1', 'data2', 8098), *hold('data1', 'data2', 5994)]
     arguments = ('-e', 'portmatrix_confirm_flows=true', '-e', 'portmatrix_egress=deny', '-e', 'portmatrix_confirm_timeout=10')
     try:
         world.shell('data2', 'ufw deny proto tcp from 198.51.100.31 to any port 8098')
-        world.shell('data1', 'ufw deny out to 198.51.100.11 port 8888 proto tcp')
+        world.shell('data1', 'ufw deny out to 198.51.100.22 port 5994 proto tcp')
         before = {host: world.picture(host) for host in HOSTS}
         run = world.play('portmatrix.firewall.harden', *LIMIT, *arguments)
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
         assert 'do not pass any more: ingress tcp 8098 from 198.51.100.31' in run.results['data2']['msg']
-        assert 'do not pass any more: egress tcp 8888 to 198.51.100.11' in run.results['data1']['msg']
+        assert 'do not pass any more: egress tcp 5994 to 198.51.100.22' in run.results['data1']['msg']
         assert {host: world.picture(host) for host in HOSTS} == before
-        for host, rule in (('data2', 'deny proto tcp from 198.51.100.31 to any port 8098'), ('data1', 'deny out to 198.51.100.11 port 8888 proto tcp')):
+        for host, rule in (('data2', 'deny proto tcp from 198.51.100.31 to any port 8098'), ('data1', 'deny out to 198.51.100.22 port 5994 proto tcp')):
             world.shell(host, f'ufw delete {rule}')
         assert hardened(*arguments).statuses() == dict.fromkeys(HOSTS, 'changed')
     finally:
-        for host in ('data1', 'data2', 'mgmt1', 'edge1'):
+        for host in ('data1', 'data2', 'edge1'):
             world.shell(host, "pkill -f '[h]ttp.server'; pkill -f '[c]reate_connection'; true")
         for process in held:
             process.wait(10)
@@ -285,7 +285,7 @@ def test_ports_that_containers_publish_are_named(plain_ufw):
     publish = 'iptables -t nat -N DOCKER; iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80'
     try:
         for host in HOSTS:
-            world.shell(host, f'ip link add docker0 type dummy; {publish}')
+            world.shell(host, f'ip link add docker0 type bridge; {publish}')
         run = hardened()
         assert 'containers publish 8080/tcp: that traffic is forwarded and bypasses the policy of the host' in run.output
         assert all('--to-destination 172.17.0.2:80' in world.shell(host, 'iptables-save -t nat') for host in HOSTS)

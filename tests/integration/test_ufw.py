@@ -262,15 +262,15 @@ def test_documented_connections_that_stand_have_to_pass_where_that_is_asked_for(
     held = [*hold('edge1', 'data2', 8098), *hold('data1', 'data2', 5994)]
     arguments = ('-e', 'portmatrix_confirm_flows=true', '-e', 'portmatrix_egress=deny', '-e', 'portmatrix_confirm_timeout=10')
     try:
-        world.shell('data2', 'ufw deny proto tcp from 198.51.100.31 to any port 8098')
-        world.shell('data1', 'ufw deny out to 198.51.100.22 port 5994 proto tcp')
+        world.shell('data2', 'ufw deny from 198.51.100.31')
+        world.shell('data1', 'ufw deny out to 198.51.100.22')
         before = {host: world.picture(host) for host in HOSTS}
         run = world.play('portmatrix.firewall.harden', *LIMIT, *arguments)
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
         assert 'do not pass any more: ingress tcp 8098 from 198.51.100.31' in run.results['data2']['msg']
         assert 'do not pass any more: egress tcp 5994 to 198.51.100.22' in run.results['data1']['msg']
         assert {host: world.picture(host) for host in HOSTS} == before
-        for host, rule in (('data2', 'deny proto tcp from 198.51.100.31 to any port 8098'), ('data1', 'deny out to 198.51.100.22 port 5994 proto tcp')):
+        for host, rule in (('data2', 'deny from 198.51.100.31'), ('data1', 'deny out to 198.51.100.22')):
             world.shell(host, f'ufw delete {rule}')
         assert hardened(*arguments).statuses() == dict.fromkeys(HOSTS, 'changed')
     finally:
@@ -291,4 +291,4 @@ def test_ports_that_containers_publish_are_named(plain_ufw):
         assert all('--to-destination 172.17.0.2:80' in world.shell(host, 'iptables-save -t nat') for host in HOSTS)
     finally:
         for host in HOSTS:
-            world.shell(host, 'ip link del docker0; iptables -t nat -F DOCKER; iptables -t nat -X DOCKER')
+            world.shell(host, 'ip link del docker0; iptables -t nat -F DOCKER; iptables -t nat -X DOCKER; nft delete table ip nat')

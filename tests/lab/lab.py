@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,15 +117,16 @@ def wait_for(ready, what: str, seconds: float) -> None:
 
 
 def up() -> None:
-    if holder() and len(podman('ps', '--quiet', capture_output=True).stdout.split()) == len(hosts()):
+    if holder() and len(podman('ps', '--quiet', check=False, capture_output=True).stdout.split()) == len(hosts()):
         return
     down()
-    STATE.mkdir(parents=True, exist_ok=True)
+    forget_the_dead()
     wanted = sorted({host['lab_image'] for host in hosts().values()})
     images.build(wanted, STATE / 'images')
     if not KEY.exists():
         sh('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'portmatrix-lab', '-f', str(KEY))
     open_world()
+    podman('rm', '--all', '--force', '--time', '0', check=False, capture_output=True)
     for name in wanted:
         if podman('image', 'exists', f'localhost/lab-{name}', check=False).returncode:
             podman('import', '--quiet', str(STATE / 'images' / f'{name}.tar'), f'localhost/lab-{name}', stdout=subprocess.DEVNULL)
@@ -133,6 +135,14 @@ def up() -> None:
         start(name, host)
     for name, host in hosts().items():
         wait_for(lambda host=host: answers(host['ansible_host']), f'sshd of {name}', seconds=90)
+
+
+def forget_the_dead() -> None:
+    """Drop what a lab that was not brought down left behind (a machine that stopped, a killed run): podman then
+    starts as after a boot, and keeps the images only."""
+    for leftover in ('run', 'tmp', 'networks'):
+        shutil.rmtree(STATE / leftover, ignore_errors=True)
+    STATE.mkdir(parents=True, exist_ok=True)
 
 
 def start(name: str, host: dict) -> None:

@@ -8,6 +8,8 @@ missing() { for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || echo "
 
 wanted=()
 python3 -c 'import venv, ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
+# mono compiles and runs the C# of the Windows module; gcc builds the COM objects that it is tested with
+mapfile -t -O "${#wanted[@]}" wanted < <(missing mono-mcs gcc libc6-dev)
 if as_root && [ "${1:-lab}" = lab ]; then
     # netavark makes the lab's network; slirp, seccomp profiles and registries are not needed
     mapfile -t -O "${#wanted[@]}" wanted < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)

@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ..module_utils import backends, policy
 from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import confirmation, inventory
+from ..plugin_utils import confirmation, inventory, platforms
 from ..plugin_utils.action import PortmatrixAction
 from ..plugin_utils.host_policy import compile_policy
 
 MOST_ATTEMPTS = 3
-# The module that does a platform's work. A new platform is a line here.
-MODULES = {'linux': 'portmatrix.firewall.linux_policy'}
 ARGUMENTS = dict(
     state=dict(type='str', choices=['enforced', 'absent', 'rendered', 'gathered'], default='enforced'),
     backend=dict(type='str', choices=list(inventory.BACKENDS)),
@@ -41,27 +38,27 @@ class ActionModule(PortmatrixAction):
         state = arguments['state']
         # the whole inventory is checked before anything of this host is looked at
         compiled = compile_policy(self._task._uuid, task_vars, self._templar, arguments) if state in ('enforced', 'rendered') else None
-        platform = inventory.platform(host, get)
         backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', inventory.BACKENDS, get)
+        platform = platforms.choose(host, inventory.platform(host, get), backend, get)
         seconds = inventory.seconds(host, arguments['confirm_timeout'], get)
+        if state != 'rendered':
+            platforms.agree(host, platform, self._connection._shell)
         if compiled is None:
             wanted = {'state': state, 'backend': backend, **({'confirm_timeout': seconds} if state == 'absent' else {})}
-            return self._execute(platform, wanted, task_vars) if platform in MODULES else _untouched(platform)
+            return self._execute(platform, wanted, task_vars)
         for warning in compiled.warnings:
             self._display.warning(f'{host}: {warning}')
         if compiled.document is None:
             return self._without_components(state, platform, backend, task_vars)
-        if platform not in MODULES:
-            raise PortmatrixError(f"{host}: its platform is {platform}, for which there is no back end here; leave it out with --limit 'all:!{host}'")
         document = json.dumps(compiled.document)
         if state == 'rendered':
-            return {'changed': False, **_render(backend, document, int(get('ansible_port') or 22))}
+            return {'changed': False, **platform.render(backend, document)}
         confirmed = {'confirm_timeout': seconds, 'confirm_flows': inventory.truth(host, 'portmatrix_confirm_flows', get)}
         return self._execute(platform, {'state': state, 'backend': backend, 'policy': document, **confirmed}, task_vars)
 
-    def _without_components(self, state: str, platform: str, backend: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _without_components(self, state: str, platform: t.Any, backend: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """A host without a part in any product is left alone; one that still carries our rules is not left with them in silence."""
-        if state == 'enforced' and platform in MODULES:
+        if state == 'enforced':
             outcome = self._execute(platform, {'state': 'gathered', 'backend': backend}, task_vars)
             if outcome.get('failed') or outcome.get('unreachable'):
                 return outcome
@@ -72,14 +69,16 @@ class ActionModule(PortmatrixAction):
                 )
         return {'changed': False, 'skipped': True, 'skip_reason': 'the host plays no component'}
 
-    def _execute(self, platform: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _execute(self, platform: t.Any, wanted: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Run the module of PLATFORM, and confirm what it changed. Where somebody else wrote over it meanwhile, it is put in again."""
         first: dict[str, t.Any] = {}
+        platform.prepare(self._connection)
+        arguments = platform.arguments(wanted, self._task.check_mode)
         for _attempt in range(MOST_ATTEMPTS):
-            outcome = self._execute_module(MODULES[platform], arguments, task_vars=task_vars)
+            outcome = self._execute_module(platform.MODULE, arguments, task_vars=task_vars)
             # the module's arguments hold the whole policy, which no result is to carry
             outcome.pop('invocation', None)
-            outcome = confirmation.finish(self, outcome, arguments.get('confirm_timeout', 0))
+            outcome = confirmation.finish(self, lambda pending: platform.Channel(self, task_vars, pending), outcome, wanted.get('confirm_timeout', 0))
             first = first or outcome
             if outcome.get('failed') or outcome.get('unreachable'):
                 return outcome
@@ -87,14 +86,3 @@ class ActionModule(PortmatrixAction):
                 break
         first.pop('settled', None)
         return first
-
-
-def _untouched(platform: str) -> dict[str, t.Any]:
-    return {'changed': False, 'skipped': True, 'skip_reason': f'there is no back end for {platform} here, so nothing of ours can be on the host'}
-
-
-def _render(backend: str, document: str, port: int) -> dict[str, t.Any]:
-    name = backends.DEFAULT if backend == 'auto' else backend
-    parsed = policy.parse(document)
-    files = backends.choose(name).render(parsed, policy.guard(parsed, [port]))
-    return {'backend': name, 'digest': parsed.digest, 'rendered': [{'path': path, 'content': content} for path, content in sorted(files.items())]}

@@ -28,8 +28,7 @@ def run(state: str, backend_name: str, document: t.Optional[str], check: bool, c
     if os.geteuid():
         raise Refused('this needs root on the host; set become: true')
     if state == 'absent' and backend_name == 'auto':
-        # whatever is active now, ours goes from wherever it is
-        return _together([_absent(backend(), check, confirm_timeout) for backend in backends.having_ours()])
+        return _absent_everywhere(check, confirm_timeout)
     backend = backends.choose(backend_name)
     if state == 'gathered':
         return {'changed': False, 'gathered': backend.gathered(backend.observe()) if backend.installed() else None}
@@ -40,6 +39,13 @@ def run(state: str, backend_name: str, document: t.Optional[str], check: bool, c
 
 def _absent(backend: t.Any, check: bool, confirm_timeout: int) -> t.Dict[str, t.Any]:
     return _converge(backend, None, check, confirm_timeout) if backend.installed() else {'changed': False, 'backend': backend.name, **NOTHING}
+
+
+def _absent_everywhere(check: bool, confirm_timeout: int) -> t.Dict[str, t.Any]:
+    """Whatever is active now, ours goes from wherever it is. One change can wait for its confirmation: that of the firewall that is in force, which
+    goes last; what an inactive one has is kept at once, as no connection depends on it."""
+    found = sorted((backend() for backend in backends.having_ours()), key=lambda backend: backend.active())
+    return _together([_absent(backend, check, confirm_timeout if backend is found[-1] else 0) for backend in found])
 
 
 def _together(results: t.List[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
@@ -54,6 +60,7 @@ def _together(results: t.List[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
         'warnings': [text for result in results for text in result['warnings']],
         **{key: sum(result[key] for result in results) for key in ('added', 'removed', 'kept')},
         'transition': next((result['transition'] for result in results if result['transition'] != 'none'), 'none'),
+        **next(({'pending': result['pending']} for result in results if 'pending' in result), {}),
     }
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of ours at a time on a host."""
+"""Locks of the host: one run of ours at a time, and the lock of ufw."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Busy(BackendError):
 
 
 @contextlib.contextmanager
-def hold(seconds: float = SECONDS) -> t.Iterator[None]:
-    """Hold the lock. Raises Busy where another run does not let go of it within SECONDS."""
+def hold(seconds: float = SECONDS, path: str = PATH, take: t.Callable[[t.Any, int], t.Any] = fcntl.flock, holder: str = 'another run') -> t.Iterator[None]:
+    """Hold the lock PATH by TAKE (fcntl.flock or fcntl.lockf). Raises Busy where its HOLDER does not let go of it within SECONDS."""
     deadline = time.monotonic() + seconds
-    with open(PATH, 'w', encoding='ascii') as file:
+    with open(path, 'a', encoding='ascii') as file:
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError as error:
                 if time.monotonic() > deadline:
-                    raise Busy(f'another run has held {PATH} for {seconds:.0f} s; wait for it, then run again') from error
+                    raise Busy(f'{holder} has held {path} for {seconds:.0f} s; wait for it, then run again') from error
                 time.sleep(0.1)
         yield

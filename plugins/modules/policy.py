@@ -15,10 +15,10 @@ description:
     before any host of the task is touched.
   - A host's policy is the union of all its components. The ports on which management comes in stay open; everything else that comes in is denied.
   - Only objects of ours (their names begin with C(portmatrix)) are changed or removed. Rules that others put into the running firewall survive.
-  - Needs root on the host (C(become)).
+  - Needs root on a Linux host (C(become)), and an administrator on a Windows host.
 requirements:
   - netaddr and jmespath on the controller
-  - firewalld 1.0.0 or later, systemd 240 or later and nft on the host
+  - firewalld 1.0.0 or later, systemd 240 or later and nft; or ufw 0.36 or later; or Windows Server 2016 or later, on the host
 options:
   state:
     description:
@@ -34,7 +34,7 @@ options:
       - The firewall to work with; V(auto) takes the one that is active, else the one that has rules of ours, else the one that is installed, else
         what is custom on the distribution (ufw on Debian and Ubuntu). Two active ones are an error.
       - The variable C(portmatrix_backend) is its default, V(auto) without it.
-      - V(windows) is refused by this version.
+      - Windows hosts know V(auto) and V(windows), Linux hosts the others.
     type: str
     choices: [auto, firewalld, ufw, windows]
   components:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import time
 import typing as t
@@ -22,17 +21,17 @@ class _Hung(Exception):
 
 
 class Confirmation:
-    """The change PENDING (token, command and place of the outcome on the host), applied with a window of SECONDS that began just before."""
+    """The change TOKEN, applied with a window of SECONDS that began just before; the CHANNEL of its platform asks the host."""
 
-    def __init__(self, action: t.Any, pending: dict[str, str], seconds: int):
-        self.action, self.pending = action, pending
+    def __init__(self, action: t.Any, channel: t.Any, token: str, seconds: int):
+        self.action, self.channel, self.token = action, channel, token
         self.end = time.monotonic() + seconds
 
     def ask(self) -> dict[str, t.Any]:
         """How the change ended: `outcome` (confirmed, rolled back, refused, unknown), `reason`, `settled`."""
         reason = 'no answer'
         while time.monotonic() < self.end - 1:
-            answer, reason = self._call(f'{self.pending["command"]} confirm {self.pending["token"]}', self.end - time.monotonic())
+            answer, reason = self._call(self.channel.confirm, self.end - time.monotonic())
             if answer:
                 return answer if answer['outcome'] != 'refused' else self._learn(answer['reason'])
             time.sleep(_PAUSE)
@@ -44,23 +43,20 @@ class Confirmation:
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             time.sleep(_PAUSE)
-            answer, _why = self._call(f'cat {self.pending["outcome"]}', deadline - time.monotonic())
-            if answer and answer.get('token') == self.pending['token']:
+            answer, _why = self._call(self.channel.outcome, deadline - time.monotonic())
+            if answer and answer.get('token') == self.token:
                 return {**answer, 'reason': reason} if answer['outcome'] == 'rolled back' else answer
         return {'outcome': 'unknown', 'reason': reason}
 
-    def _call(self, command: str, seconds: float) -> tuple[dict[str, t.Any] | None, str]:
-        """(the answer of COMMAND on the host over a new connection, why there is none)."""
+    def _call(self, ask: t.Callable[[], tuple[dict[str, t.Any] | None, str]], seconds: float) -> tuple[dict[str, t.Any] | None, str]:
+        """What to ASK gives over a new connection: (the answer, why there is none)."""
         try:
             with _at_most(seconds):
-                with contextlib.suppress(AttributeError, NotImplementedError):
-                    self.action._connection.reset()
-                result = self.action._low_level_execute_command(command, sudoable=True)
+                self.action._connection.reset()
+                answer, reason = ask()
         except (AnsibleError, _Hung, OSError) as error:
-            return None, ' '.join(str(error).split())[:300]
-        with contextlib.suppress(ValueError):
-            return json.loads(result['stdout'].strip().rpartition('\n')[2]), ''
-        return None, ' '.join((result['stderr'] or result['stdout'] or f'exit code {result["rc"]}').split())[:300]
+            answer, reason = None, str(error)
+        return answer, ' '.join(reason.split())[:300]
 
 
 @contextlib.contextmanager
@@ -82,12 +78,12 @@ def _at_most(seconds: float) -> t.Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-def finish(action: t.Any, outcome: dict[str, t.Any], seconds: int) -> dict[str, t.Any]:
-    """The result of the task whose module gave OUTCOME; a change that waits is confirmed, or reported as rolled back."""
+def finish(action: t.Any, channel: t.Callable[[dict[str, str]], t.Any], outcome: dict[str, t.Any], seconds: int) -> dict[str, t.Any]:
+    """The result of the task whose module gave OUTCOME; a change that waits is confirmed over a CHANNEL, or reported as rolled back."""
     pending = outcome.pop('pending', None)
     if not pending:
         return outcome
-    answer = Confirmation(action, pending, seconds).ask()
+    answer = Confirmation(action, channel(pending), pending['token'], seconds).ask()
     if answer['outcome'] == 'confirmed':
         return {**outcome, 'settled': answer.get('settled', True)}
     texts = {

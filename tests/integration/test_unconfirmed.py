@@ -20,6 +20,7 @@ from pathlib import Path
 
 import conftest
 import faults
+import outage
 import pytest
 import world
 from faults import KILL, Fault
@@ -43,6 +44,13 @@ DEATHS = {
     'half-way': {'firewalld': Fault(*RELOAD, before='systemctl restart firewalld', after=KILL), 'ufw': Fault(*LOAD4, after=KILL)},
     'once all is in force': {'firewalld': Fault(*RELOAD, after=KILL), 'ufw': Fault(*LOAD6, after=KILL)},
 }
+BUS = 'systemctl start dbus; systemctl restart systemd-logind'
+NO_BUS = 'systemctl kill -s KILL dbus; sleep 0.2'
+READ_ONLY = 'mount --bind /etc/{0} /etc/{0}; mount -o remount,bind,ro /etc/{0}'
+FULL = (
+    'cp -a /etc/{0} /run/{0}.copy; mount -t tmpfs -o size=1m tmpfs /etc/{0}; cp -a /run/{0}.copy/. /etc/{0}; rm -rf /run/{0}.copy;'
+    'dd if=/dev/zero of=/etc/{0}/fill bs=4k 2>/dev/null; true'
+)
 Pictures = t.Dict[str, t.Dict[str, t.List[str]]]
 
 
@@ -85,8 +93,9 @@ def wait_until_decided(seconds: float = WINDOW + 40) -> None:
 
 def converges() -> None:
     """Management works, a run converges, a second one changes nothing, and what others put there is there."""
-    assert play().code == 0
-    assert set(play().statuses().values()) == {'ok'}
+    first, second = play(), play()
+    assert first.code == 0, first.output
+    assert set(second.statuses().values()) == {'ok'}, second.output
     listings = each({firewall: script for firewall, (script, _words) in THEIRS.items()})
     assert all(THEIRS[HOSTS[host]][1] in text for host, text in listings.items()), listings
 
@@ -114,11 +123,35 @@ def test_the_module_is_killed(before):
     for number in range(2 * ROUNDS):
         deaths = {host: names[(2 * number + place) % len(names)] for place, host in zip((0, 1, 0, 1), hosts)}
         world.on_all(lambda host, deaths=deaths: faults.install(host, DEATHS[deaths[host]][HOSTS[host]]), HOSTS)
-        run = play()
-        assert set(run.statuses().values()) == {'failed'}, run.output
-        assert all(world.on_all(faults.happened, HOSTS).values()), deaths
-        world.on_all(faults.remove, HOSTS)
-        wait_until_decided()
+        with outage.Outage(HOSTS) as management:
+            run = play()
+            assert set(run.statuses().values()) == {'failed'}, run.output
+            assert all(world.on_all(faults.happened, HOSTS).values()), deaths
+            world.on_all(faults.remove, HOSTS)
+            wait_until_decided()
+        as_before(before)
+        for host, firewall in HOSTS.items():
+            outage.note(f'module killed {deaths[host]} ({firewall})', 1, management.longest[host])
+    converges()
+
+
+def test_the_bus_is_gone_in_mid_change(before):
+    """D-Bus dies while a change is under way: each host is wholly old or wholly new, and once the bus is there again, a run converges."""
+    at = {'firewalld': Fault(*RELOAD, before=NO_BUS), 'ufw': Fault(*LOAD4, after=NO_BUS)}
+    for _round in range(ROUNDS):
+        world.on_all(lambda host: faults.install(host, at[HOSTS[host]]), HOSTS)
+        with outage.Outage(HOSTS) as management:
+            run = play()
+            world.on_all(faults.remove, HOSTS)
+            # without logind on the new bus, a login takes half a minute
+            each({'firewalld': f'{BUS}; systemctl restart firewalld', 'ufw': BUS})
+            wait_until_decided()
+        for host, firewall in HOSTS.items():
+            whole = world.shell(host, 'ls /etc/firewalld/policies/portmatrix-in.xml 2>/dev/null; grep -ls portmatrix /etc/ufw/before.rules; true')
+            assert bool(whole) is (run.statuses()[host] == 'changed'), run.output
+            outage.note(f'D-Bus killed in mid-change ({firewall})', 1, management.longest[host])
+        conftest.release(HOSTS)
+        each({'firewalld': 'firewall-cmd -q --zone=public --add-port=9101/tcp', 'ufw': 'true'})
         as_before(before)
     converges()
 
@@ -159,8 +192,10 @@ def test_the_controller_is_killed(before):
     for _round in range(ROUNDS):
         start_and_lose_the_controller()
         world.on_all(faults.answer_again, HOSTS)
-        wait_until_decided()
+        with outage.Outage(HOSTS) as management:
+            wait_until_decided()
         as_before(before)
+        outage.note('controller killed after apply', len(HOSTS), max(management.longest.values()))
     converges()
 
 
@@ -174,6 +209,7 @@ def test_new_connections_hang(before):
             assert run.results[host]['rolled_back'] is True and 'the host has its former rules back' in run.results[host]['msg'], run.output
         world.on_all(faults.answer_again, HOSTS)
         as_before(before)
+        outage.note('new connections hang', len(HOSTS), None)
     converges()
 
 
@@ -189,37 +225,49 @@ def test_a_guard_that_is_broken(before, tmp_path):
         text = text.replace(sound, broken)
     converge.write_text(text)
     for _round in range(ROUNDS):
-        run = play(
-            '-e',
-            '{"portmatrix_exclusive": true, "portmatrix_peers": {"rightscale.platform": [], "enstratius.internet": []}}',
-            environment={'ANSIBLE_COLLECTIONS_PATH': str(tmp_path)},
-        )
+        with outage.Outage(HOSTS) as management:
+            run = play(
+                '-e',
+                '{"portmatrix_exclusive": true, "portmatrix_peers": {"rightscale.platform": [], "enstratius.internet": []}}',
+                environment={'ANSIBLE_COLLECTIONS_PATH': str(tmp_path)},
+            )
         assert all(run.results[host].get('rolled_back') is True for host in HOSTS), run.output
         as_before(before)
+        away = max(management.longest.values())
+        assert 1 < away < WINDOW + 15, 'a broken guard locks out, and only until the window is over'
+        outage.note('policy that denies management', len(HOSTS), away)
     converges()
 
 
 def test_power_is_lost_inside_and_after_the_window(before):
-    start_and_lose_the_controller()
-    faults.power_cycle(HOSTS)
-    wait_until_decided()
-    assert files(pictures()) == files(before)
-    ours = 'nft list ruleset 2>/dev/null | grep -cE "dport (3306|3302|5050|8888|8443)|dports.*(3306|8098)"; true'
-    assert set(world.on_all(lambda host: world.shell(host, ours).strip(), HOSTS).values()) == {'0'}
+    for _round in range(ROUNDS):
+        start_and_lose_the_controller()
+        faults.power_cycle(HOSTS)
+        wait_until_decided()
+        assert files(pictures()) == files(before)
+        ours = 'nft list ruleset 2>/dev/null | grep -cE "dport (3306|3302|5050|8888|8443)|dports.*(3306|8098)"; true'
+        assert set(world.on_all(lambda host, ours=ours: world.shell(host, ours).strip(), HOSTS).values()) == {'0'}
+        outage.note('power lost inside the window', len(HOSTS), None)
     assert play().code == 0
     kept = files(pictures())
     faults.power_cycle(HOSTS)
     assert files(pictures()) == kept
     assert set(play().statuses().values()) == {'ok'}, 'a host did not start with what was confirmed'
+    outage.note('power lost after the window', len(HOSTS), None)
 
 
 def test_a_second_run_during_the_window_waits_for_its_end(before):
-    start_and_lose_the_controller()
-    world.on_all(faults.answer_again, HOSTS)
-    assert any(world.shell(host, f'{faults.ARMED} && echo armed; true') for host in HOSTS)
-    run = play()
-    assert set(run.statuses().values()) == {'changed'}, run.output
-    converges()
+    for _round in range(ROUNDS):
+        start_and_lose_the_controller()
+        world.on_all(faults.answer_again, HOSTS)
+        assert any(world.shell(host, f'{faults.ARMED} && echo armed; true') for host in HOSTS)
+        with outage.Outage(HOSTS) as management:
+            run = play()
+        assert set(run.statuses().values()) == {'changed'}, run.output
+        converges()
+        outage.note('second run during the window', len(HOSTS), max(management.longest.values()))
+        conftest.release(HOSTS)
+        each({'firewalld': 'firewall-cmd -q --zone=public --add-port=9101/tcp', 'ufw': 'true'})
 
 
 def test_somebody_changes_the_firewall_during_the_window(before):
@@ -256,20 +304,22 @@ def test_no_room_on_the_disk_for_the_way_back(before):
     converges()
 
 
-def test_files_that_cannot_be_written_when_the_change_is_confirmed(before):
-    read_only = 'mount --bind /etc/{0} /etc/{0}; mount -o remount,bind,ro /etc/{0}'
-    for host, firewall in HOSTS.items():
-        if firewall == 'ufw':
-            faults.install(host, Fault(*LOAD6, after=read_only.format('ufw')))
-        else:
-            # its files are put back right after the reload; they become unwritable once the change waits, and the confirmation comes a little later
-            faults.hang_new_connections(host, seconds=2)
-            faults.once(host, f'sleep 1.2; {read_only.format("firewalld")}')
-    run = play()
-    assert all('the host has its former rules back' in run.results[host]['msg'] for host in HOSTS), run.output
-    world.on_all(faults.remove, HOSTS)
-    each({'firewalld': 'umount /etc/firewalld', 'ufw': 'umount /etc/ufw'})
-    as_before(before)
+@pytest.mark.parametrize(('what', 'harm'), [('read-only', READ_ONLY), ('full', FULL)])
+def test_files_that_cannot_be_written_when_the_change_is_confirmed(before, what, harm):
+    for _round in range(ROUNDS):
+        for host, firewall in HOSTS.items():
+            if firewall == 'ufw':
+                faults.install(host, Fault(*LOAD6, after=harm.format('ufw')))
+            else:
+                # its files are put back right after the reload; they become unwritable once the change waits, and the confirmation comes a little later
+                faults.hang_new_connections(host, seconds=2)
+                faults.once(host, f'sleep 1.2; {harm.format("firewalld")}')
+        run = play()
+        assert all('the host has its former rules back' in run.results[host]['msg'] for host in HOSTS), run.output
+        world.on_all(faults.remove, HOSTS)
+        each({'firewalld': 'umount /etc/firewalld', 'ufw': 'umount /etc/ufw'})
+        as_before(before)
+        outage.note(f'files {what} when the change is kept', len(HOSTS), None)
     converges()
 
 

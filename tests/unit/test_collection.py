@@ -44,7 +44,10 @@ def test_the_archive_holds_what_users_need_and_nothing_of_the_workshop(installed
     }
 
 
-@pytest.mark.parametrize('kind, name', [('module', 'policy'), ('module', 'plan'), ('module', 'linux_policy'), ('lookup', 'flows')])
+DOCUMENTED = [*(('module', name) for name in ('policy', 'plan', 'linux_policy', 'windows_policy')), ('lookup', 'flows')]
+
+
+@pytest.mark.parametrize('kind, name', DOCUMENTED)
 def test_plugins_are_documented(installed, kind, name):
     text = run(str(BIN / 'ansible-doc'), '--json', '-t', kind, f'portmatrix.firewall.{name}', env=installed)
     documented = json.loads(text)[f'portmatrix.firewall.{name}']

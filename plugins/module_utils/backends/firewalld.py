@@ -13,7 +13,7 @@ from .. import files, management, words
 from ..commands import run
 from ..errors import BackendError
 from ..firewalld import bus, foreign, hitless, kernel, lines, service, verify, xml
-from ..firewalld.documents import NAMES, Documents, build, our_priority, reach_of
+from ..firewalld.documents import Documents, build, reach_of
 from ..policy import Policy, Rule
 
 
@@ -102,12 +102,14 @@ class Firewalld:
             remember,
         )
         before_rules, after_rules = lines.rules(state.documents), lines.rules(wanted)
+        warnings = foreign.warnings(state.priorities, state.forwarding, policy)
         diff = words.diff(
             (lines.state(state.service.text(), state.documents, state.kernel), before_rules),
             (lines.state(after.text(), wanted, None), after_rules),
             'firewalld',
         )
-        return Changes(changed, steps, remember, runtime, without_reload, wanted, diff, words.counts(before_rules, after_rules), _warnings(state, policy))
+        counts = words.counts(before_rules, after_rules)
+        return Changes(changed, steps, remember, runtime, without_reload, wanted, diff, counts, warnings)
 
     def _runtime(self, state: State, wanted: Documents, steps: t.Tuple[str, ...]) -> t.Tuple[str, t.Optional[hitless.Steps]]:
         if state.kernel is None or 'stop' in steps:
@@ -209,20 +211,6 @@ def _our_files() -> t.Iterator[str]:
     for folder in xml.FOLDERS.values():
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         yield from (os.path.join(folder, name) for name in names if xml.is_ours(name))
-
-
-def _warnings(state: State, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
-    if policy is None:
-        return ()
-    advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
-    ahead = [name for name, number in sorted(state.priorities.items()) if number <= our_priority(policy) and name not in NAMES.values()]
-    return (
-        *(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}' for name in ahead),
-        *(
-            f'the zone {zone} of firewalld forwards ports, and forwarded traffic is accepted before any policy; remove the forwarding if it is not meant'
-            for zone in state.forwarding
-        ),
-    )
 
 
 def _taken(changes: Changes) -> bool:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
+from .. import policy as policies
 from ..commands import exists, run
 from . import bus
-from .documents import PREFIX
+from .documents import NAMES, PREFIX, our_priority
 
 _OBJECTS = (('zone', 'getZones', 'getZoneSettings2', 'setZoneSettings2'), ('policy', 'getPolicies', 'getPolicySettings', 'setPolicySettings'))
 _DIRECT = (('getAllChains', 'addChain', 'sss'), ('getAllRules', 'addRule', 'sssias'), ('getAllPassthroughs', 'addPassthrough', 'sas'))
@@ -116,3 +117,18 @@ def forwarding_zones() -> t.Tuple[str, ...]:
     """Active zones that forward ports: firewalld accepts what is forwarded before it asks any policy."""
     active = sorted(bus.call('zone', 'getActiveZones') or ())
     return tuple(zone for zone in active if bus.call('zone', 'getZoneSettings2', 's', zone).get('forward_ports', {}).get('data'))
+
+
+def warnings(priorities: t.Dict[str, int], forwarding: t.Iterable[str], policy: t.Optional[policies.Policy]) -> t.Tuple[str, ...]:
+    """What passes by a POLICY of ours: policies of others with their PRIORITIES, and zones that forward ports."""
+    if policy is None:
+        return ()
+    advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
+    ahead = [name for name, number in sorted(priorities.items()) if number <= our_priority(policy) and name not in NAMES.values()]
+    return (
+        *(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}' for name in ahead),
+        *(
+            f'the zone {zone} of firewalld forwards ports, and forwarded traffic is accepted before any policy; remove the forwarding if it is not meant'
+            for zone in forwarding
+        ),
+    )

@@ -5,32 +5,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import time
 import typing as t
 
-from ..errors import BackendError
+from .. import mutex
 
 PATH = '/run/ufw.lock'
 SECONDS, WAIT_FOR_OTHERS = 60, 30
 
 
-@contextlib.contextmanager
-def hold() -> t.Iterator[None]:
-    """Nobody else changes ufw's files meanwhile. Raises BackendError where somebody does not let go of the lock."""
-    deadline = time.monotonic() + SECONDS
-    with open(PATH, 'a', encoding='ascii') as file:
-        while True:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise BackendError(f'ufw has been busy for {SECONDS} s (its lock {PATH} is held); wait for it, then run again') from error
-                time.sleep(0.1)
-        yield
+def hold() -> t.ContextManager[None]:
+    """Nobody else changes ufw's files meanwhile. Raises Busy where somebody does not let go of the lock."""
+    return mutex.hold(SECONDS, PATH, fcntl.lockf, 'ufw')
 
 
 def others() -> t.List[int]:

@@ -1,0 +1,171 @@
+"""Windows Firewall: the C# that ships, run by mono over a store that behaves as badly as Windows can, and over COM objects written in C.
+
+PORTMATRIX_WINDOWS_HOSTS: how many random hosts; PORTMATRIX_NET462: folder of the reference assemblies of .NET Framework 4.6.2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+
+import netaddr
+import pytest
+import windows
+import yaml
+from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies, words
+from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import PortmatrixError
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils.windows import program, rules
+
+CASES = windows.ROOT / 'tests' / 'unit' / 'cases' / 'windows'
+SPELLINGS = yaml.safe_load((CASES / 'spellings.yml').read_text())
+SCENARIOS = yaml.safe_load((CASES / 'scenarios.yml').read_text())
+HOSTS = int(os.environ.get('PORTMATRIX_WINDOWS_HOSTS', '60'))
+POLICIES = 120
+
+
+@pytest.fixture(scope='module')
+def driver(tmp_path_factory) -> windows.Driver:
+    return windows.Driver(tmp_path_factory.mktemp('driver'))
+
+
+@pytest.mark.parametrize('what', SPELLINGS)
+def test_one_text_for_one_set(driver, what):
+    spellings = SPELLINGS[what]
+    assert dict(zip(spellings, driver.ask(what, list(spellings)))) == spellings
+
+
+def test_addresses_are_merged_as_on_the_controller(driver):
+    chance = random.Random(1)
+    lists = [[f'{windows._peers(chance, 1)[0]}' for _number in range(chance.randrange(1, 30))] for _list in range(200)]
+    wanted = [','.join(map(str, netaddr.cidr_merge(cidrs))) for cidrs in lists]
+    assert driver.ask('addresses', [','.join(cidrs) for cidrs in lists]) == wanted
+
+
+def canonical(rule: rules.Rule) -> str:
+    """As Rule.Canonical in Rules.cs says it."""
+    ports, peers, inbound = ','.join(rule.ports) or '*', ','.join(rule.peers) or '*', rule.direction == 'ingress'
+    return ' | '.join(
+        (
+            rule.name,
+            rule.description,
+            'in' if inbound else 'out',
+            'allow',
+            f'protocol={rules.PROTOCOLS[rule.protocol]}',
+            f'local={ports if inbound else "*"} at *',
+            f'remote={"*" if inbound else ports} at {peers}',
+            'profiles=7',
+            'types=*',
+            'interfaces=all',
+            'program=',
+            'service=',
+            'edge=0',
+            'security=0',
+            'on',
+        )
+    )
+
+
+def grants(rule: rules.Rule):
+    flows = tuple(rule.description.removeprefix('Flows: ').split('. Source: ')[0].split(', '))
+    for port in rule.ports or ('',):
+        for peer in rule.peers or (None,):
+            yield words.Grant(rule.direction, rule.protocol, False, port, peer, flows)
+
+
+def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
+    chance = random.Random(2)
+    documents = [windows.random_policy(chance) for _number in range(POLICIES)]
+    refused = 0
+    for document, answer in zip(documents, driver.ask('policies', [json.dumps(document) for document in documents])):
+        policy = policies.parse(json.dumps(document))
+        try:
+            wanted = rules.build(policy, [5986, 22])
+        except PortmatrixError as error:
+            refused += 1
+            assert answer['error'] == str(error)
+            continue
+        assert answer['digest'] == policy.digest
+        assert answer['rules'] == [canonical(rule) for rule in wanted]
+        assert answer['lines'] == [line.text() for line in sorted(words.lines(grant for rule in wanted for grant in grants(rule)))]
+    assert 0 < refused < POLICIES / 2
+
+
+def test_random_hosts_through_all_phases(driver):
+    """Second run: nothing; check: nothing, and what it foresees happens; a failure anywhere: as before; management passes after every operation."""
+    found = driver.ask('fuzz', 1, HOSTS)
+    assert found.pop('wrong') == []
+    assert found.pop('lockouts') == 0
+    assert all(count > HOSTS / 10 for count in found.values()), found
+
+
+@pytest.mark.parametrize('name', SCENARIOS)
+def test_scenarios(driver, name):
+    scenario = SCENARIOS[name]
+    steps = driver.ask(
+        'case', {'host': scenario['host'], 'steps': [{key: value for key, value in step.items() if key != 'expect'} for step in scenario['steps']]}
+    )
+    for number, (asked, found) in enumerate(zip(scenario['steps'], steps)):
+        flat = json.dumps(found)
+        for key, wanted in asked.get('expect', {}).items():
+            where = f'{name}, step {number}, {key}: {flat}'
+            if key in ('error', 'warnings', 'before', 'after', 'host', 'answer', 'operations'):
+                text = found.get(key, '')
+                text = text if isinstance(text, str) else '\n'.join(text) if isinstance(text, list) else json.dumps(text)
+                for line in [wanted] if isinstance(wanted, str) else wanted:
+                    absent = line.startswith('not ')
+                    assert (line.removeprefix('not ') in text) is not absent, where
+            elif key == 'count':
+                assert len(found['operations']) == wanted, where
+            else:
+                assert found.get('result', {}).get(key) == wanted, where
+        if 'error' not in asked.get('expect', {}):
+            assert 'error' not in found, f'{name}, step {number}: {flat}'
+
+
+def test_a_thousand_rules_are_planned_and_applied(driver):
+    assert set(driver.ask('time', 1000)) == {f'{verb} {what}' for verb in ('plan', 'apply') for what in ('first', 'again', 'others')}
+
+
+@pytest.fixture(scope='module')
+def com(tmp_path_factory):
+    """What the adapter got out of COM objects that are written in C."""
+    folder = tmp_path_factory.mktemp('com')
+    windows.run('gcc', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-o', str(folder / 'libserver.so'), str(windows.HERE / 'com' / 'server.c'))
+    windows.compile_program(folder / 'com.exe', windows.HERE / 'com' / 'ComDriver.cs')
+    return json.loads(windows.run('mono', 'com.exe', cwd=folder))
+
+
+COM = yaml.safe_load((CASES / 'com.yml').read_text())
+
+
+@pytest.mark.parametrize('what', COM)
+def test_every_call_reaches_the_slot_that_netfw_h_gives_it(com, what):
+    for key, wanted in COM[what].items():
+        found = com[what].get(key)
+        assert wanted in found if key == 'refused' else found == wanted, com[what]
+
+
+def test_the_adapter_calls_nothing_that_is_not_tested(com):
+    assert set(com) == set(COM)
+    assert not any('unexpected' in call for answer in com.values() for call in answer['calls'])
+
+
+def test_the_sources_compile_as_one_program(tmp_path):
+    """What the timer runs is one text for Add-Type."""
+    text = program.text()
+    source = text.partition("@'\n")[2].partition("\n'@")[0]
+    (tmp_path / 'program.cs').write_text(source)
+    windows.run(*windows.COMPILER, '-target:library', f'-out:{tmp_path / "program.dll"}', str(tmp_path / 'program.cs'))
+
+
+@pytest.mark.skipif(not windows.NET462, reason='PORTMATRIX_NET462 is not set: no reference assemblies of .NET Framework 4.6.2 to compile against')
+def test_the_sources_use_nothing_that_net_framework_4_6_2_lacks(tmp_path):
+    references = ('-noconfig', '-nostdlib', f'-lib:{windows.NET462}', '-r:mscorlib.dll', '-r:System.dll')
+    sources = map(str, sorted(windows.SOURCES.glob('*.cs')))
+    windows.run(*windows.COMPILER, *references, '-target:library', f'-out:{tmp_path / "core.dll"}', *sources)
+
+
+def test_mono_is_at_hand():
+    assert shutil.which('mcs') and shutil.which('mono'), 'run bash tests/setup.sh as root, or install mono-mcs, mono-runtime and gcc'

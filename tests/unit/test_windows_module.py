@@ -1,0 +1,242 @@
+"""The PowerShell that ships, as far as it can be judged without PowerShell: its syntax, what Ansible makes of it, and what is rendered."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import tree_sitter
+import tree_sitter_powershell
+import windows
+import yaml
+from ansible.executor.powershell.module_manifest import PSModuleDepFinder
+from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils import confirmation, platforms
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils.windows import program, script
+from ansible_runs import message, play
+
+MODULE = windows.ROOT / 'plugins' / 'modules' / 'windows_policy.ps1'
+SCRIPTS = [MODULE, windows.HERE / 'run.ps1', windows.HERE / 'checklist.ps1']
+GRAMMAR = tree_sitter.Language(tree_sitter_powershell.language())
+# what the grammar lets through and PowerShell does not, or does something else with
+MISTAKES = {
+    'an operator of other languages': r'(?<![-=!<>])(==|!=|&&|\|\|)(?!=)',
+    'only PowerShell 7 knows it': r'\?\?|\?\.|\?\[|\b-Parallel\b|\bclean\s*\{',
+    'a block where a hash table is meant': r'= \{ *\w+ *=',
+    'a tab': r'\t',
+    'a blank at the end': r'(?m) $',
+    'a semicolon at the end': r'(?m);$',
+    'longer than the sanity tests allow': r'(?m)^.{161,}$',
+}
+
+
+def faults(text: str) -> list[str]:
+    found = []
+
+    def visit(node: tree_sitter.Node) -> None:
+        if node.type == 'ERROR' or node.is_missing:
+            found.append(f'line {node.start_point[0] + 1}: {node.text.decode()[:60]}')
+        for child in node.children:
+            visit(child)
+
+    visit(tree_sitter.Parser(GRAMMAR).parse(text.encode()).root_node)
+    return found
+
+
+@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
+def test_the_scripts_are_powershell(path):
+    text = path.read_bytes().decode('ascii')
+    assert faults(text) == []
+    code = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|(?m:#.*$)", "''", text)
+    for what, pattern in MISTAKES.items():
+        found = [line for line in code.split('\n') if re.search(pattern, line)]
+        assert not found, f'{what}: {found}'
+    assert '\r' not in text and text.endswith('\n')
+
+
+@pytest.mark.parametrize('broken', ['if ($a { }', "$a = 'b", '$a = @(1, 2', '@{ a = 1 '])
+def test_the_grammar_sees_a_mistake(broken):
+    assert faults(broken)
+
+
+def test_variables_of_the_module_are_spelt_alike():
+    """A variable that is read was set: by an assignment, a loop, or PowerShell."""
+    text = MODULE.read_text()
+    given = {'args', 'true', 'false', '_', 'null'}
+    known = given | {name.lower() for name in re.findall(r'(?m)^\s*\$(\w+) = ', text)} | {name.lower() for name in re.findall(r'foreach \(\$(\w+) in', text)}
+    assert {name.lower() for name in re.findall(r'\$(\w+)', text)} <= known
+
+
+def test_ansible_finds_all_that_the_module_needs():
+    finder = PSModuleDepFinder()
+    finder.scan_module(MODULE.read_bytes(), fqn='ansible_collections.portmatrix.firewall.plugins.modules.windows_policy', powershell=True)
+    sent = {name.removesuffix('.cs').rpartition('.')[2] for name in finder.scripts if '.windows.' in name}
+    assert sent == {path.stem for path in windows.SOURCES.glob('*.cs')}
+    assert MODULE.read_text().startswith('#!powershell\n')
+
+
+@pytest.mark.parametrize('path', sorted(windows.SOURCES.glob('*.cs')), ids=lambda path: path.name)
+def test_a_source_is_as_ansible_and_windows_powershell_want_it(path):
+    text = path.read_bytes().decode('ascii')
+    assert f'\nnamespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.{path.stem}\n' in text
+    assert len(text.split('\n')) <= 221 and '\r' not in text and '\t' not in text
+    # mcs takes these for C# 5
+    assert not re.search(r'\{ get; \}\s*=|\{ get; \}$(?<!abstract)', text) or path.stem == 'Interop'
+    assert not re.search(r'\bawait\b|\$"|\?\.|\bnameof\(|=> ', text)
+    # a line that Ansible would take for a util to send
+    assert not re.search(r'(?m)^\s+using ansible_collections', text)
+
+
+def test_the_options_of_the_module_are_documented():
+    documented = yaml.safe_load(MODULE.with_suffix('.yml').read_text())['DOCUMENTATION']['options']
+    rows = re.findall(r"(?m)^        (\w+) = @\{ type = '(\w+)'(?:; default = (\S+))?(?:; choices = @\(([^)]*)\))? \}$", MODULE.read_text())
+    spec = {}
+    for name, kind, default, choices in rows:
+        spec[name] = {'type': kind}
+        if default:
+            spec[name]['default'] = {'$false': False}.get(default, int(default) if default.isdigit() else default.strip("'"))
+        if choices:
+            spec[name]['choices'] = re.findall(r"'(\w+)'", choices)
+    assert spec == {name: {key: entry[key] for key in ('type', 'default', 'choices') if key in entry} for name, entry in documented.items()}
+
+
+def document(**changes) -> dict:
+    rule = {'direction': 'ingress', 'protocol': 'tcp', 'ports': ['443'], 'group': 'g', 'flows': ["a/it's \u2019quoted\u2019"]}
+    return {
+        'format': 1,
+        'egress': 'deny',
+        'exclusive': True,
+        'management': {'sources': ['198.51.100.1/32'], 'ports': []},
+        'groups': {'g': ['10.0.0.1/32', '2001:db8::/64']},
+        'rules': [rule],
+        'citations': {},
+        **changes,
+    }
+
+
+def test_what_is_rendered_is_powershell_and_nothing_in_it_is_expanded():
+    text = script.render(policies.parse(json.dumps(document())), [5986])
+    assert faults(text) == []
+    assert "-DisplayName 'portmatrix/a/it''s \u2019\u2019quoted\u2019\u2019 in tcp' -Group 'portmatrix'" in text
+    assert "-LocalPort @('443') -RemoteAddress @('10.0.0.1/32', '2001:db8::/64')" in text
+    order = [
+        text.index(words)
+        for words in ('management in tcp', "it''s", '$former | Remove', 'Enable-NetFirewallRule', 'Disable-NetFirewallRule', 'DefaultOutboundAction Block')
+    ]
+    assert order == sorted(order), 'allows come before denials'
+
+
+def test_the_program_of_the_timer_is_powershell():
+    text = program.text()
+    assert faults(text) == []
+    # it is kept as one value of the registry; beyond a megabyte that would be slow
+    assert len(text) < 120_000
+
+
+NOBODY = {f'rivermeadow.{name}': [] for name in ('target_worker', 'source_worker_appliance', 'admin_workstation', 'vcenter', 'esxi', 'platform')}
+WINDOWS = {
+    'vars': {'ansible_connection': 'winrm', 'portmatrix_peers': NOBODY},
+    'hosts': {'src': {'ansible_host': '192.0.2.1'}, 'app': {'ansible_host': '192.0.2.2', 'ansible_connection': 'ssh'}},
+}
+PLAYED = {'children': {'rivermeadow_source_server': {'hosts': {'src': {}}}, 'rivermeadow_migration_appliance': {'hosts': {'app': {}}}}}
+TASK = '''
+- hosts: {hosts}
+  gather_facts: false
+  tasks:
+    - portmatrix.firewall.policy: {arguments}
+      register: it
+    - ansible.builtin.copy: {{dest: "{{{{ playbook_dir }}}}/out.ps1", content: "{{{{ it.rendered[0].content }}}}"}}
+      delegate_to: localhost
+      vars: {{ansible_connection: local}}
+'''
+
+
+def site(folder: Path, hosts: str, arguments: str) -> str:
+    (folder / 'site.yml').write_text(TASK.format(hosts=hosts, arguments=arguments))
+    return str(folder / 'site.yml')
+
+
+def test_a_windows_host_is_rendered_without_one(tmp_path):
+    extra = ('-e', '{"rivermeadow_utility_installation": true}')
+    code, output = play(tmp_path, site(tmp_path, 'src', '{state: rendered}'), {**WINDOWS, **PLAYED}, *extra)
+    assert code == 0, output
+    text = (tmp_path / 'out.ps1').read_text()
+    assert faults(text) == []
+    assert all(f"-LocalPort @('{port}') -RemoteAddress @('192.0.2.2/32')" in text for port in (445, 5985)) and "-LocalPort @('5986')" in text
+
+
+@pytest.mark.parametrize(
+    ('hosts', 'arguments', 'words'),
+    [
+        ('src', '{backend: ufw}', "src: backend: 'ufw' does not work on Windows hosts; choose from auto, windows"),
+        ('app', '{backend: windows}', "app: backend: 'windows' does not work on Linux hosts; choose from auto, firewalld, ufw"),
+        ('src', '{state: gathered}', None),
+    ],
+)
+def test_a_back_end_belongs_to_a_platform(tmp_path, hosts, arguments, words):
+    _code, output = play(tmp_path, site(tmp_path, hosts, arguments), {**WINDOWS, **PLAYED})
+    assert words is None or words in message(output)
+    assert words or 'UNREACHABLE' in output or 'winrm' in output
+
+
+def test_a_shell_of_another_platform_is_refused(tmp_path):
+    inventory = {'hosts': {'app': {'ansible_host': '192.0.2.2', 'portmatrix_platform': 'windows', 'portmatrix_components': ['rightscale.instance']}}}
+    _code, output = play(tmp_path, site(tmp_path, 'app', '{state: gathered}'), inventory)
+    assert 'app: its platform is windows, but its connection speaks to a linux shell' in message(output)
+
+
+class Host:
+    """A host over WinRM, as the action sees it: what the module answers, one run after the other."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked, self.resets, self._connection = list(answers), [], 0, self
+
+    def reset(self):
+        self.resets += 1
+
+    def _execute_module(self, name, arguments, task_vars):
+        self.asked.append((name, arguments))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def finish(host: Host, seconds: int) -> dict:
+    platform = platforms.choose('src', 'windows', 'auto', lambda name, default=None: default)
+    return confirmation.finish(host, lambda pending: platform.Channel(host, {}, pending), {'changed': True, 'pending': {'token': 't'}}, seconds)
+
+
+def test_a_change_is_confirmed_by_the_module_over_a_new_connection():
+    host = Host({'failed': True, 'msg': 'the shell is gone'}, {'outcome': 'confirmed', 'settled': True})
+    assert finish(host, 30) == {'changed': True, 'settled': True}
+    assert host.asked == [('portmatrix.firewall.windows_policy', {'state': 'confirmed', 'token': 't'})] * 2 and host.resets == 2
+
+
+def test_a_change_that_was_rolled_back_fails_with_the_reason():
+    result = finish(Host({'outcome': 'rolled back', 'reason': 'somebody changed it'}), 5)
+    assert result['failed'] and result['rolled_back'] and 'somebody changed it' in result['msg']
+
+
+def test_the_modules_of_all_platforms_are_there():
+    for platform in platforms.PLATFORMS.values():
+        name = platform.MODULE.rpartition('.')[2]
+        assert any((windows.ROOT / 'plugins' / 'modules').glob(f'{name}.p*')), name
+        assert importlib.import_module(platform.__module__)
+
+
+@pytest.mark.parametrize('check', [False, True])
+def test_what_ansible_sends_to_a_windows_host(tmp_path, monkeypatch, check):
+    """The playbook for all hosts (it says become, which is sudo): one module with all its utils; then a reset and the confirmation."""
+    monkeypatch.setenv('RECORD', str(tmp_path / 'record'))
+    monkeypatch.setenv('ANSIBLE_CONNECTION_PLUGINS', str(Path(__file__).parent / 'plugins' / 'connection'))
+    inventory = {**WINDOWS, **PLAYED, 'vars': {'portmatrix_peers': NOBODY, 'portmatrix_platform': 'windows'}}
+    inventory['hosts'] = {'src': {'ansible_host': '192.0.2.1', 'ansible_connection': 'recorder', 'ansible_port': 15986}, 'app': {'ansible_host': '192.0.2.2'}}
+    code, output = play(tmp_path, 'portmatrix.firewall.harden', inventory, '-l', 'src,app', '-e', 'portmatrix_hosts=src', *(['--check'] if check else []))
+    record = [json.loads(line) for line in (tmp_path / 'record').read_text().splitlines()]
+    assert code == 0, output
+    assert [entry['state'] for entry in record] == ['enforced', 'reset', 'confirmed']
+    sent = record[0]['sent']
+    assert all(f'windows.{path.name}' in sent for path in windows.SOURCES.glob('*.cs'))
+    assert '"port": 15986' in sent and ('Add-Type -TypeDefinition' in sent) is not check
+    assert '"token": "the-token"' in record[2]['sent'] and 'Add-Type -TypeDefinition' not in record[2]['sent']

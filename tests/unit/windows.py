@@ -1,0 +1,89 @@
+"""The C# that ships, compiled and run by mono, and its answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import typing as t
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / 'plugins' / 'module_utils' / 'windows'
+HERE = ROOT / 'tests' / 'windows'
+NET462 = os.environ.get('PORTMATRIX_NET462')
+# C# 5 is what Windows PowerShell 5.1 compiles, and there every warning is an error
+COMPILER = ('mcs', '-langversion:5', '-warnaserror')
+
+
+def run(*command: str, **options: t.Any) -> str:
+    finished = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300, **options)
+    assert finished.returncode == 0, finished.stdout[-4000:]
+    return finished.stdout
+
+
+def compile_program(program: Path, *sources: Path) -> None:
+    run(*COMPILER, f'-out:{program}', *map(str, (*sorted(SOURCES.glob('*.cs')), *sources)))
+
+
+class Driver:
+    """tests/windows/Driver.cs, compiled into FOLDER."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        compile_program(folder / 'driver.exe', *sorted(HERE.glob('*.cs')))
+
+    def ask(self, verb: str, *arguments: t.Any) -> t.Any:
+        """The answer to VERB; an argument that is no number or text goes as a file of JSON."""
+        words = []
+        for number, argument in enumerate(arguments):
+            if not isinstance(argument, (int, str)):
+                path = self.folder / f'argument{number}.json'
+                path.write_text(json.dumps(argument))
+                words.append(str(path))
+            else:
+                words.append(str(argument))
+        return json.loads(run('mono', 'driver.exe', verb, *words, cwd=self.folder))
+
+
+def random_policy(chance: random.Random) -> dict[str, t.Any]:
+    """A policy document, canonical as the controller makes it, with what is hard for Windows in it now and then."""
+    groups = {f'group {number}': _peers(chance, chance.choice((1, 2, 5, 30, 1200 if chance.random() < 0.05 else 3))) for number in range(3)}
+    flows = [f'product/flow-{number}' for number in range(6)]
+    rules = []
+    for _number in range(chance.randrange(8)):
+        protocol = chance.choice(('tcp', 'tcp', 'tcp', 'udp', 'icmp', 'icmpv6', 'esp', 'ah', 'gre', 'vrrp', 'sctp' if chance.random() < 0.1 else 'tcp'))
+        low = chance.randrange(1, 60000)
+        spans = sorted({(low + 20 * number, low + 20 * number + chance.choice((0, 0, 9))) for number in range(chance.randrange(1, 5))})
+        rules.append(
+            {
+                'direction': chance.choice(('ingress', 'egress')),
+                'protocol': protocol,
+                'ports': [str(low) if low == high else f'{low}-{high}' for low, high in spans] if protocol in ('tcp', 'udp', 'sctp') else [],
+                'group': chance.choice((None, *groups)),
+                'flows': sorted(chance.sample(flows, chance.choice((1, 1, 2)))),
+            }
+        )
+    return {
+        'format': 1,
+        'egress': 'deny',
+        'exclusive': chance.random() < 0.5,
+        'management': {'sources': chance.choice((['any'], ['198.51.100.1/32'], ['198.51.100.0/24', '2001:db8::/64'])), 'ports': [2222]},
+        'groups': groups,
+        'rules': rules,
+        'citations': {flow: [f'Ports | table, "row" {flow} \u2019\u00e9\n', 'x' * chance.choice((1, 3000))] for flow in flows},
+    }
+
+
+def _peers(chance: random.Random, count: int) -> list[str]:
+    import netaddr
+
+    found = []
+    for _number in range(count):
+        width = chance.choice((32, 32, 128))
+        prefix = width if chance.random() < 0.6 else width - chance.randrange(12)
+        base = 10 << 24 if width == 32 else 0x20010DB8 << 96
+        found.append(netaddr.IPNetwork((base + chance.randrange(1 << (24 if width == 32 else 90)), 4 if width == 32 else 6)).ip)
+        found[-1] = netaddr.IPNetwork(f'{found[-1]}/{prefix}').cidr
+    return [str(network) for network in netaddr.cidr_merge(found)]

@@ -1,0 +1,90 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interop;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Stores;
+
+namespace PortmatrixTests
+{
+    /// <summary>Asks the adapter that ships for everything it can, of COM objects written in C, and prints what came of it as JSON.</summary>
+    public static class ComDriver
+    {
+        [DllImport("./libserver.so")] static extern IntPtr make_policy();
+        [DllImport("./libserver.so")] static extern IntPtr make_rule();
+        [DllImport("./libserver.so")] static extern IntPtr take_journal();
+        [DllImport("./libserver.so")] static extern IntPtr text_of(int index, int slot);
+        [DllImport("./libserver.so")] static extern int number_of(int index, int slot);
+        [DllImport("./libserver.so")] static extern int rule_count();
+        [DllImport("./libserver.so")] static extern int living_objects();
+        [DllImport("./libserver.so")] static extern void fail_at(int slot);
+        static readonly Dictionary<string, object> found = new Dictionary<string, object>();
+
+        static void Do(string what, Func<object> act)
+        {
+            Dictionary<string, object> answer = new Dictionary<string, object>();
+            take_journal();
+            try
+            {
+                answer["answer"] = act();
+            }
+            catch (PolicyException error)
+            {
+                answer["refused"] = error.Message;
+            }
+            catch (Exception error)
+            {
+                answer["error"] = "0x" + error.HResult.ToString("X8");
+            }
+            answer["calls"] = new List<object>(Marshal.PtrToStringAnsi(take_journal()).Split(new char[] { '\n' }, StringSplitOptions.RemoveEmptyEntries));
+            found[what] = answer;
+        }
+
+        static Rule Sample()
+        {
+            return new Rule { Name = "portmatrix/a in tcp", Description = "Flows: a. Source: b", Grouping = "portmatrix", Protocol = 6, LocalPorts = "22,80-90", RemoteAddresses = "10.0.0.0/8,2001:db8::/64" };
+        }
+
+        public static int Main()
+        {
+            INetFwPolicy2 policy = (INetFwPolicy2)Marshal.GetObjectForIUnknown(make_policy());
+            ComStore store = new ComStore(policy, delegate { return (INetFwRule3)Marshal.GetObjectForIUnknown(make_rule()); });
+            Do("current", delegate { return store.CurrentProfiles(); });
+            Do("modify", delegate { return store.ModifyState(); });
+            Do("on", delegate { store.SetFirewallEnabled(2, true); return store.GetProfile(2).Enabled; });
+            Do("off", delegate { store.SetFirewallEnabled(2, false); return store.GetProfile(2).Enabled; });
+            Do("inbound", delegate { store.SetDefault(1, true, false); return store.GetProfile(1).BlockInbound; });
+            Do("outbound", delegate { store.SetDefault(4, false, true); return store.GetProfile(4).BlockOutbound; });
+            Do("shields", delegate { return store.GetProfile(4).ShieldsUp && !store.GetProfile(1).ShieldsUp; });
+            Do("build", delegate { store.Add(store.Build(Sample())); return rule_count(); });
+            Do("kept", Kept);
+            Do("read", delegate { return store.Read(store.List()[0]).Canonical() == Sample().Canonical(); });
+            Do("icmp", delegate { Rule rule = Sample(); rule.Protocol = 58; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(1, 15); });
+            Do("esp", delegate { Rule rule = Sample(); rule.Protocol = 50; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(2, 15); });
+            Do("hostile name", delegate { Rule rule = Sample(); rule.Name = "a|b"; return store.Build(rule); });
+            Do("loopback", delegate { Rule rule = Sample(); rule.RemoteAddresses = "::1"; return store.Build(rule); });
+            Do("empty", delegate { Rule rule = Sample(); rule.RemoteAddresses = ""; return store.Build(rule); });
+            Do("switch", delegate { store.SetEnabled(store.List()[0], false); return number_of(0, 33); });
+            Do("rename", delegate { store.Rename(store.List()[1], "unique"); return Marshal.PtrToStringAnsi(text_of(1, 7)); });
+            Do("remove", delegate { store.Remove("unique"); return rule_count(); });
+            Do("remove again", delegate { store.Remove("unique"); return null; });
+            for (int i = 0; i < 200; i++) store.Add(store.Build(Sample()));
+            Do("many", delegate { return store.List().Count; });
+            Do("nothing is left", delegate { int living = living_objects(); store.List(); return living_objects() - living; });
+            fail_at(7);
+            Do("stopped", delegate { return new ComStore(policy, null); });
+            Console.WriteLine(JsonWriter.Text(found));
+            return 0;
+        }
+
+        static object Kept()
+        {
+            List<object> kept = new List<object>();
+            foreach (int slot in new int[] { 7, 9, 11, 13, 17, 19, 21, 23, 31, 35 }) kept.Add(Marshal.PtrToStringAnsi(text_of(0, slot)));
+            foreach (int slot in new int[] { 15, 27, 33, 37, 41, 43 }) kept.Add((long)number_of(0, slot));
+            return kept;
+        }
+    }
+}

@@ -100,9 +100,15 @@ def converges() -> None:
     assert all(THEIRS[HOSTS[host]][1] in text for host, text in listings.items()), listings
 
 
+# sshd 9.8 and later closes its door to who knocks often without coming in, as the watch over the outage does
+EXEMPT = 'echo PerSourcePenalties no > /etc/ssh/sshd_config.d/watch.conf; sshd -t && systemctl reload ssh || rm /etc/ssh/sshd_config.d/watch.conf'
+
+
 @pytest.fixture(scope='module')
 def both_firewalls(ufw_pair):
-    return
+    world.on_all(lambda host: world.shell(host, f'({EXEMPT}) 2>/dev/null'), HOSTS)
+    yield
+    world.on_all(lambda host: world.shell(host, 'rm -f /etc/ssh/sshd_config.d/watch.conf; systemctl reload ssh'), HOSTS)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+from xml.etree import ElementTree
 
 import netaddr
 import pytest
@@ -77,6 +78,10 @@ def grants(rule: rules.Rule):
 def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
     chance = random.Random(2)
     documents = [windows.random_policy(chance) for _number in range(POLICIES)]
+    # more addresses than Windows takes in one rule
+    many = [f'10.{number // 250}.{number % 250}.1/32' for number in range(2500)]
+    rule = {'direction': 'ingress', 'protocol': 'udp', 'ports': ['53'], 'group': 'many', 'flows': ['product/flow-0']}
+    documents.append({**documents[0], 'groups': {'many': many}, 'rules': [rule]})
     refused = 0
     for document, answer in zip(documents, driver.ask('policies', [json.dumps(document) for document in documents])):
         policy = policies.parse(json.dumps(document))
@@ -126,6 +131,49 @@ def test_scenarios(driver, name):
 
 def test_a_thousand_rules_are_planned_and_applied(driver):
     assert set(driver.ask('time', 1000)) == {f'{verb} {what}' for verb in ('plan', 'apply') for what in ('first', 'again', 'others')}
+
+
+def test_the_timer_is_a_task_of_the_system_for_its_time_and_the_next_start(driver):
+    found = driver.ask('timer')
+    there = ['connect', 'folder \\']
+    gone = [*there, 'delete portmatrix-rollback 0']
+    assert found['asked'] == [*there, 'register portmatrix-rollback 6 SYSTEM no password 5', *gone, *gone]
+    names = {'t': 'http://schemas.microsoft.com/windows/2004/02/mit/task'}
+    task = ElementTree.fromstring(found['xml'])
+    assert [element.tag.partition('}')[2] for element in task.find('t:Triggers', names)] == ['TimeTrigger', 'BootTrigger']
+    assert task.findtext('t:Triggers/t:TimeTrigger/t:StartBoundary', '', names) == '2026-01-02T00:00:20Z'
+    assert task.findtext('t:Principals/t:Principal/t:UserId', '', names) == 'S-1-5-18'
+    assert task.findtext('t:Settings/t:RestartOnFailure/t:Count', '', names) == '30'
+    assert task.findtext('t:Actions/t:Exec/t:Arguments', '', names).endswith(
+        """-Command "& ([ScriptBlock]::Create((Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\portmatrix\\firewall').Program)) -Token the-token\""""
+    )
+
+
+@pytest.mark.parametrize(
+    ('connection', 'own'),
+    [
+        ('', None),
+        ('198.51.100.1 50001 198.51.100.9 2222', '198.51.100.1 2222 50001'),
+        ('::ffff:198.51.100.1 50001 ::ffff:198.51.100.9 22', '198.51.100.1 22 50001'),
+        ('fe80::1%4 50001 fe80::9%4 22', 'fe80::1 22 50001'),
+        ('127.0.0.1 50001 127.0.0.1 22', None),
+        ('198.51.100.9 50001 198.51.100.9 22', None),
+    ],
+)
+def test_the_parts_that_talk_to_the_host(driver, tmp_path, monkeypatch, connection, own):
+    monkeypatch.setenv('MONO_REGISTRY_PATH', str(tmp_path))
+    monkeypatch.setenv('SSH_CONNECTION', connection)
+    found = driver.ask('host')
+    assert found.pop('second').startswith('another run of portmatrix.firewall has been at work on this host for 1 s')
+    assert found == {
+        'own': own,
+        'listens': True,
+        'loopback': False,
+        'nothing': None,
+        'kept': True,
+        'forgotten': None,
+        'ended': [True, True],
+    }
 
 
 @pytest.fixture(scope='module')

@@ -13,8 +13,9 @@ namespace PortmatrixTests
     /// <summary>
     /// One pretended host and what is asked of it, as data. `host`: listening (ports), established ("peer port" or "out peer port"), ssh ("peer port peer-port"),
     /// administrator, modify, merge, current, shields (profile), fail (operation), keep (which writing to the registry fails), rules
-    /// ("in|out allow|block on|off protocol ports peers name"), group. `steps`: state, policy, check, confirm (seconds), flows, fire (let the task run),
-    /// sleep (seconds), add and drop (a rule by hand).
+    /// ("in|out allow|block on|off protocol ports peers name[ by program]"), core (the same, of Core Networking), disabled and open (profiles: the firewall is off,
+    /// what comes in passes). `steps`: state, policy, check, confirm (seconds), flows, fire (let the task run),
+    /// sleep (seconds), skip (seconds in which no task runs), add and drop (a rule by hand), dies (after so many operations nothing works), lives (again).
     /// </summary>
     public class Cases
     {
@@ -40,6 +41,8 @@ namespace PortmatrixTests
             store.Merge = Get(given, "merge", true);
             store.Current = (int)Get(given, "current", 1L);
             if (given.ContainsKey("shields")) store.Profiles[(int)(long)given["shields"]].ShieldsUp = true;
+            foreach (object number in Get(given, "disabled", new List<object>())) store.Profiles[(int)(long)number].Enabled = false;
+            foreach (object number in Get(given, "open", new List<object>())) store.Profiles[(int)(long)number].BlockInbound = false;
             foreach (object text in Get(given, "rules", new List<object>())) store.Rules.Add(ByHand((string)text, ""));
             foreach (object text in Get(given, "core", new List<object>())) store.Rules.Add(ByHand((string)text, "@FirewallAPI.dll,-25000"));
             store.FailAt = (int)Get(given, "fail", -1L);
@@ -56,6 +59,9 @@ namespace PortmatrixTests
             try
             {
                 if (step.ContainsKey("sleep")) host.Sleep((int)(long)step["sleep"]);
+                if (step.ContainsKey("skip")) Skip((int)(long)step["skip"]);
+                if (step.ContainsKey("lives")) store.Dead = false;
+                if (step.ContainsKey("dies")) store.Watch = delegate { store.Dead |= store.Journal.Count >= operations + (int)(long)step["dies"]; };
                 if (step.ContainsKey("fire")) found["answer"] = host.Fire();
                 if (step.ContainsKey("add")) store.Rules.Add(ByHand((string)step["add"], Get(step, "group", "")));
                 if (step.ContainsKey("drop")) store.Rules.RemoveAll(delegate(Kept kept) { return kept.Rule.Name == (string)step["drop"]; });
@@ -65,10 +71,17 @@ namespace PortmatrixTests
             {
                 found["error"] = error.Message;
             }
+            store.Watch = delegate { };
             found["operations"] = store.Journal.GetRange(operations, store.Journal.Count - operations);
             found["host"] = Watchman.Dump(store).Split('\n');
             found["registry"] = new List<string>(host.Registry.Keys);
             return found;
+        }
+
+        void Skip(int seconds)
+        {
+            host.Due = DateTime.MaxValue;
+            host.Sleep(seconds);
         }
 
         Request Asked(Dictionary<string, object> step)
@@ -106,7 +119,10 @@ namespace PortmatrixTests
         static Kept ByHand(string text, string group)
         {
             string[] words = text.Split(new char[] { ' ' }, 7);
-            return RandomHosts.Other(words[6], words[0] == "in", words[1] == "allow", words[2] == "on", Int32.Parse(words[3]), words[4], words[5], group);
+            string[] name = words[6].Split(new string[] { " by " }, StringSplitOptions.None);
+            Kept kept = RandomHosts.Other(words[6], words[0] == "in", words[1] == "allow", words[2] == "on", Int32.Parse(words[3]), words[4], words[5], group);
+            if (name.Length == 2) kept.Rule.Application = name[1];
+            return kept;
         }
     }
 }

@@ -27,6 +27,8 @@ namespace PortmatrixTests
                 { "json", delegate(string[] a) { return Each(a[1], delegate(string text) { return Parsed(text); }); } },
                 { "policies", delegate(string[] a) { return Each(a[1], Compiled); } },
                 { "time", delegate(string[] a) { return Time(Int32.Parse(a[1])); } },
+                { "timer", delegate { return Parts.Timer(); } },
+                { "host", delegate { return Parts.Host(); } },
                 { "case", delegate(string[] a) { return new Cases(File.ReadAllText(a[1])).Run(); } },
             };
             Console.WriteLine(JsonWriter.Text(verbs[arguments[0]](arguments)));

@@ -163,6 +163,8 @@ namespace PortmatrixTests
             try
             {
                 Report report = Convergence.Run(host.Seam, Ask(policy, false, 30));
+                store.Watch = fall;
+                store.Dead = false;
                 store.FailAt = -1;
                 if (report.Result.ContainsKey("pending")) Rescue.Rollback(host.Seam, host.Token);
             }

@@ -10,13 +10,13 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Memories
 {
     /// <summary>
-    /// What the host had before us: settings of profiles ("1 on" -> what it was, what we made of it), and the rules of others that we switched off or on
+    /// What the host had before us: settings of profiles that we turned round ("1 on" -> what it was), and the rules of others that we switched off or on
     /// (by Rule.Identity). Kept on the host until it is released.
     /// </summary>
     public class Memory
     {
         public const string Name = "Memory";
-        public readonly Dictionary<string, bool[]> Settings = new Dictionary<string, bool[]>(StringComparer.Ordinal);
+        public readonly Dictionary<string, bool> Settings = new Dictionary<string, bool>(StringComparer.Ordinal);
         public readonly List<string> SwitchedOff = new List<string>(), SwitchedOn = new List<string>();
 
         public bool IsEmpty()
@@ -33,27 +33,22 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.M
         public bool Make(int profile, string setting, bool now, bool value)
         {
             string key = Key(profile, setting);
-            if (Settings.ContainsKey(key)) Settings[key][1] = value;
-            else if (now != value) Settings[key] = new bool[] { now, value };
+            if (now != value && !Settings.ContainsKey(key)) Settings[key] = now;
             return value;
         }
 
-        /// <summary>What a setting that is NOW goes back to: what it was before us, where it still is what we made of it.</summary>
+        /// <summary>What a setting that is NOW goes back to.</summary>
         public bool Former(int profile, string setting, bool now)
         {
-            bool[] known;
-            string key = Key(profile, setting);
-            bool found = Settings.TryGetValue(key, out known);
-            Settings.Remove(key);
-            return found && known[1] == now ? known[0] : now;
+            bool was;
+            return Settings.TryGetValue(Key(profile, setting), out was) ? was : now;
         }
 
-        /// <summary>All that either of two memories holds; the older one knows better.</summary>
+        /// <summary>All that either of two memories holds.</summary>
         public static Memory Union(Memory older, Memory newer)
         {
             Memory found = Parse(older.Text());
-            foreach (KeyValuePair<string, bool[]> setting in newer.Settings)
-                if (!found.Settings.ContainsKey(setting.Key)) found.Settings[setting.Key] = setting.Value;
+            foreach (KeyValuePair<string, bool> setting in newer.Settings) found.Settings[setting.Key] = setting.Value;
             foreach (string rule in newer.SwitchedOff) if (!found.SwitchedOff.Contains(rule)) found.SwitchedOff.Add(rule);
             foreach (string rule in newer.SwitchedOn) if (!found.SwitchedOn.Contains(rule)) found.SwitchedOn.Add(rule);
             return found;
@@ -75,11 +70,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.M
             Memory memory = new Memory();
             if (text == null) return memory;
             Dictionary<string, object> data = (Dictionary<string, object>)JsonReader.Parse(text);
-            foreach (KeyValuePair<string, object> setting in (Dictionary<string, object>)data["settings"])
-            {
-                List<object> values = (List<object>)setting.Value;
-                memory.Settings[setting.Key] = new bool[] { (bool)values[0], (bool)values[1] };
-            }
+            foreach (KeyValuePair<string, object> setting in (Dictionary<string, object>)data["settings"]) memory.Settings[setting.Key] = (bool)setting.Value;
             foreach (object rule in (List<object>)data["switched off"]) memory.SwitchedOff.Add((string)rule);
             foreach (object rule in (List<object>)data["switched on"]) memory.SwitchedOn.Add((string)rule);
             return memory;

@@ -18,16 +18,15 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.T
         {
             Target target = new Target();
             target.Own.AddRange(rules);
-            Memory former = Memory.Parse(memory.Text());
             foreach (int number in Profile.Numbers)
             {
                 Profile now = state.Profiles[number], wanted = now.Copy();
-                foreach (KeyValuePair<string, bool[]> known in former.Settings)
+                foreach (KeyValuePair<string, bool> known in memory.Settings)
                     if (known.Key == Memory.Key(number, "on") || known.Key == Memory.Key(number, "inbound") || (policy.DeniesEgress && known.Key == Memory.Key(number, "outbound")))
                         remembered.Settings[known.Key] = known.Value;
                 wanted.Enabled = remembered.Make(number, "on", now.Enabled, true);
                 wanted.BlockInbound = remembered.Make(number, "inbound", now.BlockInbound, true);
-                wanted.BlockOutbound = policy.DeniesEgress ? remembered.Make(number, "outbound", now.BlockOutbound, true) : former.Former(number, "outbound", now.BlockOutbound);
+                wanted.BlockOutbound = policy.DeniesEgress ? remembered.Make(number, "outbound", now.BlockOutbound, true) : memory.Former(number, "outbound", now.BlockOutbound);
                 target.Profiles[number] = wanted;
             }
             List<Rule> beside = policy.Exclusive ? Exclusivity.Beside(state, policy.DeniesEgress) : new List<Rule>();
@@ -56,13 +55,12 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.T
         public static Target Released(State state, Memory memory)
         {
             Target target = new Target();
-            Memory former = Memory.Parse(memory.Text());
             foreach (int number in Profile.Numbers)
             {
                 Profile now = state.Profiles[number], wanted = now.Copy();
-                wanted.Enabled = former.Former(number, "on", now.Enabled);
-                wanted.BlockInbound = former.Former(number, "inbound", now.BlockInbound);
-                wanted.BlockOutbound = former.Former(number, "outbound", now.BlockOutbound);
+                wanted.Enabled = memory.Former(number, "on", now.Enabled);
+                wanted.BlockInbound = memory.Former(number, "inbound", now.BlockInbound);
+                wanted.BlockOutbound = memory.Former(number, "outbound", now.BlockOutbound);
                 target.Profiles[number] = wanted;
             }
             foreach (Rule rule in state.Others)

@@ -10,9 +10,14 @@ fi
 bash tests/setup.sh "$([ "$part" = all ] && echo lab || echo unit)"
 .venv/bin/ruff check .
 .venv/bin/yamllint --strict .
-.venv/bin/python -m pytest -q tests/unit
 if [ "$part" = all ]; then
-    trap '.venv/bin/python tests/lab/lab.py down' EXIT
-    .venv/bin/python tests/lab/lab.py up
+    # the hosts are built while the unit tests run
+    trap 'wait "$lab" || true; .venv/bin/python tests/lab/lab.py down' EXIT
+    .venv/bin/python tests/lab/lab.py up &
+    lab=$!
+fi
+.venv/bin/python -m pytest -q -n 2 tests/unit
+if [ "$part" = all ]; then
+    wait "$lab"
     .venv/bin/python tests/lab/lab.py run -- .venv/bin/python -m pytest -q tests/integration
 fi

@@ -110,7 +110,10 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
             return found;
         }
 
-        /// <summary>The order of the setters matters: each checks against what is set already. Enabled comes last, as a new rule is not.</summary>
+        /// <summary>
+        /// The order of the setters matters: each checks against what is set already. Enabled comes last, as a new rule is not. What a new rule has anyway
+        /// is not set.
+        /// </summary>
         public object Build(Rule rule)
         {
             try
@@ -126,14 +129,14 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
                     built.LocalPorts = rule.LocalPorts;
                     built.RemotePorts = rule.RemotePorts;
                 }
-                if (rule.HasIcmpTypes()) built.IcmpTypesAndCodes = rule.IcmpTypes;
-                built.LocalAddresses = NotEmpty(rule.LocalAddresses);
+                if (rule.HasIcmpTypes() && rule.IcmpTypes != "*") built.IcmpTypesAndCodes = rule.IcmpTypes;
+                if (rule.LocalAddresses != "*") built.LocalAddresses = NotEmpty(rule.LocalAddresses);
                 built.RemoteAddresses = NotEmpty(rule.RemoteAddresses);
                 if (!String.IsNullOrEmpty(rule.Application)) built.ApplicationName = rule.Application;
                 if (!String.IsNullOrEmpty(rule.Service)) built.ServiceName = rule.Service;
-                built.InterfaceTypes = rule.InterfaceTypes;
+                if (rule.InterfaceTypes != "All") built.InterfaceTypes = rule.InterfaceTypes;
                 built.Profiles = rule.Profiles;
-                built.EdgeTraversalOptions = rule.EdgeTraversal;
+                if (rule.EdgeTraversal != 0) built.EdgeTraversalOptions = rule.EdgeTraversal;
                 built.Action = rule.Allow ? Allow : Block;
                 built.Enabled = rule.Enabled;
                 return built;

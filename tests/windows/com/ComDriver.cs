@@ -63,6 +63,11 @@ namespace PortmatrixTests
             Do("read", delegate { return store.Read(store.List()[0]).Canonical() == Sample().Canonical(); });
             Do("icmp", delegate { Rule rule = Sample(); rule.Protocol = 58; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(1, 15); });
             Do("esp", delegate { Rule rule = Sample(); rule.Protocol = 50; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(2, 15); });
+            Do("everything", delegate
+            {
+                Rule rule = new Rule { Name = "a", Protocol = 1, IcmpTypes = "8:*", LocalAddresses = "10.0.0.9", InterfaceTypes = "Lan", EdgeTraversal = 1, Application = "C:\\x", Service = "y", Inbound = false, Allow = false };
+                return store.Build(rule) != null;
+            });
             Do("hostile name", delegate { Rule rule = Sample(); rule.Name = "a|b"; return store.Build(rule); });
             Do("loopback", delegate { Rule rule = Sample(); rule.RemoteAddresses = "::1"; return store.Build(rule); });
             Do("empty", delegate { Rule rule = Sample(); rule.RemoteAddresses = ""; return store.Build(rule); });

@@ -112,6 +112,8 @@ namespace PortmatrixTests
             if (rule.Name.Length == 0 || rule.Name == "all" || rule.Name.IndexOf('|') >= 0 || rule.Description.IndexOf('|') >= 0 || rule.Name.Length > 10000 || rule.Description.Length > 10000)
                 throw Refusal(rule, "name or description");
             if (!rule.HasPorts() && (Asks(rule.LocalPorts) || Asks(rule.RemotePorts))) throw Refusal(rule, "ports without TCP or UDP");
+            // what is read back cannot all be written
+            if ((rule.LocalPorts + "," + rule.RemotePorts).IndexOf(",,", StringComparison.Ordinal) >= 0 || (rule.RemotePorts ?? "").EndsWith(",", StringComparison.Ordinal)) throw Refusal(rule, "ports that end with a comma");
             string[] parts = rule.RemoteAddresses.Split(',');
             if (parts.Length > 1000) throw Refusal(rule, "more than 1000 addresses");
             Rule kept = Rule.FromData(rule.ToData());

@@ -176,15 +176,16 @@ def test_the_confirmation_is_killed_while_it_keeps_the_change(before):
     each({'firewalld': 'systemctl enable -q firewalld', 'ufw': 'true'})
 
 
-def start_and_lose_the_controller() -> None:
-    """A change is in force everywhere and waits, and nobody will ever confirm it."""
-    command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(world.INVENTORY), 'portmatrix.firewall.harden', *ARGUMENTS]
-    world.on_all(faults.hang_new_connections, HOSTS)
+def start_and_lose_the_controller(hosts: t.Iterable[str] = tuple(HOSTS)) -> None:
+    """A change is in force on HOSTS and waits, and nobody will ever confirm it."""
+    playbook = ('portmatrix.firewall.harden', *ARGUMENTS, '-l', ','.join(hosts))
+    command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(world.INVENTORY), *playbook]
+    world.on_all(faults.hang_new_connections, hosts)
     mark = f'PORTMATRIX_TEST_CONTROLLER={time.monotonic_ns()}'
     environment = {**os.environ, **dict([mark.split('=')])}
     controller = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:
-        world.on_all(lambda host: world.shell(host, f'for n in $(seq 300); do {faults.ARMED} && exit; sleep 0.05; done; exit 1'), HOSTS)
+        world.on_all(lambda host: world.shell(host, f'for n in $(seq 300); do {faults.ARMED} && exit; sleep 0.05; done; exit 1'), hosts)
     finally:
         # its workers have sessions of their own, so they are found by the environment that they share
         for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -202,6 +203,23 @@ def test_the_controller_is_killed(before):
             wait_until_decided()
         as_before(before)
         outage.note('controller killed after apply', len(HOSTS), max(management.longest.values()))
+    converges()
+
+
+def test_a_host_without_systemd_goes_back_too(before):
+    """There a process that nobody's session ends does what the timer does. (firewalld is a service of systemd; ufw needs none.)"""
+    hosts = [host for host, firewall in HOSTS.items() if firewall == 'ufw']
+    world.on_all(lambda host: world.shell(host, 'mv /run/systemd/system /run/systemd/system.gone'), hosts)
+    try:
+        start_and_lose_the_controller(hosts)
+        waiting = 'grep -la "program rollback" /proc/[0-9]*/cmdline 2>/dev/null | grep -vc self; true'
+        assert all(int(found) for found in world.on_all(lambda host: world.shell(host, waiting), hosts).values())
+        world.on_all(faults.answer_again, hosts)
+        wait_until_decided()
+    finally:
+        world.on_all(lambda host: world.shell(host, 'mv /run/systemd/system.gone /run/systemd/system'), hosts)
+    as_before(before)
+    outage.note('controller killed after apply, no systemd', len(hosts), None)
     converges()
 
 

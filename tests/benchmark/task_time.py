@@ -23,6 +23,7 @@ TASKS = {
     'ping': 'ansible.builtin.ping: {}',
     'policy, no change': 'portmatrix.firewall.policy: {}',
     'policy, change without reload': 'portmatrix.firewall.policy: {}',
+    'the same, kept unconfirmed': 'portmatrix.firewall.policy: {confirm_timeout: 0}',
     'policy, first application': 'portmatrix.firewall.policy: {}',
 }
 
@@ -50,9 +51,10 @@ def _run(folder: Path, hosts: str, name: str, task: str, number: int) -> float:
     elif name == 'policy, no change':
         assert world.play('portmatrix.firewall.harden').code == 0
     elif name != 'ping':
-        arguments = ['-e', f'{{"avi_vantage_kubernetes_unauthenticated": true, "portmatrix_management_sources": ["198.51.100.1", "192.0.2.{number + 1}"]}}']
+        source = f'192.0.2.{list(TASKS).index(name) * 20 + number}'
+        arguments = ['-e', f'{{"avi_vantage_kubernetes_unauthenticated": true, "portmatrix_management_sources": ["198.51.100.1", "{source}"]}}']
     start = time.monotonic()
-    run = world.play(str(playbook), *arguments)
+    run = world.play(str(playbook), *arguments, whole=True)
     duration = time.monotonic() - start
     assert run.code == 0, run.output
     wanted = {'ping': {'ok'}, 'policy, no change': {'ok'}}.get(name, {'changed'})

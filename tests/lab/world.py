@@ -69,14 +69,14 @@ _SETTINGS = {
 _PATIENCE = 600
 
 
-def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, environment: dict[str, str] | None = None) -> Run:
-    """Run a playbook of the collection (or a file) on the lab."""
+def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, environment: dict[str, str] | None = None, whole: bool = False) -> Run:
+    """Run a playbook of the collection (or a file) on the lab. WHOLE: start Ansible as users do, which an ENVIRONMENT needs, and a measurement."""
     with tempfile.TemporaryDirectory() as folder:
         results, output = Path(folder) / 'results', Path(folder) / 'output'
         results.touch()
         command = ['ansible-playbook', '-i', str(inventory_path), playbook, *arguments]
-        if environment:
-            code = _run(command, output, {**environment, 'PORTMATRIX_RESULTS': str(results)})
+        if environment or whole:
+            code = _run(command, output, {**(environment or {}), 'PORTMATRIX_RESULTS': str(results)})
         else:
             code = _fork(command, output, {'PORTMATRIX_RESULTS': str(results)})
         lines = [json.loads(line) for line in results.read_text().splitlines()]

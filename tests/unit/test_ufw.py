@@ -366,6 +366,18 @@ def test_a_setting_that_another_file_overrules_is_refused():
 ACTIVE = list(itertools.product([False, True], repeat=2))
 
 
+@pytest.mark.parametrize(
+    ('starting', 'forwards', 'policy', 'warned'),
+    [(True, True, 'DROP', True), (True, True, 'REJECT', True), (True, True, 'ACCEPT', False), (True, False, 'DROP', False), (False, True, 'DROP', False)],
+)
+def test_starting_ufw_on_a_host_that_forwards_is_warned_of(starting, forwards, policy, warned):
+    service = backends.ufw.service
+    texts = texts_of('no', 'DROP', 'ACCEPT')
+    texts['/etc/default/ufw'] = texts['/etc/default/ufw'].replace('FORWARD_POLICY="DROP"', f'FORWARD_POLICY="{policy}"')
+    parsed = edits.settings.parse(texts)
+    assert bool(service.warnings(service.Service('0.36.2', 'disabled', parsed, forwards), starting)) is warned
+
+
 @pytest.mark.parametrize('installed', ACTIVE)
 @pytest.mark.parametrize('active', ACTIVE)
 @pytest.mark.parametrize('present', ACTIVE)

@@ -99,6 +99,7 @@ class Ufw:
             stated, now = shown.stated(state, edited)
         transactions = {family: kernel.transaction(state.live[family], stated[family], owned[family]) for family in state.live}
         before, after = shown.sides(state, edited, now, owned)
+        starting = edited.settings.enabled and not state.live['ipv4'].runs('ipv4')
         return Changes(
             changed,
             steps,
@@ -106,10 +107,10 @@ class Ufw:
             stated,
             owned,
             edited,
-            edited.settings.enabled and not state.live['ipv4'].runs('ipv4'),
+            starting,
             words.diff(before, after, 'ufw'),
             words.counts(before[1], after[1]),
-            lines.warnings(edited, policy, state.live) if policy else (),
+            (*service.warnings(state.service, starting), *lines.warnings(edited, policy, state.live)) if policy else (),
         )
 
     def admits(self, changes: Changes, connection: management.Connection) -> bool:

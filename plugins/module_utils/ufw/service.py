@@ -25,14 +25,16 @@ PROGRAM = '/usr/sbin/ufw'
 MEMORY = '/var/lib/portmatrix/ufw.json'
 OPPOSITE = {'enable': 'disable', 'disable': 'enable'}
 _STATES = ('enabled', 'disabled')
+_FORWARDS = ('/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding')
 
 
 class Service(t.NamedTuple):
-    """`version` is text; `enabled` systemd's word for the unit ufw.service ("" without systemd)."""
+    """`version` is text; `enabled` systemd's word for the unit ufw.service ("" without systemd); `forwards`: the kernel passes on what is for others."""
 
     version: str
     enabled: str
     settings: Settings
+    forwards: bool = False
 
     @property
     def at_boot(self) -> bool:
@@ -61,7 +63,18 @@ def observe() -> Service:
     version = found.group(1) if found else run([PROGRAM, 'version']).stdout.split('\n')[0].replace('ufw', '').strip()
     enabled = run(['systemctl', 'is-enabled', 'ufw'], check=False).stdout.strip() if exists('systemctl') else ''
     texts = {path: files.read(path) or '' for path in (settings.DEFAULTS, settings.CONF)}
-    return Service(version, enabled, settings.parse(texts))
+    forwards = any((files.read(path) or '').strip() == '1' for path in _FORWARDS)
+    return Service(version, enabled, settings.parse(texts), forwards)
+
+
+def warnings(service: Service, starting: bool) -> t.Tuple[str, ...]:
+    """What STARTING ufw does beside the policy."""
+    if not (starting and service.forwards and service.settings.policies['forward'] != 'ACCEPT'):
+        return ()
+    return (
+        f'this host forwards traffic of others, and ufw denies that once it is started (DEFAULT_FORWARD_POLICY in {settings.DEFAULTS}); '
+        'set it to ACCEPT there, or allow what is meant with ufw route',
+    )
 
 
 def read() -> t.Dict[str, str]:

@@ -81,3 +81,59 @@ def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive
     finally:
         world.stop_serving(host, server)
         world.shell(host, 'firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; firewall-cmd -q --reload', check=False)
+
+
+# What fail2ban does with its action nftables (Debian's default) and iptables-multiport, and podman or Docker with a published port.
+BYSTANDERS = r'''
+nft add table inet f2b-table
+nft add chain inet f2b-table f2b-chain '{ type filter hook input priority -1; }'
+nft add set inet f2b-table addr-set-sshd '{ type ipv4_addr; }'
+nft add rule inet f2b-table f2b-chain tcp dport 22 ip saddr @addr-set-sshd reject
+nft add element inet f2b-table addr-set-sshd '{ 198.51.100.22 }'
+iptables -w -N f2b-probe; iptables -w -A f2b-probe -s 198.51.100.22 -j REJECT; iptables -w -A f2b-probe -j RETURN
+iptables -w -I INPUT -p tcp -m multiport --dports 4505 -j f2b-probe
+ip link add docker0 type bridge
+iptables -t nat -N DOCKER; iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+'''
+READ_BYSTANDERS = 'nft -s list table inet f2b-table; iptables -S f2b-probe; iptables -S INPUT | grep f2b; iptables -t nat -S DOCKER'
+CLEAN_BYSTANDERS = r'''
+nft delete table inet f2b-table; iptables -D INPUT -p tcp -m multiport --dports 4505 -j f2b-probe; iptables -F f2b-probe; iptables -X f2b-probe
+ip link del docker0; iptables -t nat -F DOCKER; iptables -t nat -X DOCKER
+'''
+
+
+@pytest.mark.parametrize('host', ['mgmt1', 'mgmt2'])
+def test_fail2ban_and_containers_keep_working(released, host):
+    """A banned address stays banned though the policy admits it, and a published port is named, as it bypasses the policy."""
+    reach = f'timeout 3 bash -c "exec 3<>/dev/tcp/{world.HOSTS[host]["ansible_host"]}/22" 2>/dev/null && echo open || echo closed'
+    arguments = ('-l', host, '-e', '{"portmatrix_management_sources": ["198.51.100.1", "198.51.100.22", "198.51.100.32"]}')
+    try:
+        world.shell(host, f'set -e; {BYSTANDERS}')
+        before = world.shell(host, READ_BYSTANDERS)
+        run = world.play('portmatrix.firewall.harden', *arguments)
+        assert run.statuses() == {host: 'changed'} and 'containers publish 8080/tcp' in run.output
+        assert world.shell(host, READ_BYSTANDERS) == before
+        assert (world.shell('data2', reach).strip(), world.shell('edge2', reach).strip()) == ('closed', 'open')
+        assert world.play('portmatrix.firewall.harden', *arguments).statuses() == {host: 'ok'}
+        world.shell(host, 'nft delete element inet f2b-table addr-set-sshd "{ 198.51.100.22 }"')
+        assert world.shell('data2', reach).strip() == 'open'
+        world.shell(host, 'nft add element inet f2b-table addr-set-sshd "{ 198.51.100.22 }"')
+        assert world.play('portmatrix.firewall.release', '-l', host).statuses() == {host: 'changed'}
+        assert world.shell(host, READ_BYSTANDERS) == before
+    finally:
+        world.shell(host, CLEAN_BYSTANDERS, check=False)
+
+
+def test_what_a_zone_denies_in_vain_is_named(released):
+    """fail2ban's action firewallcmd-rich-rules, and zones that NetworkManager hands interfaces to: zones stay, but our policy decides first."""
+    ban = (
+        """--zone=dmz --add-rich-rule='rule family="ipv4" source address="198.51.100.22" port port="22" protocol="tcp" reject type="icmp-port-unreachable"' """
+    )
+    try:
+        world.shell('mgmt1', f'firewall-cmd -q --zone=dmz --change-interface=eth0; firewall-cmd -q {ban}')
+        run = world.play('portmatrix.firewall.harden', '-l', 'mgmt1')
+        assert 'the zone dmz of firewalld denies by rich rules' in run.output and 'banaction = nftables' in run.output
+        zone = world.shell('mgmt1', 'firewall-cmd --get-zone-of-interface=eth0; firewall-cmd --zone=dmz --list-rich-rules')
+        assert zone.startswith('dmz\n') and 'reject' in zone
+    finally:
+        world.shell('mgmt1', 'firewall-cmd -q --zone=public --change-interface=eth0; firewall-cmd -q --reload', check=False)

@@ -25,7 +25,7 @@ class State(t.NamedTuple):
     documents: Documents
     kernel: t.Optional[kernel.Kernel]
     priorities: t.Dict[str, int]
-    forwarding: t.Tuple[str, ...]
+    zones: foreign.Zones
 
 
 class Changes(t.NamedTuple):
@@ -64,7 +64,7 @@ class Firewalld:
         found = {path: files.read(path) or '' for path in _our_files()}
         running = kernel.read() if observed.active else None
         return State(
-            observed, found, xml.parse(found), running, foreign.priorities() if observed.active else {}, foreign.forwarding_zones() if observed.active else ()
+            observed, found, xml.parse(found), running, foreign.priorities() if observed.active else {}, foreign.zones() if observed.active else foreign.Zones()
         )
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
@@ -102,7 +102,7 @@ class Firewalld:
             remember,
         )
         before_rules, after_rules = lines.rules(state.documents), lines.rules(wanted)
-        warnings = foreign.warnings(state.priorities, state.forwarding, policy)
+        warnings = foreign.warnings(state.priorities, state.zones, policy)
         diff = words.diff(
             (lines.state(state.service.text(), state.documents, state.kernel), before_rules),
             (lines.state(after.text(), wanted, None), after_rules),

@@ -9,6 +9,7 @@ iptables (Docker, fail2ban). Both are remembered before a reload of ours and put
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .. import policy as policies
@@ -18,6 +19,7 @@ from .documents import NAMES, PREFIX, our_priority
 
 _OBJECTS = (('zone', 'getZones', 'getZoneSettings2', 'setZoneSettings2'), ('policy', 'getPolicies', 'getPolicySettings', 'setPolicySettings'))
 _DIRECT = (('getAllChains', 'addChain', 'sss'), ('getAllRules', 'addRule', 'sssias'), ('getAllPassthroughs', 'addPassthrough', 'sas'))
+_DENIES = re.compile(r'\b(reject|drop)\b')
 _FIREWALLDS_OWN = ('allow-host-ipv6',)
 # What firewalld lets anybody change at run time. It keeps the interfaces of zones through a reload by itself.
 _CHANGEABLE = (
@@ -113,14 +115,23 @@ def priorities() -> t.Dict[str, int]:
     }
 
 
-def forwarding_zones() -> t.Tuple[str, ...]:
-    """Active zones that forward ports: firewalld accepts what is forwarded before it asks any policy."""
-    active = sorted(bus.call('zone', 'getActiveZones') or ())
-    return tuple(zone for zone in active if bus.call('zone', 'getZoneSettings2', 's', zone).get('forward_ports', {}).get('data'))
+class Zones(t.NamedTuple):
+    """Active zones that forward ports, which firewalld accepts before it asks any policy; and those that deny something, which our policies come before."""
+
+    forwarding: t.Tuple[str, ...] = ()
+    denying: t.Tuple[str, ...] = ()
 
 
-def warnings(priorities: t.Dict[str, int], forwarding: t.Iterable[str], policy: t.Optional[policies.Policy]) -> t.Tuple[str, ...]:
-    """What passes by a POLICY of ours: policies of others with their PRIORITIES, and zones that forward ports."""
+def zones() -> Zones:
+    settings = {zone: bus.call('zone', 'getZoneSettings2', 's', zone) for zone in sorted(bus.call('zone', 'getActiveZones') or ())}
+    return Zones(
+        tuple(zone for zone, found in settings.items() if found.get('forward_ports', {}).get('data')),
+        tuple(zone for zone, found in settings.items() if any(_DENIES.search(rule) for rule in found.get('rules_str', {}).get('data') or ())),
+    )
+
+
+def warnings(priorities: t.Dict[str, int], zones: Zones, policy: t.Optional[policies.Policy]) -> t.Tuple[str, ...]:
+    """What passes by a POLICY of ours: policies of others with their PRIORITIES, zones that forward ports; and what a zone denies in vain."""
     if policy is None:
         return ()
     advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
@@ -129,6 +140,11 @@ def warnings(priorities: t.Dict[str, int], forwarding: t.Iterable[str], policy: 
         *(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}' for name in ahead),
         *(
             f'the zone {zone} of firewalld forwards ports, and forwarded traffic is accepted before any policy; remove the forwarding if it is not meant'
-            for zone in forwarding
+            for zone in zones.forwarding
+        ),
+        *(
+            f'the zone {zone} of firewalld denies by rich rules, which do not cut what the policy admits, as it decides first; deny in a policy of firewalld '
+            f'with a priority below {our_priority(policy)}, and let fail2ban use nftables (banaction = nftables)'
+            for zone in zones.denying
         ),
     )

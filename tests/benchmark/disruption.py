@@ -15,7 +15,6 @@ import conftest  # noqa: F401
 import test_transitions as transitions
 import world
 
-
 OPEN = 'firewall-cmd -q --permanent --zone=public'
 
 

@@ -83,6 +83,7 @@ def test_a_source_is_as_ansible_and_windows_powershell_want_it(path):
     text = path.read_bytes().decode('ascii')
     assert f'\nnamespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.{path.stem}\n' in text
     assert len(text.split('\n')) <= 221 and '\r' not in text and '\t' not in text
+    assert path.stem == 'Interop' or max(map(len, text.split('\n'))) <= 160
     # mcs takes these for C# 5
     assert not re.search(r'\{ get; \}\s*=|\{ get; \}$(?<!abstract)', text) or path.stem == 'Interop'
     assert not re.search(r'\bawait\b|\$"|\?\.|\bnameof\(|=> ', text)

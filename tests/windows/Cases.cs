@@ -11,9 +11,11 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Seams
 namespace PortmatrixTests
 {
     /// <summary>
-    /// One pretended host and what is asked of it, as data. `host`: listening (ports), established ("peer port" or "out peer port"), ssh ("peer port peer-port"),
+    /// One pretended host and what is asked of it, as data. `host`: listening (ports), established ("peer port" or "out peer port"), ssh ("peer port
+    /// peer-port"),
     /// administrator, modify, merge, current, shields (profile), fail (operation), keep (which writing to the registry fails), rules
-    /// ("in|out allow|block on|off protocol ports peers name[ by program]"), core (the same, of Core Networking), disabled and open (profiles: the firewall is off,
+    /// ("in|out allow|block on|off protocol ports peers name[ by program]"), core (the same, of Core Networking), disabled and open (profiles: the firewall is
+    /// off,
     /// what comes in passes). `steps`: state, policy, check, confirm (seconds), flows, fire (let the task run),
     /// sleep (seconds), skip (seconds in which no task runs), add and drop (a rule by hand), dies (after so many operations nothing works), lives (again).
     /// </summary>
@@ -86,7 +88,8 @@ namespace PortmatrixTests
 
         Request Asked(Dictionary<string, object> step)
         {
-            Request request = new Request { State = (string)step["state"], Check = Get(step, "check", false), ConfirmTimeout = (int)Get(step, "confirm", 0L), ConfirmFlows = Get(step, "flows", false) };
+            Request request = new Request { State = (string)step["state"], Check = Get(step, "check", false),
+                ConfirmTimeout = (int)Get(step, "confirm", 0L), ConfirmFlows = Get(step, "flows", false) };
             request.Policy = step.ContainsKey("policy") ? step["policy"] as string ?? JsonWriter.Text(step["policy"]) : "";
             request.Port = (int)Get(step, "port", 5985L);
             request.Program = Get(step, "program", "program");
@@ -113,7 +116,8 @@ namespace PortmatrixTests
             string[] words = text.Split(' ');
             bool outbound = words[0] == "out";
             int first = outbound ? 1 : 0;
-            return new Connection { Inbound = !outbound, Peer = words[first], Port = Int32.Parse(words[first + 1]), PeerPort = words.Length > first + 2 ? Int32.Parse(words[first + 2]) : 50000 };
+            return new Connection { Inbound = !outbound, Peer = words[first], Port = Int32.Parse(words[first + 1]), PeerPort = words.Length > first + 2
+                ? Int32.Parse(words[first + 2]) : 50000 };
         }
 
         static Kept ByHand(string text, string group)

@@ -96,13 +96,15 @@ namespace PortmatrixTests
 
         static string Big(int count, int shift)
         {
-            Dictionary<string, object> policy = (Dictionary<string, object>)JsonReader.Parse("{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}");
+            const string empty = "{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}";
+            Dictionary<string, object> policy = (Dictionary<string, object>)JsonReader.Parse(empty);
             Dictionary<string, object> groups = new Dictionary<string, object>();
             List<object> rules = new List<object>();
             for (int i = 0; i < count; i++)
             {
                 groups["g" + i] = new List<object> { "10." + i / 250 + "." + i % 250 + "." + (1 + shift) + "/32" };
-                rules.Add(JsonReader.Parse("{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"ports\":[\"" + (1 + i) + "\"],\"group\":\"g" + i + "\",\"flows\":[\"product/flow-" + i + "\"]}"));
+                rules.Add(JsonReader.Parse("{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"ports\":[\"" + (1 + i) + "\"],\"group\":\"g" + i
+                    + "\",\"flows\":[\"product/flow-" + i + "\"]}"));
             }
             policy["groups"] = groups;
             policy["rules"] = rules;

@@ -59,8 +59,10 @@ namespace PortmatrixTests
         void Same(string before, string what)
         {
             List<string> was = new List<string>(before.Split('\n')), now = new List<string>(Watchman.Dump(store).Split('\n'));
-            List<string> gone = was.FindAll(delegate(string line) { return !now.Contains(line); }), come = now.FindAll(delegate(string line) { return !was.Contains(line); });
-            Expect(was.Count == now.Count && gone.Count == 0 && come.Count == 0, what + ":\n- " + String.Join("\n- ", gone.ToArray()) + "\n+ " + String.Join("\n+ ", come.ToArray()));
+            List<string> gone = was.FindAll(delegate(string line) { return !now.Contains(line); }),
+                come = now.FindAll(delegate(string line) { return !was.Contains(line); });
+            Expect(was.Count == now.Count && gone.Count == 0 && come.Count == 0, what + ":\n- " + String.Join("\n- ", gone.ToArray()) + "\n+ "
+                + String.Join("\n+ ", come.ToArray()));
         }
 
         void One()
@@ -73,7 +75,9 @@ namespace PortmatrixTests
             store.Watch = delegate
             {
                 Operations++;
-                if (!Watchman.Passes(store, true, 6, RandomHosts.Controller, 5985)) { Lockouts++; Say("locked out after " + store.Journal[store.Journal.Count - 1]); }
+                if (Watchman.Passes(store, true, 6, RandomHosts.Controller, 5985)) return;
+                Lockouts++;
+                Say("locked out after " + store.Journal[store.Journal.Count - 1]);
             };
             string before = Watchman.Dump(store);
             Locked(before);
@@ -93,7 +97,8 @@ namespace PortmatrixTests
         Request Ask(Dictionary<string, object> policy, bool check, int seconds)
         {
             Policies++;
-            Request request = new Request { State = policy == null ? "absent" : "enforced", Check = check, ConfirmTimeout = seconds, Port = 5985, Program = "program" };
+            Request request = new Request { State = policy == null ? "absent" : "enforced", Check = check, ConfirmTimeout = seconds, Port = 5985,
+                Program = "program" };
             request.Policy = policy == null ? "" : RandomHosts.Text(policy);
             return request;
         }
@@ -113,7 +118,8 @@ namespace PortmatrixTests
             catch (PolicyException error)
             {
                 Refused++;
-                Expect(error.Message.IndexOf("portmatrix_management_sources", StringComparison.Ordinal) > 0, "the refusal does not say what to do: " + error.Message);
+                Expect(error.Message.IndexOf("portmatrix_management_sources", StringComparison.Ordinal) > 0, "the refusal does not say what to do: "
+                    + error.Message);
                 Expect(store.Journal.Count == operations && Watchman.Dump(store) == before, "a refusal changed something");
             }
         }
@@ -131,12 +137,15 @@ namespace PortmatrixTests
                 Dictionary<string, object> answer = Rescue.Confirm(host.Seam, (string)((Dictionary<string, object>)pending)["token"]);
                 Expect((string)answer["outcome"] == "confirmed", "not confirmed: " + answer["reason"]);
             }
-            Expect(JsonWriter.Text(foreseen.Result) == JsonWriter.Text(done.Result) && foreseen.Before == done.Before && foreseen.After == done.After, "check mode foresaw something else:\n" + JsonWriter.Text(foreseen.Result) + foreseen.Before + foreseen.After + "\n--\n" + JsonWriter.Text(done.Result) + done.Before + done.After);
+            Expect(JsonWriter.Text(foreseen.Result) == JsonWriter.Text(done.Result) && foreseen.Before == done.Before && foreseen.After == done.After,
+                "check mode foresaw something else:\n" + JsonWriter.Text(foreseen.Result) + foreseen.Before + foreseen.After + "\n--\n"
+                + JsonWriter.Text(done.Result) + done.Before + done.After);
             Expect((bool)done.Result["changed"] == store.Journal.Count > operations, "changed is not what happened");
             Expect((bool)done.Result["changed"] || foreseen.Before == foreseen.After, "a diff without a change");
             operations = store.Journal.Count;
             Report again = Convergence.Run(host.Seam, Ask(policy, false, 30));
-            Expect(!(bool)again.Result["changed"] && store.Journal.Count == operations, "the second run changed something:\n" + again.Before + "--\n" + again.After);
+            Expect(!(bool)again.Result["changed"] && store.Journal.Count == operations, "the second run changed something:\n" + again.Before + "--\n"
+                + again.After);
             host.Sleep(100);
             Expect(host.Due == DateTime.MaxValue, "a timer is left");
         }
@@ -151,7 +160,8 @@ namespace PortmatrixTests
             Expect(host.Recall("Memory") == memory && host.Recall("Pending") == null, "what is remembered was not rolled back");
         }
 
-        /// <summary>The firewall fails at some operation, and for half of the cases at all that follow, as if the process had died: the timer mends it.</summary>
+        /// <summary>The firewall fails at some operation, and for half of the cases at all that follow, as if the process had died: the timer mends
+        /// it.</summary>
         void Dies(Dictionary<string, object> policy)
         {
             string before = Watchman.Dump(store), memory = host.Recall("Memory");
@@ -196,7 +206,8 @@ namespace PortmatrixTests
                 string peer = ((string)peers[chance.Number(peers.Count)]).Split('/')[0];
                 int port = Int32.Parse(((string)ports[chance.Number(ports.Count)]).Split('-')[0]), number = protocol == "tcp" ? 6 : 17;
                 Packets += 3;
-                if (inbound || deny) Expect(Watchman.Passes(store, inbound, number, peer, port) || Blocked(inbound, number, peer, port), "a documented flow does not pass: " + peer + " " + port);
+                if (inbound || deny) Expect(Watchman.Passes(store, inbound, number, peer, port) || Blocked(inbound, number, peer, port),
+                    "a documented flow does not pass: " + peer + " " + port);
                 if (inbound) Expect(!Watchman.Passes(store, true, number, "192.0.2.77", 4999) || Beside(policy, number), "an undocumented peer passes");
                 if (inbound) Expect(!Watchman.Passes(store, true, number, peer, 65001) || Beside(policy, number), "an undocumented port passes");
             }
@@ -204,7 +215,11 @@ namespace PortmatrixTests
 
         bool Blocked(bool inbound, int protocol, string peer, int port)
         {
-            return store.Rules.Exists(delegate(Kept kept) { return kept.Rule.Enabled && !kept.Rule.Allow && kept.Rule.Inbound == inbound && kept.Rule.Protocol == protocol && kept.Rule.LocalPorts + kept.Rule.RemotePorts != "**"; });
+            return store.Rules.Exists(delegate(Kept kept)
+            {
+                Rule rule = kept.Rule;
+                return rule.Enabled && !rule.Allow && rule.Inbound == inbound && rule.Protocol == protocol && rule.LocalPorts + rule.RemotePorts != "**";
+            });
         }
 
         /// <summary>Whether a rule of the policy opens ports to everybody: then strangers may pass there.</summary>

@@ -51,7 +51,8 @@ namespace PortmatrixTests
         public List<Rule> List()
         {
             List<Rule> found = new List<Rule>();
-            foreach (Kept kept in Rules) found.Insert(random.Next(found.Count + 1), new Rule { Name = kept.Rule.Name, Grouping = kept.Rule.Grouping, Enabled = kept.Rule.Enabled, Handle = kept });
+            foreach (Kept kept in Rules) found.Insert(random.Next(found.Count + 1),
+                new Rule { Name = kept.Rule.Name, Grouping = kept.Rule.Grouping, Enabled = kept.Rule.Enabled, Handle = kept });
             return found;
         }
 
@@ -109,17 +110,20 @@ namespace PortmatrixTests
 
         public object Build(Rule rule)
         {
-            if (rule.Name.Length == 0 || rule.Name == "all" || rule.Name.IndexOf('|') >= 0 || rule.Description.IndexOf('|') >= 0 || rule.Name.Length > 10000 || rule.Description.Length > 10000)
+            if (rule.Name.Length == 0 || rule.Name == "all" || rule.Name.IndexOf('|') >= 0 || rule.Description.IndexOf('|') >= 0 || rule.Name.Length > 10000
+                || rule.Description.Length > 10000)
                 throw Refusal(rule, "name or description");
             if (!rule.HasPorts() && (Asks(rule.LocalPorts) || Asks(rule.RemotePorts))) throw Refusal(rule, "ports without TCP or UDP");
             // what is read back cannot all be written
-            if ((rule.LocalPorts + "," + rule.RemotePorts).IndexOf(",,", StringComparison.Ordinal) >= 0 || (rule.RemotePorts ?? "").EndsWith(",", StringComparison.Ordinal)) throw Refusal(rule, "ports that end with a comma");
+            if ((rule.LocalPorts + "," + rule.RemotePorts).IndexOf(",,", StringComparison.Ordinal) >= 0
+                || (rule.RemotePorts ?? "").EndsWith(",", StringComparison.Ordinal)) throw Refusal(rule, "ports that end with a comma");
             string[] parts = rule.RemoteAddresses.Split(',');
             if (parts.Length > 1000) throw Refusal(rule, "more than 1000 addresses");
             Rule kept = Rule.FromData(rule.ToData());
             if (kept.RemoteAddresses.Length == 0) kept.RemoteAddresses = "*";
             foreach (string part in kept.RemoteAddresses.Split(','))
-                if (part != "*" && Char.IsDigit(part[0]) && Range.Parse(part) == null || part.StartsWith("::1", StringComparison.Ordinal) && part.Length == 3) throw Refusal(rule, "address " + part);
+                if (part != "*" && Char.IsDigit(part[0]) && Range.Parse(part) == null || part.StartsWith("::1", StringComparison.Ordinal)
+                    && part.Length == 3) throw Refusal(rule, "address " + part);
             return new Kept { Rule = kept };
         }
 
@@ -187,7 +191,8 @@ namespace PortmatrixTests
             string[] ends = text.Split('-');
             IPAddress first, last;
             if (ends.Length == 2)
-                return IPAddress.TryParse(ends[0], out first) && IPAddress.TryParse(ends[1], out last) ? new Range { First = first.GetAddressBytes(), Last = last.GetAddressBytes() } : null;
+                return IPAddress.TryParse(ends[0], out first) && IPAddress.TryParse(ends[1], out last)
+                    ? new Range { First = first.GetAddressBytes(), Last = last.GetAddressBytes() } : null;
             string[] words = text.Split('/');
             if (!IPAddress.TryParse(words[0], out first)) return null;
             Range range = new Range { First = first.GetAddressBytes(), Last = first.GetAddressBytes() };
@@ -238,7 +243,8 @@ namespace PortmatrixTests
             {
                 Rule rule = kept.Rule;
                 if (!rule.Enabled || rule.Inbound != inbound || (rule.Profiles & number) == 0 || !String.IsNullOrEmpty(rule.Application)) continue;
-                if (rule.Protocol != 256 && rule.Protocol != protocol || !Names(inbound ? rule.LocalPorts : rule.RemotePorts, port) || !Holds(rule.RemoteAddresses, peer)) continue;
+                if (rule.Protocol != 256 && rule.Protocol != protocol || !Names(inbound ? rule.LocalPorts : rule.RemotePorts, port)
+                    || !Holds(rule.RemoteAddresses, peer)) continue;
                 if (!rule.Allow) return false;
                 allowed = true;
             }
@@ -267,18 +273,22 @@ namespace PortmatrixTests
             return false;
         }
 
-        /// <summary>Everything that the store holds, addresses as merged ranges: two stores that decide the same and belong to the same have the same text.</summary>
+        /// <summary>Everything that the store holds, addresses as merged ranges: two stores that decide the same and belong to the same have the same
+        /// text.</summary>
         public static string Dump(NastyStore store)
         {
             List<string> lines = new List<string>();
             foreach (Kept kept in store.Rules)
             {
                 Rule rule = kept.Rule;
-                lines.Add(String.Join(" ; ", new string[] { rule.Grouping, rule.Name, rule.Description, rule.Inbound + " " + rule.Allow + " " + rule.Enabled + " " + rule.Protocol + " " + (rule.Profiles & 7),
+                lines.Add(String.Join(" ; ",
+                    new string[] { rule.Grouping, rule.Name, rule.Description, rule.Inbound + " " + rule.Allow + " " + rule.Enabled + " " + rule.Protocol
+                    + " " + (rule.Profiles & 7),
                     Sorted(rule.LocalPorts), Sorted(rule.RemotePorts), Ranges(rule.RemoteAddresses), rule.Application ?? "" }));
             }
             lines.Sort(StringComparer.Ordinal);
-            foreach (int number in Profile.Numbers) lines.Add(number + " " + store.Profiles[number].Enabled + " " + store.Profiles[number].BlockInbound + " " + store.Profiles[number].BlockOutbound);
+            foreach (int number in Profile.Numbers) lines.Add(number + " " + store.Profiles[number].Enabled + " " + store.Profiles[number].BlockInbound
+                + " " + store.Profiles[number].BlockOutbound);
             return String.Join("\n", lines.ToArray());
         }
 

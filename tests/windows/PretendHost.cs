@@ -45,7 +45,8 @@ namespace PortmatrixTests
 
         public IDisposable Alone(int seconds)
         {
-            if (taken) throw new PolicyException("another run of portmatrix.firewall has been at work on this host for " + seconds + " s; wait for it, then run again");
+            if (taken) throw new PolicyException("another run of portmatrix.firewall has been at work on this host for " + seconds
+                + " s; wait for it, then run again");
             taken = true;
             return new Release(this);
         }

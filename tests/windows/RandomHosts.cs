@@ -95,7 +95,8 @@ namespace PortmatrixTests
             store.Rules.Add(Other("Core Networking - DNS (UDP-Out)", false, true, !Chance(3), 17, "53", "*", "@FirewallAPI.dll,-25000"));
             store.Rules.Add(Other("Core Networking - ICMPv6 (In)", true, true, true, 58, "*", "*", "@FirewallAPI.dll,-25000"));
             for (int i = random.Next(6); i > 0; i--)
-                store.Rules.Add(Other(Chance(3) ? "the same name" : "other " + i, Chance(2), !Chance(4), !Chance(3), 6, (2000 + random.Next(500)).ToString(), Chance(2) ? "*" : "203.0.113.0/24", Chance(2) ? "" : "@Custom"));
+                store.Rules.Add(Other(Chance(3) ? "the same name" : "other " + i, Chance(2), !Chance(4), !Chance(3), 6,
+                    (2000 + random.Next(500)).ToString(), Chance(2) ? "*" : "203.0.113.0/24", Chance(2) ? "" : "@Custom"));
             store.Rules.Add(Other("an application is blocked", true, false, true, 256, "*", "*", ""));
             store.Rules[store.Rules.Count - 1].Rule.Application = @"C:\games\game.exe";
             host.Ports.AddRange(new int[] { 135, 445, 5985, 3389 });
@@ -104,7 +105,8 @@ namespace PortmatrixTests
 
         public static Kept Other(string name, bool inbound, bool allow, bool enabled, int protocol, string ports, string peers, string group)
         {
-            Rule rule = new Rule { Name = name, Grouping = group, Inbound = inbound, Allow = allow, Enabled = enabled, Protocol = protocol, RemoteAddresses = peers };
+            Rule rule = new Rule { Name = name, Grouping = group, Inbound = inbound, Allow = allow, Enabled = enabled, Protocol = protocol,
+                RemoteAddresses = peers };
             if (inbound) rule.LocalPorts = ports;
             else rule.RemotePorts = ports;
             return new Kept { Rule = rule };

@@ -31,7 +31,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
 
         public bool Any { get; private set; }
 
-        /// <summary>The set that a rule's TEXT means: comma-separated addresses, CIDRs, address/mask, ranges and words. Windows takes no text for `*`.</summary>
+        /// <summary>The set that a rule's TEXT means: comma-separated addresses, CIDRs, address/mask, ranges and words. Windows takes no text for
+        /// `*`.</summary>
         public static AddressSet Parse(string text)
         {
             AddressSet found = new AddressSet();
@@ -46,7 +47,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
             }
             found.Merge(all);
             if (found.intervals.Count == 0 && found.words.Count == 0) found.Any = true;
-            if (found.intervals.Count == 2 && found.intervals[0].First.V6 != found.intervals[1].First.V6 && Whole(found.intervals[0]) && Whole(found.intervals[1]))
+            if (found.intervals.Count == 2 && found.intervals[0].First.V6 != found.intervals[1].First.V6 && Whole(found.intervals[0])
+                && Whole(found.intervals[1]))
                 found.Any = true;
             return found;
         }
@@ -124,7 +126,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
                 while (true)
                 {
                     int bits = 0;
-                    while (bits < first.Width() && first.Fill(bits + 1, false).CompareTo(first) == 0 && first.Fill(bits + 1, true).CompareTo(interval.Last) <= 0) bits++;
+                    while (bits < first.Width() && first.Fill(bits + 1, false).CompareTo(first) == 0
+                        && first.Fill(bits + 1, true).CompareTo(interval.Last) <= 0) bits++;
                     found.Add(first + "/" + (first.Width() - bits).ToString(CultureInfo.InvariantCulture));
                     Address last = first.Fill(bits, true);
                     if (last.CompareTo(interval.Last) >= 0) break;

@@ -34,7 +34,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
         /// <summary>The address one further; of the very last one, the first.</summary>
         public Address Next()
         {
-            return V6 ? new Address(true, Low == UInt64.MaxValue ? unchecked(High + 1) : High, unchecked(Low + 1)) : new Address(false, 0, (Low + 1) & 0xffffffff);
+            return V6 ? new Address(true, Low == UInt64.MaxValue ? unchecked(High + 1) : High, unchecked(Low + 1))
+                : new Address(false, 0, (Low + 1) & 0xffffffff);
         }
 
         /// <summary>This address with its last BITS bits all VALUE.</summary>

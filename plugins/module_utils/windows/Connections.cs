@@ -22,7 +22,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
             return String.Format(CultureInfo.InvariantCulture, Inbound ? "the connection from {0} to port {1}" : "the connection to {0}, port {1}", Peer, Port);
         }
 
-        /// <summary>Whether RULE says something about a connection like this one: +1 it lets it pass while it is enabled, -1 it stops it, 0 nothing, or nothing for certain.</summary>
+        /// <summary>Whether RULE says something about a connection like this one: +1 it lets it pass while it is enabled, -1 it stops it, 0 nothing, or
+        /// nothing for certain.</summary>
         public int Verdict(Rule rule)
         {
             Address peer;
@@ -48,7 +49,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
             string program = (rule.Application ?? "").ToLowerInvariant(), service = (rule.Service ?? "").ToLowerInvariant();
             // HTTP.sys in the kernel listens for WinRM
             if (winrm) return (program.Length == 0 || program == "system") && service.Length == 0;
-            if (port == 22) return (program.Length == 0 || program.EndsWith("\\sshd.exe", StringComparison.Ordinal)) && (service.Length == 0 || service == "*" || service == "sshd");
+            if (port == 22) return (program.Length == 0 || program.EndsWith("\\sshd.exe", StringComparison.Ordinal))
+                && (service.Length == 0 || service == "*" || service == "sshd");
             return true;
         }
     }

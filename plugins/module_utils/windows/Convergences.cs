@@ -21,7 +21,8 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Targe
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences
 {
-    /// <summary>What the module was asked for. Port: of the controller's connection; Program: what the timer runs; ConfirmTimeout: seconds, 0 keeps a change at once.</summary>
+    /// <summary>What the module was asked for. Port: of the controller's connection; Program: what the timer runs; ConfirmTimeout: seconds, 0 keeps a change
+    /// at once.</summary>
     public class Request
     {
         public string State = "", Policy = "", Token = "", Program = "";
@@ -29,7 +30,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
         public int ConfirmTimeout, Port;
     }
 
-    /// <summary>Brings one Windows host to its policy: observe, plan, guard, build, snapshot, arm, apply, verify; then keep it, or leave it to its confirmation.</summary>
+    /// <summary>Brings one Windows host to its policy: observe, plan, guard, build, snapshot, arm, apply, verify; then keep it, or leave it to its
+    /// confirmation.</summary>
     public static class Convergence
     {
         const int Patience = 60, Grace = 60;
@@ -61,7 +63,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
                     Snapshot waiting = Rescue.Waiting(seam.Host);
                     if (waiting != null && waiting.Deadline.AddSeconds(Grace) < seam.Host.UtcNow()) TidyUp(seam, waiting);
                     else if (waiting == null) return Apply(seam, request, new Change(seam, request, policy));
-                    else if (waited > Patience + Grace) throw new PolicyException("another run's change waits for its confirmation; wait for it, then run again");
+                    else if (waited > Patience + Grace)
+                        throw new PolicyException("another run's change waits for its confirmation; wait for it, then run again");
                 }
                 seam.Host.Sleep(1);
             }
@@ -71,7 +74,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
         static void TidyUp(Seam seam, Snapshot waiting)
         {
             Dictionary<string, object> answer = Rescue.Undo(seam, waiting, "its timer did not run");
-            if ((string)answer["outcome"] != "rolled back") throw new PolicyException("an earlier change was never confirmed, and " + answer["reason"] + "; look at the host now");
+            if ((string)answer["outcome"] != "rolled back")
+                throw new PolicyException("an earlier change was never confirmed, and " + answer["reason"] + "; look at the host now");
         }
 
         static Report Apply(Seam seam, Request request, Change change)
@@ -105,7 +109,9 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
         /// <summary>From here on the host goes back by itself.</summary>
         static void Arm(Seam seam, Request request, Snapshot snapshot)
         {
-            if (String.IsNullOrEmpty(request.Program)) throw new PolicyException("confirm_timeout needs the program that the action plugin sends along; use portmatrix.firewall.policy, or confirm_timeout: 0");
+            if (String.IsNullOrEmpty(request.Program))
+                throw new PolicyException("confirm_timeout needs the program that the action plugin sends along; use portmatrix.firewall.policy, "
+                    + "or confirm_timeout: 0");
             snapshot.Token = Guid.NewGuid().ToString("N");
             snapshot.Process = seam.Host.Process();
             snapshot.Applier = seam.Host.Own();
@@ -144,7 +150,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
         {
             Memory memory = Memory.Parse(seam.Host.Recall(Memory.Name)), remembered = new Memory();
             State state = Observer.Observe(seam.Store, memory);
-            Target target = policy == null ? Aims.Released(state, memory) : Aims.Enforced(state, policy, Wanted(seam, request, policy, state), memory, remembered);
+            Target target = policy == null ? Aims.Released(state, memory)
+                : Aims.Enforced(state, policy, Wanted(seam, request, policy, state), memory, remembered);
             Plan = new Plan(state, target);
             Snapshot = Snapshot.Take(state, target, memory, remembered);
             Foresee(seam, request, state, policy);
@@ -159,7 +166,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
             foreach (int port in Observer.ManagementPorts(seam.Host, request.Port)) ports[port] = true;
             foreach (int port in policy.ManagementPorts()) ports[port] = true;
             if (ports.Count == 0)
-                throw new PolicyException("no way in was found on this host (nothing listens on the ports of SSH, RDP and WinRM), so nothing would be kept open for management; "
+                throw new PolicyException("no way in was found on this host (nothing listens on the ports of SSH, RDP and WinRM), so nothing would be kept "
+                    + "open for management; "
                     + "name its ports in portmatrix_management_ports. Nothing was changed");
             return policy.Rules(ports.Keys);
         }
@@ -180,7 +188,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
                 if (stopped == null) continue;
                 throw new PolicyException(policy == null
                     ? "without our rules, Windows Firewall would not let " + stopped + " pass; allow it there first. Nothing was changed"
-                    : "the new rules would cut " + stopped + "; add " + stopped.Peer + " to portmatrix_management_sources, and see that no rule of Windows Firewall blocks it. Nothing was changed");
+                    : "the new rules would cut " + stopped + "; add " + stopped.Peer
+                        + " to portmatrix_management_sources, and see that no rule of Windows Firewall blocks it. Nothing was changed");
             }
         }
 
@@ -191,7 +200,10 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
             return host.Established().FindAll(delegate(Connection found)
             {
                 Connection[] one = { found };
-                bool named = documented.Exists(delegate(Rule rule) { return rule.Name.IndexOf("/" + Policy.Guard + " ", StringComparison.Ordinal) < 0 && found.Verdict(rule) > 0; });
+                bool named = documented.Exists(delegate(Rule rule)
+                {
+                    return rule.Name.IndexOf("/" + Policy.Guard + " ", StringComparison.Ordinal) < 0 && found.Verdict(rule) > 0;
+                });
                 return named && new Guard(one, state.All(), state.Profiles, state.Current).Stopped() == null;
             });
         }

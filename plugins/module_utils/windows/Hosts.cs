@@ -34,7 +34,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.H
         public List<int> Listening()
         {
             List<int> found = new List<int>();
-            foreach (IPEndPoint point in IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners()) if (!found.Contains(point.Port)) found.Add(point.Port);
+            foreach (IPEndPoint point in IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners())
+                if (!found.Contains(point.Port)) found.Add(point.Port);
             return found;
         }
 
@@ -44,9 +45,11 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.H
             List<Connection> found = new List<Connection>();
             foreach (TcpConnectionInformation open in IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpConnections())
             {
-                if (open.State != TcpState.Established || IPAddress.IsLoopback(open.RemoteEndPoint.Address) || open.RemoteEndPoint.Address.Equals(open.LocalEndPoint.Address)) continue;
+                if (open.State != TcpState.Established || IPAddress.IsLoopback(open.RemoteEndPoint.Address)
+                    || open.RemoteEndPoint.Address.Equals(open.LocalEndPoint.Address)) continue;
                 bool inbound = listening.Contains(open.LocalEndPoint.Port);
-                Connection connection = new Connection { Inbound = inbound, Peer = Text(open.RemoteEndPoint.Address), Port = (inbound ? open.LocalEndPoint : open.RemoteEndPoint).Port };
+                Connection connection = new Connection { Inbound = inbound, Peer = Text(open.RemoteEndPoint.Address),
+                    Port = (inbound ? open.LocalEndPoint : open.RemoteEndPoint).Port };
                 connection.PeerPort = inbound ? open.RemoteEndPoint.Port : open.LocalEndPoint.Port;
                 found.Add(connection);
             }
@@ -64,7 +67,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.H
             string[] words = (Environment.GetEnvironmentVariable("SSH_CONNECTION") ?? "").Split(' ');
             IPAddress peer;
             if (words.Length != 4 || words[0] == words[2] || !IPAddress.TryParse(words[0], out peer) || IPAddress.IsLoopback(peer)) return null;
-            return new Connection { Peer = Text(peer), PeerPort = Int32.Parse(words[1], CultureInfo.InvariantCulture), Port = Int32.Parse(words[3], CultureInfo.InvariantCulture) };
+            return new Connection { Peer = Text(peer), PeerPort = Int32.Parse(words[1], CultureInfo.InvariantCulture),
+                Port = Int32.Parse(words[3], CultureInfo.InvariantCulture) };
         }
 
         public string Recall(string name)
@@ -154,7 +158,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.H
             }
             if (mine) return;
             mutex.Dispose();
-            throw new PolicyException("another run of portmatrix.firewall has been at work on this host for " + seconds.ToString(CultureInfo.InvariantCulture) + " s; wait for it, then run again");
+            throw new PolicyException("another run of portmatrix.firewall has been at work on this host for "
+                + seconds.ToString(CultureInfo.InvariantCulture) + " s; wait for it, then run again");
         }
 
         public void Dispose()

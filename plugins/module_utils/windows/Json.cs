@@ -126,14 +126,16 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.J
             int index = Escapes.IndexOf(next);
             if (index >= 0) return Escaped[index];
             int code;
-            if (next != 'u' || at + 4 > text.Length || !Int32.TryParse(text.Substring(at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out code))
+            if (next != 'u' || at + 4 > text.Length
+                || !Int32.TryParse(text.Substring(at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out code))
                 throw Bad("an escape is wrong");
             at += 4;
             return (char)code;
         }
     }
 
-    /// <summary>Values of JsonReader as text: keys sorted, no blanks, ASCII only. The same bytes as Python's json.dumps(sort_keys, separators=(',', ':')).</summary>
+    /// <summary>Values of JsonReader as text: keys sorted, no blanks, ASCII only. The same bytes as Python's json.dumps(sort_keys, separators=(',',
+    /// ':')).</summary>
     public static class JsonWriter
     {
         public static string Text(object value)

@@ -26,7 +26,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
             foreach (Rule listed in store.List())
             {
                 if (listed.Grouping == Policy.Mark) state.Own.Add(store.Read(listed));
-                else if (listed.Enabled || listed.Grouping == Exclusivity.CoreNetworking || Knows(memory.SwitchedOff, listed.Name)) state.Others.Add(store.Read(listed));
+                else if (listed.Enabled || listed.Grouping == Exclusivity.CoreNetworking || Knows(memory.SwitchedOff, listed.Name))
+                    state.Others.Add(store.Read(listed));
             }
             // Windows lists them in no order that lasts
             state.Own.Sort(Order);
@@ -52,14 +53,18 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
         {
             const string advice = "; change the group policy object that says so, or take this host out of its reach";
             int modify = store.ModifyState();
-            if (modify == 1) throw new PolicyException("group policy overrides the local firewall (LocalPolicyModifyState 1), so rules put here would not count" + advice);
-            if (modify == 2) throw new PolicyException("group policy blocks all that comes in (LocalPolicyModifyState 2), so rules put here would not count" + advice);
+            if (modify == 1)
+                throw new PolicyException("group policy overrides the local firewall (LocalPolicyModifyState 1), so rules put here would not count" + advice);
+            if (modify == 2)
+                throw new PolicyException("group policy blocks all that comes in (LocalPolicyModifyState 2), so rules put here would not count" + advice);
             foreach (int number in Profile.Numbers)
             {
                 if (!store.LocalRulesCount(number))
-                    throw new PolicyException("group policy ignores local rules in the " + Profile.Title(number) + " profile (AllowLocalPolicyMerge 0)" + advice);
+                    throw new PolicyException("group policy ignores local rules in the " + Profile.Title(number) + " profile (AllowLocalPolicyMerge 0)"
+                        + advice);
                 if ((state.Current & number) != 0 && state.Profiles[number].ShieldsUp)
-                    throw new PolicyException("all that comes in is blocked in the " + Profile.Title(number) + " profile, which is in force, so no rule could let anything in; allow rules first: "
+                    throw new PolicyException("all that comes in is blocked in the " + Profile.Title(number)
+                        + " profile, which is in force, so no rule could let anything in; allow rules first: "
                         + "Set-NetFirewallProfile -Name " + Profile.Title(number) + " -AllowInboundRules True");
             }
         }
@@ -76,12 +81,16 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
             return found;
         }
 
-        /// <summary>The connections that must not be cut: the one that we run in; WinRM does not tell which that is, so all that come in to it, or to PORT.</summary>
+        /// <summary>The connections that must not be cut: the one that we run in; WinRM does not tell which that is, so all that come in to it, or to
+        /// PORT.</summary>
         public static List<Connection> Management(IHost host, int port)
         {
             Connection own = host.Own();
             if (own != null) return new List<Connection> { own };
-            return host.Established().FindAll(delegate(Connection found) { return found.Inbound && (found.Port == 5985 || found.Port == 5986 || found.Port == port); });
+            return host.Established().FindAll(delegate(Connection found)
+            {
+                return found.Inbound && (found.Port == 5985 || found.Port == 5986 || found.Port == port);
+            });
         }
     }
 
@@ -94,7 +103,10 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
         /// <summary>Enabled rules of others that let traffic pass beside a policy, in the directions in which it denies.</summary>
         public static List<Rule> Beside(State state, bool deniesEgress)
         {
-            return state.Others.FindAll(delegate(Rule rule) { return rule.Enabled && rule.Allow && rule.Grouping != CoreNetworking && (rule.Inbound || deniesEgress); });
+            return state.Others.FindAll(delegate(Rule rule)
+            {
+                return rule.Enabled && rule.Allow && rule.Grouping != CoreNetworking && (rule.Inbound || deniesEgress);
+            });
         }
     }
 }

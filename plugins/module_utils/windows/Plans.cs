@@ -29,7 +29,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
         public readonly Dictionary<int, Profile> Profiles = new Dictionary<int, Profile>();
     }
 
-    /// <summary>The steps from a state to a target, ordered so that what is to pass passes after each of them: make before break, loosen first, tighten last.</summary>
+    /// <summary>The steps from a state to a target, ordered so that what is to pass passes after each of them: make before break, loosen first, tighten
+    /// last.</summary>
     public class Plan
     {
         public readonly List<Operation> Operations = new List<Operation>();

@@ -64,7 +64,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
             if (data == null) throw new PolicyException("policy: this is no JSON object; it must be " + advice);
             object format;
             if (!data.TryGetValue("format", out format) || !(format is long) || (long)format != Format)
-                throw new PolicyException("policy format " + format + " is unknown here; controller and module must come from one version of portmatrix.firewall");
+                throw new PolicyException("policy format " + format
+                    + " is unknown here; controller and module must come from one version of portmatrix.firewall");
             foreach (string key in new string[] { "egress", "exclusive", "management", "groups", "rules", "citations" })
                 if (!data.ContainsKey(key) || data[key] == null) throw new PolicyException("policy: the key " + key + " is missing; the document is damaged");
             return new Policy(data);
@@ -96,7 +97,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
             foreach (Dictionary<string, object> rule in (List<object>)data["rules"])
             {
                 string group = (string)rule["group"];
-                Add(found, names, (string)rule["direction"], (string)rule["protocol"], Texts(rule["ports"]), group == null ? null : Texts(groups[group]), Texts(rule["flows"]));
+                Add(found, names, (string)rule["direction"], (string)rule["protocol"], Texts(rule["ports"]), group == null ? null : Texts(groups[group]),
+                    Texts(rule["flows"]));
             }
             return found;
         }
@@ -111,9 +113,11 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
         void Add(List<Rule> found, Dictionary<string, int> names, string direction, string protocol, List<string> ports, List<string> peers, List<string> flows)
         {
             bool inbound = direction == "ingress";
-            if (!protocols.ContainsKey(protocol)) throw new PolicyException(flows[0] + ": the protocol " + protocol + " is unknown to this version of the module");
+            if (!protocols.ContainsKey(protocol))
+                throw new PolicyException(flows[0] + ": the protocol " + protocol + " is unknown to this version of the module");
             if (ports.Count > 0 && protocol != "tcp" && protocol != "udp")
-                throw new PolicyException(flows[0] + ": Windows Firewall knows ports of TCP and UDP only, and " + protocol + " without its ports would open too much; "
+                throw new PolicyException(flows[0] + ": Windows Firewall knows ports of TCP and UDP only, and " + protocol
+                    + " without its ports would open too much; "
                     + "leave the flow out for this host, or let a tunnel carry it");
             foreach (List<string> part in Parts(direction, protocol, peers))
             {
@@ -132,7 +136,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
             }
         }
 
-        /// <summary>The peers of one rule in parts that Windows takes; one null is every address. Peers of a family that the protocol has not are left out.</summary>
+        /// <summary>The peers of one rule in parts that Windows takes; one null is every address. Peers of a family that the protocol has not are left
+        /// out.</summary>
         static List<List<string>> Parts(string direction, string protocol, List<string> peers)
         {
             List<List<string>> parts = new List<List<string>>();
@@ -141,7 +146,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
                 parts.Add(null);
                 return parts;
             }
-            if (peers.Count == 0) throw new PolicyException("policy: a rule has an empty list of peers, which Windows would take for every address; the document is damaged");
+            if (peers.Count == 0)
+                throw new PolicyException("policy: a rule has an empty list of peers, which Windows would take for every address; the document is damaged");
             List<string> fitting = new List<string>();
             foreach (string peer in peers)
             {
@@ -162,8 +168,11 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
             Dictionary<string, object> citations = (Dictionary<string, object>)data["citations"];
             List<string> sources = new List<string>();
             foreach (string flow in flows)
-                foreach (string text in flow == Guard ? new List<string> { "the way in for management" } : citations.ContainsKey(flow) ? Texts(citations[flow]) : new List<string>())
+            {
+                List<string> cited = citations.ContainsKey(flow) ? Texts(citations[flow]) : new List<string>();
+                foreach (string text in flow == Guard ? new List<string> { "the way in for management" } : cited)
                     if (!sources.Contains(text)) sources.Add(text);
+            }
             string source = Plain(String.Join("; ", sources.ToArray()));
             return "Flows: " + String.Join(", ", flows.ToArray()) + ". Source: " + (source.Length > most ? source.Substring(0, most) + "..." : source);
         }
@@ -183,7 +192,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
             string text = rule.Description ?? "";
             int stop = text.IndexOf(end, StringComparison.Ordinal);
             List<string> found = new List<string>();
-            if (text.StartsWith(start, StringComparison.Ordinal) && stop > 0) found.AddRange(text.Substring(start.Length, stop - start.Length).Split(new string[] { ", " }, StringSplitOptions.None));
+            if (text.StartsWith(start, StringComparison.Ordinal) && stop > 0)
+                found.AddRange(text.Substring(start.Length, stop - start.Length).Split(new string[] { ", " }, StringSplitOptions.None));
             return found;
         }
     }

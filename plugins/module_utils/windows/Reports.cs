@@ -97,7 +97,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
             foreach (int number in Profile.Numbers)
             {
                 Profile profile = profiles[number];
-                lines.Add(Profile.Title(number) + " profile: " + (profile.Enabled ? "on" : "off") + ", ingress " + (profile.BlockInbound ? "deny" : "allow") + ", egress " + (profile.BlockOutbound ? "deny" : "allow"));
+                lines.Add(Profile.Title(number) + " profile: " + (profile.Enabled ? "on" : "off") + ", ingress " + (profile.BlockInbound ? "deny" : "allow")
+                    + ", egress " + (profile.BlockOutbound ? "deny" : "allow"));
             }
             return lines;
         }
@@ -124,7 +125,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
             bool brief = lines.Count + otherCount > Line.MostLines;
             List<Line> shown = lines.FindAll(delegate(Line line) { return !brief || !others.ContainsKey(line.Key()); });
             for (int i = 0; i < shown.Count && i < Line.MostLines; i++) text.Append(shown[i].Text()).Append('\n');
-            if (shown.Count > Line.MostLines) text.Append("... and ").Append((shown.Count - Line.MostLines).ToString(CultureInfo.InvariantCulture)).Append(" rules more\n");
+            string more = (shown.Count - Line.MostLines).ToString(CultureInfo.InvariantCulture);
+            if (shown.Count > Line.MostLines) text.Append("... and ").Append(more).Append(" rules more\n");
             return text.ToString();
         }
 
@@ -132,13 +134,15 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
         {
             foreach (int number in Profile.Numbers)
                 if ((state.Current & number) == 0 && state.Profiles[number].ShieldsUp)
-                    Warnings.Add("all that comes in is blocked in the " + Profile.Title(number) + " profile, which is not in force now; if it comes into force, management is blocked, too");
+                    Warnings.Add("all that comes in is blocked in the " + Profile.Title(number)
+                        + " profile, which is not in force now; if it comes into force, management is blocked, too");
             if (policy.Exclusive) return;
             List<Rule> beside = Exclusivity.Beside(state, policy.DeniesEgress);
             if (beside.Count == 0) return;
             List<string> names = new List<string>();
             foreach (Rule rule in beside) if (names.Count < MostNames && !names.Contains("'" + rule.Name + "'")) names.Add("'" + rule.Name + "'");
-            Warnings.Add(beside.Count.ToString(CultureInfo.InvariantCulture) + " enabled rules of others let traffic pass beside the policy (" + string.Join(", ", names.ToArray())
+            Warnings.Add(beside.Count.ToString(CultureInfo.InvariantCulture) + " enabled rules of others let traffic pass beside the policy ("
+                + string.Join(", ", names.ToArray())
                 + (beside.Count > names.Count ? ", ..." : "") + "); portmatrix_exclusive: true switches them off");
         }
     }

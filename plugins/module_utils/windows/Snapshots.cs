@@ -95,7 +95,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
             foreach (Rule rule in state.Others)
             {
                 string identity = rule.Identity();
-                if ((rule.Enabled && SwitchedOff.Contains(identity)) || (!rule.Enabled && SwitchedOn.Contains(identity))) return "the rule '" + rule.Name + "' of others is not as it was switched";
+                if ((rule.Enabled && SwitchedOff.Contains(identity)) || (!rule.Enabled && SwitchedOn.Contains(identity)))
+                    return "the rule '" + rule.Name + "' of others is not as it was switched";
             }
             return null;
         }
@@ -123,7 +124,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
         {
             Dictionary<string, object> data = new Dictionary<string, object>();
             foreach (KeyValuePair<int, Profile> profile in profiles)
-                data[profile.Key.ToString(CultureInfo.InvariantCulture)] = new bool[] { profile.Value.Enabled, profile.Value.BlockInbound, profile.Value.BlockOutbound };
+                data[profile.Key.ToString(CultureInfo.InvariantCulture)] = new bool[] { profile.Value.Enabled, profile.Value.BlockInbound,
+                    profile.Value.BlockOutbound };
             return data;
         }
 
@@ -159,7 +161,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
             foreach (KeyValuePair<string, object> entry in (Dictionary<string, object>)data)
             {
                 List<object> flags = (List<object>)entry.Value;
-                found[Int32.Parse(entry.Key, CultureInfo.InvariantCulture)] = new Profile { Enabled = (bool)flags[0], BlockInbound = (bool)flags[1], BlockOutbound = (bool)flags[2] };
+                found[Int32.Parse(entry.Key, CultureInfo.InvariantCulture)] = new Profile { Enabled = (bool)flags[0], BlockInbound = (bool)flags[1],
+                    BlockOutbound = (bool)flags[2] };
             }
         }
     }

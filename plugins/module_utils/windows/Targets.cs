@@ -22,11 +22,13 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.T
             {
                 Profile now = state.Profiles[number], wanted = now.Copy();
                 foreach (KeyValuePair<string, bool> known in memory.Settings)
-                    if (known.Key == Memory.Key(number, "on") || known.Key == Memory.Key(number, "inbound") || (policy.DeniesEgress && known.Key == Memory.Key(number, "outbound")))
+                    if (known.Key == Memory.Key(number, "on") || known.Key == Memory.Key(number, "inbound")
+                        || (policy.DeniesEgress && known.Key == Memory.Key(number, "outbound")))
                         remembered.Settings[known.Key] = known.Value;
                 wanted.Enabled = remembered.Make(number, "on", now.Enabled, true);
                 wanted.BlockInbound = remembered.Make(number, "inbound", now.BlockInbound, true);
-                wanted.BlockOutbound = policy.DeniesEgress ? remembered.Make(number, "outbound", now.BlockOutbound, true) : memory.Former(number, "outbound", now.BlockOutbound);
+                wanted.BlockOutbound = policy.DeniesEgress ? remembered.Make(number, "outbound", now.BlockOutbound, true)
+                    : memory.Former(number, "outbound", now.BlockOutbound);
                 target.Profiles[number] = wanted;
             }
             List<Rule> beside = policy.Exclusive ? Exclusivity.Beside(state, policy.DeniesEgress) : new List<Rule>();
@@ -34,7 +36,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.T
             {
                 string identity = rule.Identity();
                 bool core = policy.DeniesEgress && !rule.Inbound && rule.Allow && rule.Grouping == Exclusivity.CoreNetworking;
-                bool off = policy.Exclusive && (beside.Contains(rule) || (!rule.Enabled && memory.SwitchedOff.Contains(identity) && (rule.Inbound || policy.DeniesEgress)));
+                bool off = policy.Exclusive
+                    && (beside.Contains(rule) || (!rule.Enabled && memory.SwitchedOff.Contains(identity) && (rule.Inbound || policy.DeniesEgress)));
                 if (off) Remember(remembered.SwitchedOff, identity);
                 if (off && rule.Enabled) target.SwitchOff.Add(rule);
                 if (!off && !rule.Enabled && memory.SwitchedOff.Contains(identity)) target.SwitchOn.Add(rule);

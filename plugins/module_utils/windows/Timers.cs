@@ -17,7 +17,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.T
         readonly Func<object> connect;
         readonly Func<DateTime> now;
 
-        public TaskTimer() : this(delegate { return Activator.CreateInstance(Type.GetTypeFromProgID("Schedule.Service", true)); }, delegate { return DateTime.UtcNow; }) { }
+        public TaskTimer() : this(delegate { return Activator.CreateInstance(Type.GetTypeFromProgID("Schedule.Service", true)); },
+            delegate { return DateTime.UtcNow; }) { }
 
         /// <summary>CONNECT makes a Schedule.Service; NOW is the time in UTC.</summary>
         public TaskTimer(Func<object> connect, Func<DateTime> now)
@@ -54,14 +55,20 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.T
         public static string Xml(string token, DateTime due)
         {
             const string program = @"HKLM:\SOFTWARE\portmatrix\firewall";
-            string arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -Command \"& ([ScriptBlock]::Create((Get-ItemProperty -LiteralPath '" + program + "').Program)) -Token " + token + "\"";
-            return "<Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\"><RegistrationInfo><Author>portmatrix.firewall</Author>"
+            string arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -Command \"& ([ScriptBlock]::Create((Get-ItemProperty -LiteralPath '"
+                + program + "').Program)) -Token " + token + "\"";
+            return "<Task version=\"1.2\" xmlns=\"http://schemas.microsoft.com/windows/2004/02/mit/task\">"
+                + "<RegistrationInfo><Author>portmatrix.firewall</Author>"
                 + "<Description>Brings the former firewall rules back unless the change is confirmed.</Description></RegistrationInfo>"
-                + "<Triggers><TimeTrigger><StartBoundary>" + due.ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture) + "</StartBoundary></TimeTrigger><BootTrigger/></Triggers>"
+                + "<Triggers><TimeTrigger><StartBoundary>" + due.ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture)
+                    + "</StartBoundary></TimeTrigger><BootTrigger/></Triggers>"
                 + "<Principals><Principal id=\"system\"><UserId>S-1-5-18</UserId><RunLevel>HighestAvailable</RunLevel></Principal></Principals>"
-                + "<Settings><StartWhenAvailable>true</StartWhenAvailable><DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries><StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>"
-                + "<RestartOnFailure><Interval>PT1M</Interval><Count>30</Count></RestartOnFailure><ExecutionTimeLimit>PT30M</ExecutionTimeLimit><Priority>4</Priority></Settings>"
-                + "<Actions Context=\"system\"><Exec><Command>%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe</Command><Arguments>" + SecurityElement.Escape(arguments) + "</Arguments></Exec></Actions></Task>";
+                + "<Settings><StartWhenAvailable>true</StartWhenAvailable><DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>"
+                + "<StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>"
+                + "<RestartOnFailure><Interval>PT1M</Interval><Count>30</Count></RestartOnFailure>"
+                + "<ExecutionTimeLimit>PT30M</ExecutionTimeLimit><Priority>4</Priority></Settings>"
+                + "<Actions Context=\"system\"><Exec><Command>%SystemRoot%\\System32\\WindowsPowerShell\\v1.0\\powershell.exe</Command><Arguments>"
+                    + SecurityElement.Escape(arguments) + "</Arguments></Exec></Actions></Task>";
         }
 
         static object Call(object target, string method, params object[] arguments)

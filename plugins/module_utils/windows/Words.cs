@@ -18,7 +18,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.W
         public const int MostPeers = 8, MostLines = 400;
         static readonly Dictionary<int, string> protocols = new Dictionary<int, string>
         {
-            { 6, "tcp" }, { 17, "udp" }, { 132, "sctp" }, { 1, "icmp" }, { 58, "icmpv6" }, { 50, "esp" }, { 51, "ah" }, { 47, "gre" }, { 112, "vrrp" }, { 256, "any" },
+            { 6, "tcp" }, { 17, "udp" }, { 132, "sctp" }, { 1, "icmp" }, { 58, "icmpv6" }, { 50, "esp" }, { 51, "ah" }, { 47, "gre" }, { 112, "vrrp" },
+                { 256, "any" },
         };
 
         public string Direction = "", Protocol = "", Ports = "";
@@ -120,7 +121,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.W
             foreach (string port in ports)
                 foreach (string flow in flows)
                 {
-                    Line line = Take(peers, rule.Inbound ? "ingress" : "egress", protocol, port, flow + "\t" + (cidrs.Count == 0 ? "any" : ""), new List<string>());
+                    Line line = Take(peers, rule.Inbound ? "ingress" : "egress", protocol, port, flow + "\t" + (cidrs.Count == 0 ? "any" : ""),
+                        new List<string>());
                     if (flow.Length > 0 && line.Flows.Count == 0) line.Flows.Add(flow);
                     Dictionary<string, bool> known = new Dictionary<string, bool>(StringComparer.Ordinal);
                     foreach (string peer in line.Peers) known[peer] = true;

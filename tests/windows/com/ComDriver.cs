@@ -44,7 +44,8 @@ namespace PortmatrixTests
 
         static Rule Sample()
         {
-            return new Rule { Name = "portmatrix/a in tcp", Description = "Flows: a. Source: b", Grouping = "portmatrix", Protocol = 6, LocalPorts = "22,80-90", RemoteAddresses = "10.0.0.0/8,2001:db8::/64" };
+            return new Rule { Name = "portmatrix/a in tcp", Description = "Flows: a. Source: b", Grouping = "portmatrix", Protocol = 6,
+                LocalPorts = "22,80-90", RemoteAddresses = "10.0.0.0/8,2001:db8::/64" };
         }
 
         public static int Main()
@@ -65,7 +66,8 @@ namespace PortmatrixTests
             Do("esp", delegate { Rule rule = Sample(); rule.Protocol = 50; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(2, 15); });
             Do("everything", delegate
             {
-                Rule rule = new Rule { Name = "a", Protocol = 1, IcmpTypes = "8:*", LocalAddresses = "10.0.0.9", InterfaceTypes = "Lan", EdgeTraversal = 1, Application = "C:\\x", Service = "y", Inbound = false, Allow = false };
+                Rule rule = new Rule { Name = "a", Protocol = 1, IcmpTypes = "8:*", LocalAddresses = "10.0.0.9", InterfaceTypes = "Lan", EdgeTraversal = 1,
+                    Application = "C:\\x", Service = "y", Inbound = false, Allow = false };
                 return store.Build(rule) != null;
             });
             Do("hostile name", delegate { Rule rule = Sample(); rule.Name = "a|b"; return store.Build(rule); });

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 
+import conftest
 import lab
 import pytest
 import world
@@ -164,6 +165,23 @@ def test_two_active_firewalls_are_an_error_that_says_which_to_stop(plain_ufw):
     finally:
         for host in HOSTS:
             world.shell(host, 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf; systemctl stop firewalld')
+
+
+def test_what_is_ours_goes_from_both_firewalls(plain_ufw):
+    """A host that was hardened by ufw, and then by firewalld: released, both are as they were, and the change in force is confirmed."""
+    untouched = {host: world.picture(host)['files'] for host in HOSTS}
+    try:
+        assert world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw').code == 0
+        world.on_all(lambda host: world.shell(host, f'ufw --force disable >/dev/null; {conftest.CLEAR_TABLES}; systemctl start firewalld'), HOSTS)
+        assert world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=firewalld').code == 0
+        run = world.play('portmatrix.firewall.release', *LIMIT)
+        assert run.statuses() == dict.fromkeys(HOSTS, 'changed') and all(run.results[host]['backend'] == 'ufw, firewalld' for host in HOSTS), run.output
+        assert world.play('portmatrix.firewall.release', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'ok')
+        for host in HOSTS:
+            assert world.picture(host)['files'] == untouched[host]
+            assert 'portmatrix' not in world.shell(host, 'nft list ruleset; firewall-cmd --get-policies')
+    finally:
+        world.on_all(lambda host: world.shell(host, 'systemctl stop firewalld', check=False), HOSTS)
 
 
 def test_a_session_lives_on_while_ufw_starts_and_denies_egress(plain_ufw):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-import multiprocessing
 import os
 import re
 import shlex
@@ -58,59 +57,31 @@ class Run(t.NamedTuple):
         return {host: 'changed' if result.get('changed') and result['status'] == 'ok' else result['status'] for host, result in self.results.items()}
 
 
-# Playbooks run in forks of a process that has loaded Ansible already: starting it takes longer than many a playbook here.
-_FORKS = multiprocessing.get_context('forkserver')
-_FORKS.set_forkserver_preload(['ansible.cli.playbook', 'ansible.executor.playbook_executor', 'ansible.plugins.loader'])
-_SETTINGS = {
-    'ANSIBLE_CALLBACK_PLUGINS': str(HERE / 'callback_plugins'),
-    'ANSIBLE_CALLBACKS_ENABLED': 'results',
-    'ANSIBLE_NOCOLOR': '1',
-}
-_PATIENCE = 600
-
-
-def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, environment: dict[str, str] | None = None, whole: bool = False) -> Run:
-    """Run a playbook of the collection (or a file) on the lab. WHOLE: start Ansible as users do, which an ENVIRONMENT needs, and a measurement."""
+def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, environment: dict[str, str] | None = None) -> Run:
+    """Run a playbook of the collection (or a file) on the lab."""
     with tempfile.TemporaryDirectory() as folder:
-        results, output = Path(folder) / 'results', Path(folder) / 'output'
+        results = Path(folder) / 'results'
         results.touch()
-        command = ['ansible-playbook', '-i', str(inventory_path), playbook, *arguments]
-        if environment or whole:
-            code = _run(command, output, {**(environment or {}), 'PORTMATRIX_RESULTS': str(results)})
-        else:
-            code = _fork(command, output, {'PORTMATRIX_RESULTS': str(results)})
+        command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(inventory_path), playbook, *arguments]
+        finished = subprocess.run(
+            command,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+            check=False,
+            cwd=folder,
+            env={
+                **os.environ,
+                'ANSIBLE_CALLBACK_PLUGINS': str(HERE / 'callback_plugins'),
+                'ANSIBLE_CALLBACKS_ENABLED': 'results',
+                'PORTMATRIX_RESULTS': str(results),
+                'ANSIBLE_NOCOLOR': '1',
+                **(environment or {}),
+            },
+        )
         lines = [json.loads(line) for line in results.read_text().splitlines()]
-        return Run(code, output.read_text(), {line['host']: line for line in lines})
-
-
-def _run(command: list[str], output: Path, environment: dict[str, str]) -> int:
-    """COMMAND as users run it; what Ansible reads from its ENVIRONMENT when it starts takes effect."""
-    program = str(Path(sys.executable).parent / command[0])
-    with output.open('w') as file:
-        options = {'stdout': file, 'stderr': subprocess.STDOUT, 'cwd': output.parent, 'env': {**os.environ, **_SETTINGS, **environment}}
-        return subprocess.run([program, *command[1:]], timeout=_PATIENCE, check=False, **options).returncode
-
-
-def _fork(command: list[str], output: Path, environment: dict[str, str]) -> int:
-    os.environ.update(_SETTINGS)  # read when the first fork is asked for
-    process = _FORKS.Process(target=_playbook, args=(command, str(output), environment))
-    process.start()
-    process.join(_PATIENCE)
-    if process.exitcode is None:
-        process.kill()
-        raise AssertionError(f'{shlex.join(command)} ran for more than {_PATIENCE} s: {output.read_text()}')
-    return process.exitcode
-
-
-def _playbook(command: list[str], output: str, environment: dict[str, str]) -> None:
-    from ansible.cli.playbook import PlaybookCLI
-
-    os.environ.update(environment)
-    os.chdir(Path(output).parent)
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT, 0o600)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    PlaybookCLI.cli_executor(command)
+        return Run(finished.returncode, finished.stdout, {line['host']: line for line in lines})
 
 
 def picture(host: str) -> dict[str, str]:

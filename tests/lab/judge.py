@@ -6,7 +6,8 @@ judge.py send                < [PACKET, ...]       send every packet; print, in 
 judge.py close
 
 PACKET: {"direction", "protocol", "peer", "dport", "sport"}. Packets carry a number of their own (IPv4: identification, IPv6: flow label), and a chain
-behind every other one (priority 500) notes the numbers that it sees: a packet that the firewall denies does not get there.
+behind every other one (priority 500) notes the numbers that it sees: a packet that the firewall denies does not get there. Those of the kernel (resets,
+ICMP errors) have numbers, too; it sends none with a hop limit of 255 and a flow label, so only packets with 255 count.
 """
 
 import contextlib
@@ -26,8 +27,8 @@ HOOK = """
 table inet judge {
   set seen4 { typeof ip id; size 65535; }
   set seen6 { typeof ip6 flowlabel; size 65535; }
-  chain ingress { type filter hook input priority 500; add @seen4 { ip id }; add @seen6 { ip6 flowlabel }; }
-  chain egress { type filter hook output priority 500; add @seen4 { ip id }; add @seen6 { ip6 flowlabel }; }
+  chain ingress { type filter hook input priority 500; ip ttl 255 add @seen4 { ip id }; ip6 hoplimit 255 add @seen6 { ip6 flowlabel }; }
+  chain egress { type filter hook output priority 500; ip ttl 255 add @seen4 { ip id }; ip6 hoplimit 255 add @seen6 { ip6 flowlabel }; }
 }
 """
 UFW = "/run/judge/ufw"

@@ -39,7 +39,7 @@ def test_one_text_for_one_set(driver, what):
 
 def test_addresses_are_merged_as_on_the_controller(driver):
     chance = random.Random(1)
-    lists = [[f'{windows._peers(chance, 1)[0]}' for _number in range(chance.randrange(1, 30))] for _list in range(200)]
+    lists = [[f'{windows.peers(chance, 1)[0]}' for _number in range(chance.randrange(1, 30))] for _list in range(200)]
     wanted = [','.join(map(str, netaddr.cidr_merge(cidrs))) for cidrs in lists]
     assert driver.ask('addresses', [','.join(cidrs) for cidrs in lists]) == wanted
 

@@ -49,7 +49,7 @@ class Driver:
 
 def random_policy(chance: random.Random) -> dict[str, t.Any]:
     """A policy document, canonical as the controller makes it, with what is hard for Windows in it now and then."""
-    groups = {f'group {number}': _peers(chance, chance.choice((1, 2, 5, 30, 1200 if chance.random() < 0.05 else 3))) for number in range(3)}
+    groups = {f'group {number}': peers(chance, chance.choice((1, 2, 5, 30, 1200 if chance.random() < 0.05 else 3))) for number in range(3)}
     flows = [f'product/flow-{number}' for number in range(6)]
     rules = []
     for _number in range(chance.randrange(8)):
@@ -76,7 +76,7 @@ def random_policy(chance: random.Random) -> dict[str, t.Any]:
     }
 
 
-def _peers(chance: random.Random, count: int) -> list[str]:
+def peers(chance: random.Random, count: int) -> list[str]:
     import netaddr
 
     found = []

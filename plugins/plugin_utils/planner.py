@@ -13,6 +13,10 @@ from .catalog import Catalog, Flow
 
 ANY = (addresses.ANY,)
 DIRECTIONS = ('ingress', 'egress')
+_UNPLAYED = (
+    'no host plays these, and egress is not enforced, so egress there has no rule; before you deny egress, declare their hosts, or set portmatrix_peers '
+    'to their addresses (an empty list where nobody plays one)'
+)
 
 
 class Settings(t.NamedTuple):
@@ -68,6 +72,7 @@ class _HostPlanner:
         self.host, self.settings, self.catalogs, self.book = host, settings, catalogs, book
         self.rules: dict[tuple, Rule] = {}
         self.notes: dict[tuple[str, str, str], list[str]] = {}
+        self.unplayed: dict[str, list[tuple[str, str]]] = {}
         self.gaps: set[Gap] = set()
         self._merged: dict[frozenset[str], tuple[str, ...]] = {}
 
@@ -83,6 +88,9 @@ class _HostPlanner:
                         self._ingress(flow, f'{product}.{source}', by_platform[self.host.platform][flow.id])
                     if source in mine:
                         self._egress(flow, f'{product}.{destination}', by_platform)
+        for product, found in self.unplayed.items():  # nothing depends on them, so one warning for all is enough
+            components = ', '.join(sorted({component for component, _flow in found}))
+            self.notes[f'{components}: {_UNPLAYED}', 'egress', product] = sorted({flow for _component, flow in found})
         warnings = tuple(sorted(f'{text} (flows: {", ".join(dict.fromkeys(flows))})' for (text, *rest), flows in self.notes.items()))
         return HostPlan(tuple(sorted(self.rules.values(), key=_order)), warnings, tuple(sorted(self.gaps)))
 
@@ -132,9 +140,10 @@ class _HostPlanner:
         if self.settings.unresolved == 'any':
             self._note(f'{component}: {advice}; portmatrix_unresolved is any, so {direction} is open to any', direction, flow)
             return ANY
-        if not refused:
-            reason = 'portmatrix_unresolved is skip' if enforced else 'egress is not enforced'
-            self._note(f'{component}: {advice}; {reason}, so its {direction} has no rule', direction, flow)
+        if not enforced:
+            self.unplayed.setdefault(flow.product, []).append((component, flow.name))
+        elif not refused:
+            self._note(f'{component}: {advice}; portmatrix_unresolved is skip, so its {direction} has no rule', direction, flow)
         return None
 
     def _note(self, text: str, direction: str, flow: Flow) -> None:

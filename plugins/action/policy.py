@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
 
 from ..module_utils.errors import PortmatrixError
 from ..plugin_utils import confirmation, inventory, platforms
@@ -27,6 +30,11 @@ class ActionModule(PortmatrixAction):
     """portmatrix.firewall.policy"""
 
     ARGUMENTS = ARGUMENTS
+
+    def cleanup(self, force: bool = False) -> None:
+        """A host that does not answer any more must not hide what the task has to say of it."""
+        with contextlib.suppress(AnsibleConnectionFailure):
+            super().cleanup(force)
 
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         host = str(task_vars['inventory_hostname'])

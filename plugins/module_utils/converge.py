@@ -12,7 +12,7 @@ import typing as t
 
 from . import backends, bystanders, management, mutex, policy, standing
 from .deadman import program, store, timer
-from .errors import BackendError, Refused
+from .errors import BackendError, Refused, RolledBack
 
 MOST_ATTEMPTS = 3
 NOTHING = {'digest': '', 'transition': 'none', 'added': 0, 'removed': 0, 'kept': 0}
@@ -115,12 +115,15 @@ def _apply(backend: t.Any, wanted: t.Optional[policy.Policy], confirm_timeout: i
         pending = _arm(backend, before, after, confirm_timeout, flows) if confirm_timeout else {}
         try:
             runtime = backend.apply(observed, changes)
-            if not confirm_timeout:
+            if confirm_timeout:
+                store.applied()
+            else:
                 backend.persist(after)
         except Exception as error:  # whatever it is, the host must not stay in between
-            raise BackendError(f'{error}; {_go_back(backend, before, after, bool(pending))}') from error
+            if not pending or store.decided() == store.ARMED:
+                raise _go_back(backend, before, after, bool(pending), error) from error
         if pending and store.decided() != store.ARMED:
-            raise BackendError(f'applying took longer than confirm_timeout ({confirm_timeout} s), so the host went back to its former rules; give it more time')
+            raise RolledBack(f'applying took longer than confirm_timeout ({confirm_timeout} s), so the host went back to its former rules; give it more time')
         return Applied(changes, runtime, pending, backend.watch())
 
 
@@ -129,18 +132,20 @@ def _arm(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], 
     token, connection = secrets.token_hex(8), management.observed()
     where = [connection.peer, connection.peer_port] if connection else None
     try:
+        store.prepare(store.Pending(token, backend.name, confirm_timeout, store.process(os.getpid()), where, [list(flow) for flow in flows], before, after))
+        timer.check(store.trial(token))
         # the timer first: a change that waits without one would wait for ever, while a timer without a change does nothing
         timer.arm(confirm_timeout, token)
-        store.write(store.Pending(token, backend.name, confirm_timeout, store.process(os.getpid()), where, [list(flow) for flow in flows], before, after))
+        store.commit(token)
     except (OSError, BackendError) as error:
         store.remove()
         timer.disarm()
         raise BackendError(f'the way back could not be prepared, so nothing was changed: {error}') from error
-    return {'pending': {'token': token, 'command': f'{store.PENDING}/program', 'outcome': store.OUTCOME}}
+    return {'pending': {'token': token, 'command': ' '.join(store.command()), 'outcome': store.OUTCOME}}
 
 
-def _go_back(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], armed: bool) -> str:
-    """Bring the former rules back; what came of it, in words."""
+def _go_back(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], armed: bool, why: Exception) -> BackendError:
+    """Bring the former rules back; WHY, and what came of it."""
     try:
         if armed:
             answer = program.rollback('applying it failed', held=True)
@@ -149,8 +154,8 @@ def _go_back(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.An
         else:
             backend.restore(before, after)
     except Exception as error:
-        return f'and the former rules could not be brought back: {error}; look at the host now'
-    return 'the host has its former rules back'
+        return BackendError(f'{why}; and the former rules could not be brought back: {error}; look at the host now')
+    return RolledBack(f'{why}; the host has its former rules back')
 
 
 def _result(backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, runtime: str) -> t.Dict[str, t.Any]:

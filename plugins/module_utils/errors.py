@@ -21,5 +21,9 @@ class BackendError(PortmatrixError):
     """A host's firewall is not in a state that can be worked with, or did not do what it was told."""
 
 
+class RolledBack(BackendError):
+    """It was tried, failed, and the host has its former rules back."""
+
+
 class Refused(PortmatrixError):
     """The change would be wrong or dangerous; nothing was touched."""

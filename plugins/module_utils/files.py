@@ -62,9 +62,15 @@ def remove_folder(path: str) -> None:
 
 
 def put(contents: t.Dict[str, t.Optional[str]]) -> None:
-    """Give every path its content; None removes it. Additions come first; what is there already is not written."""
+    """Give every path its content; None removes it. Additions come first; what is there already is not written. When this returns, all is on the disk."""
+    folders = set()
     for path, content in sorted(contents.items(), key=lambda item: (item[1] is None, item[0])):
+        if read(path) == content and not (content is None and os.path.lexists(path)):
+            continue
         if content is None:
             remove(path)
-        elif read(path) != content:
+        else:
             write(path, content)
+        folders.add(os.path.dirname(path))
+    for folder in folders:
+        sync_folder(folder)

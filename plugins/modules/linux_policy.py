@@ -68,7 +68,7 @@ gathered:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import converge
-from ..module_utils.errors import PortmatrixError
+from ..module_utils.errors import PortmatrixError, RolledBack
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def main() -> None:
             **{name: module.params[name] for name in ('confirm_timeout', 'confirm_flows')},
         )
     except PortmatrixError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), rolled_back=isinstance(error, RolledBack))
     for warning in result.pop('warnings', ()):
         module.warn(warning)
     module.exit_json(**result)

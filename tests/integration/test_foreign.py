@@ -18,6 +18,7 @@ firewall-cmd -q --zone=public --add-port=9100/tcp
 firewall-cmd -q --zone=public --add-rich-rule='rule family="ipv4" source address="192.0.2.7" port port="9101" protocol="tcp" accept'
 firewall-cmd -q --policy=foreign --add-port=9102/tcp
 firewall-cmd -q --ipset=foreign --add-entry=192.0.2.9
+ip link add foreign0 type bridge; firewall-cmd -q --zone=dmz2 --change-interface=foreign0
 nft add table inet foreign
 nft add chain inet foreign input '{ type filter hook input priority 0; policy accept; }'
 nft add rule inet foreign input ip saddr 192.0.2.12 counter accept
@@ -33,7 +34,7 @@ firewall-cmd -q --permanent --delete-zone=dmz2
 firewall-cmd -q --permanent --delete-policy=foreign
 firewall-cmd -q --permanent --delete-ipset=foreign
 rm -f /etc/firewalld/*/*.xml.old
-nft delete table inet foreign
+nft delete table inet foreign; ip link del foreign0
 iptables -F INPUT; iptables -F FOREIGN; iptables -X FOREIGN
 systemctl restart firewalld
 '''
@@ -50,7 +51,7 @@ def test_foreign_rules_survive(released, host):
     try:
         world.shell(host, f'set -e; {FOREIGN} {DIRECT if host == "mgmt1" else ""}')
         before = world.shell(host, READ)
-        assert all(text in before for text in ('9100/tcp', '192.0.2.9', '192.0.2.12', '192.0.2.13', *(['192.0.2.11'] if host == 'mgmt1' else [])))
+        assert all(text in before for text in ('9100/tcp', '192.0.2.9', 'foreign0', '192.0.2.12', '192.0.2.13', *(['192.0.2.11'] if host == 'mgmt1' else [])))
         run = world.play('portmatrix.firewall.harden', '-l', host)
         assert run.results[host]['transition'] == 'reload', run.output
         assert world.shell(host, READ) == before

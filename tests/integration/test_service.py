@@ -11,24 +11,39 @@ LIMIT = ('-l', ','.join(BOTH), '-e', 'portmatrix_backend=firewalld')
 HIDE = 'for tool in firewalld firewall-cmd firewall-offline-cmd; do mv /usr/{0}/$tool /usr/{0}/$tool.hidden; done 2>/dev/null; true'
 
 
+# rules of others, which firewalld below 2.0 flushes when it starts and when it stops
+THEIRS = """
+iptables -N FOREIGN; iptables -A FOREIGN -s 192.0.2.13 -j ACCEPT; iptables -A INPUT -j FOREIGN; ip6tables -A INPUT -s 2001:db8:9::1 -j ACCEPT
+iptables -t nat -A PREROUTING -p tcp --dport 8081 -j DNAT --to-destination 172.17.0.2:80
+"""
+LISTED = 'for tool in iptables ip6tables; do $tool -S; $tool -t nat -S; done'
+CLEAN = 'for tool in iptables ip6tables; do $tool -F; $tool -X; $tool -t nat -F; done'
+
+
+def pictures() -> dict[str, dict[str, str]]:
+    """Everything; of tables of iptables, which come into being with a look at them, the rules."""
+    return {host: {**world.picture(host), 'kernel': world.shell(host, f'nft list tables inet; {LISTED}')} for host in BOTH}
+
+
 def test_a_stopped_firewalld_is_started_and_stopped_again(released):
     for host in BOTH:
-        world.shell(host, 'systemctl disable -q --now firewalld')
-    before = {host: world.picture(host) for host in BOTH}
+        world.shell(host, f'systemctl disable -q --now firewalld; {THEIRS}')
+    before = pictures()
     try:
         assert world.play('portmatrix.firewall.harden', *LIMIT, '--check').statuses() == dict.fromkeys(BOTH, 'changed')
-        assert {host: world.picture(host) for host in BOTH} == before
+        assert pictures() == before
         run = world.play('portmatrix.firewall.harden', *LIMIT, '--diff')
         assert run.statuses() == dict.fromkeys(BOTH, 'changed'), run.output
         assert '-firewalld: stopped, does not start with the host' in run.output and '+firewalld: running, starts with the host' in run.output
         assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'ok')
         for host in BOTH:
             assert world.shell(host, 'systemctl is-active firewalld; systemctl is-enabled firewalld').split() == ['active', 'enabled']
+        assert all(world.shell(host, LISTED) in before[host]['kernel'] for host in BOTH)
         assert world.play('portmatrix.firewall.release', *LIMIT).statuses() == dict.fromkeys(BOTH, 'changed')
-        assert {host: world.picture(host) for host in BOTH} == before
+        assert pictures() == before
     finally:
         for host in BOTH:
-            world.shell(host, 'systemctl enable -q --now firewalld')
+            world.shell(host, f'{CLEAN}; systemctl enable -q --now firewalld')
 
 
 @pytest.mark.parametrize(

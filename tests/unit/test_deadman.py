@@ -18,7 +18,8 @@ def pending(tmp_path, monkeypatch):
     monkeypatch.setattr(store, 'PENDING', str(tmp_path / 'pending'))
     monkeypatch.setattr(store, 'OUTCOME', str(tmp_path / 'outcome.json'))
     change = store.Pending('token', 'ufw', 30, store.process(1), ['192.0.2.1', 5], [], {'files': {}}, {})
-    store.write(change)
+    store.prepare(change)
+    store.commit('token')
     return change
 
 
@@ -40,7 +41,7 @@ def test_of_a_confirmation_and_a_rollback_that_race_one_wins(pending, _round):
 
 def test_the_program_finds_its_code_beside_it_and_leaves_other_changes_alone(pending):
     # it looks for its change where hosts keep it, and there is none of this name here
-    run = subprocess.run([f'{store.PENDING}/program', 'rollback', 'another'], capture_output=True, text=True, check=False)
+    run = subprocess.run([*store.command(), 'rollback', 'another'], capture_output=True, text=True, check=False)
     assert (run.returncode, json.loads(run.stdout)) == (0, {'outcome': 'nothing'}), run.stderr
 
 

@@ -168,19 +168,23 @@ class Firewalld:
         policies = xml.parse(after['wanted'])
         return not policies.policies or management.admitted(reach_of(policies), connection)
 
-    def persist(self, after: t.Dict[str, t.Any]) -> None:
-        """Keep what was applied, so that the host starts with it. Safe to repeat."""
+    def persist(self, after: t.Dict[str, t.Any], boot: bool = False) -> None:
+        """Keep what was applied, so that the host starts with it. Safe to repeat; BOOT: it starts right now."""
         files.put(after['files'])
         service.remember(after['remember'])
         service.take([step for step in after['steps'] if step in ('enable', 'disable')])
+        if boot and 'enable' in after['steps']:
+            service.start_later()
 
-    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False) -> None:
-        """Go back to what `snapshot` saw. Safe to repeat; BOOT: firewalld will start and read the files."""
+    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, applied: bool = False) -> None:
+        """Go back to what `snapshot` saw. Safe to repeat; BOOT: firewalld will start and read the files. APPLIED: what others have in the runtime is theirs,
+        and stays; otherwise a reload may have taken it away, and they get back what they had."""
         files.put({path: before['files'].get(path) for path in {*before['files'], *_our_files(), *after['files']}})
         service.remember(before['switched_on'])
         service.bring(before['active'], before['enabled'], boot)
         if before['active'] and not boot:
-            self._others = foreign.Snapshot.of(before['others']) if before['others'] else self._others
+            if before['others'] and not applied:
+                self._others = foreign.Snapshot.of(before['others'])
             documents = xml.parse(before['files'])
             observed = service.observe()
             if bus.get('state') != 'RUNNING' or verify.deviation(documents, kernel.read()):

@@ -10,7 +10,7 @@ import typing as t
 from .. import files, management, policy as policies, reach, words
 from ..errors import BackendError
 from ..policy import Policy, Rule
-from ..ufw import build, edits, framework, kernel, lines, lock, service, shown, startup, stock, userrules, verdict
+from ..ufw import build, edits, framework, kernel, lines, lock, service, shown, startup, stock, verdict
 from ..ufw.build import Rules
 from ..ufw.edits import Edited, Memory
 from ..ufw.kernel import Table
@@ -125,8 +125,7 @@ class Ufw:
 
     def snapshot(self, state: State, changes: Changes) -> t.Dict[str, t.Any]:
         """What `restore` needs to go back to STATE, as plain data."""
-        texts = {path: state.texts[path] for path in (*changes.files, *userrules.PATHS.values())}
-        return {'texts': texts, 'live': kernel.plain(state.live), 'memory': state.memory._asdict(), 'enabled': state.service.enabled}
+        return {'texts': state.texts, 'live': kernel.plain(state.live), 'memory': state.memory._asdict(), 'enabled': state.service.enabled}
 
     def outcome(self, changes: Changes) -> t.Dict[str, t.Any]:
         """What `persist` needs to keep CHANGES, as plain data."""
@@ -160,16 +159,18 @@ class Ufw:
         family = reach.family(connection.peer)
         return family in after['stated'] and verdict.accepts(kernel.read(family), _packet(connection))
 
-    def persist(self, after: t.Dict[str, t.Any]) -> None:
-        """Keep what was applied, so that the host starts with it. Safe to repeat."""
+    def persist(self, after: t.Dict[str, t.Any], boot: bool = False) -> None:
+        """Keep what was applied, so that the host starts with it. Safe to repeat; BOOT: it starts right now."""
         memory = Memory.of(after['memory'])
         if memory != Memory():
             service.remember(memory)
         files.put(after['files'])
         service.take(after['steps'])
+        if boot and 'enable' in after['steps']:
+            service.start_later()
         service.remember(memory)  # what was before us is forgotten last
 
-    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False) -> None:
+    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, _applied: bool = True) -> None:
         """Go back to what `snapshot` saw from what was to be AFTER. What somebody else changed in the files meanwhile is kept, and the kernel follows the
         files then. Safe to repeat; BOOT: the kernel is new and ufw will read the files."""
         service.bring(before['enabled'])
@@ -183,12 +184,21 @@ class Ufw:
         if any(files.read(path) != text for path, text in before['texts'].items()):
             state = self.observe()
             if state.service.settings.enabled:
-                stated = kernel.canonical([(family, startup.compose(family, state.texts, state.service.settings)) for family in state.live])
-                tables = dict(zip(state.live, stated))
+                tables = self._stated(state) or tables
+            elif tables['ipv4'].runs('ipv4'):
+                return  # somebody disabled ufw, which took its rules out of the kernel
         for family, table in tables.items():
             back = kernel.transaction(kernel.read(family), table, after['owned'][family])
             if back:
                 kernel.load(family, back)
+
+    @staticmethod
+    def _stated(state: State) -> t.Optional[t.Dict[str, t.Any]]:
+        """What the kernel holds once it follows the files; None where these do not load."""
+        try:
+            return dict(zip(state.live, kernel.canonical([(family, startup.compose(family, state.texts, state.service.settings)) for family in state.live])))
+        except BackendError:
+            return None
 
     def settled(self, watched: t.Iterable[int]) -> bool:
         """Whether nobody can have overwritten what was applied; waits for the runs of ufw (WATCHED) that may have read its files before."""

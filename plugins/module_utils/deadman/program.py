@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that lies on the host with a change that waits: `confirm TOKEN`, `rollback [TOKEN]`, `boot`. Prints one line of JSON."""
+"""The program that lies on the host with a change that waits: `check`, `confirm TOKEN`, `rollback [TOKEN]`, `boot`. Prints one line of JSON."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ def main(arguments: t.List[str]) -> int:
     """0: done; 1: not confirmed, or the former rules could not be brought back."""
     os.umask(0o077)
     verb = arguments[0] if arguments else ''
-    if verb == 'confirm':
+    if verb == 'check':
+        answer = {'outcome': 'nothing'}  # it runs, which is all there is to know
+    elif verb == 'confirm':
         answer = confirm(arguments[1])
     elif verb == 'rollback' and len(arguments) > 1 and getattr(store.read(), 'token', '') != arguments[1]:
         answer = {'outcome': 'nothing'}  # the timer of another change
     elif verb in ('rollback', 'boot'):
         answer = rollback('it was not confirmed in time' if verb == 'rollback' else 'the host started anew before it was confirmed', boot=verb == 'boot')
     else:
-        answer = {'outcome': 'error', 'reason': 'usage: program confirm TOKEN | rollback [TOKEN] | boot'}
+        answer = {'outcome': 'error', 'reason': 'usage: program check | confirm TOKEN | rollback [TOKEN] | boot'}
     print(json.dumps(answer), flush=True)
     return int(answer['outcome'] not in ('confirmed', 'rolled back', 'nothing'))
 
@@ -41,7 +43,7 @@ def confirm(token: str) -> t.Dict[str, t.Any]:
     with hold(_PATIENCE):
         pending = store.read()
         if pending is None or pending.token != token:
-            return last() or {'outcome': 'rolled back', 'reason': 'it does not wait any more'}
+            return _last(token) or {'outcome': 'rolled back', 'reason': 'it does not wait any more'}
         same = management.observed()
         if same and pending.connection == [same.peer, same.peer_port]:
             return {'outcome': 'refused', 'reason': 'the confirmation came over the connection that applied the change, which proves nothing'}
@@ -51,7 +53,9 @@ def confirm(token: str) -> t.Dict[str, t.Any]:
             if reason:
                 return rollback(reason, held=True)
             if not store.decide(store.CONFIRMED):
-                return {'outcome': 'rolled back', 'reason': 'its time was over'}
+                if store.decided() != store.ARMED:
+                    return {'outcome': 'rolled back', 'reason': 'its time was over'}
+                return rollback(f'it could not be kept: {store.PENDING} cannot be written', held=True)
             try:
                 backend.persist(pending.after)
             except Exception as error:  # a full disk, files that may not be written
@@ -82,7 +86,8 @@ def rollback(reason: str, boot: bool = False, held: bool = False) -> t.Dict[str,
         store.remove()
         timer.disarm()
         return {'outcome': 'nothing'}
-    won = store.decide(store.ROLLING_BACK)
+    # only a confirmation stands against it; a mark that cannot be written does not
+    won = store.decide(store.ROLLING_BACK) or store.decided() != store.CONFIRMED
     lock = None if held else _take_over(pending)
     try:
         answer = _finish(pending, won, reason, boot, held)
@@ -93,23 +98,25 @@ def rollback(reason: str, boot: bool = False, held: bool = False) -> t.Dict[str,
 
 
 def _finish(pending: store.Pending, won: bool, reason: str, boot: bool, held: bool) -> t.Dict[str, t.Any]:
-    if store.read() is None:
-        return last() or {'outcome': 'nothing'}
+    if getattr(store.read(), 'token', '') != pending.token:
+        return _last(pending.token) or {'outcome': 'nothing'}
     backend = backends.BACKENDS[pending.backend]()
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             if not won:
-                backend.persist(pending.after)
+                backend.persist(pending.after, boot)
             elif held:
-                backend.restore(pending.before, pending.after, boot)
+                backend.restore(pending.before, pending.after, boot, store.is_applied())
             else:
                 with backend.locked():
-                    backend.restore(pending.before, pending.after, boot)
+                    backend.restore(pending.before, pending.after, boot, store.is_applied())
             break
         except Exception as error:
             print(f'attempt {attempt} failed: {error}', file=sys.stderr, flush=True)
             if attempt == _ATTEMPTS:
-                return {'token': pending.token, 'outcome': 'error', 'reason': f'the former rules could not be brought back: {error}'}
+                answer = {'token': pending.token, 'outcome': 'error', 'reason': f'the former rules could not be brought back: {error}'}
+                store.tell(answer)
+                return answer
             time.sleep(_PAUSE)
     return _forget(pending, 'rolled back' if won else 'confirmed', reason)
 
@@ -127,10 +134,11 @@ def _take_over(pending: store.Pending) -> t.Any:
     return None
 
 
-def last() -> t.Optional[t.Dict[str, t.Any]]:
-    """How the last change ended, as long as the host has not started anew."""
+def _last(token: str) -> t.Optional[t.Dict[str, t.Any]]:
+    """How the change TOKEN ended, if it was the last one and the host has not started anew."""
     try:
         with open(store.OUTCOME, encoding='utf-8') as file:
-            return json.load(file)
+            found = json.load(file)
     except (OSError, ValueError):
         return None
+    return found if found.get('token') == token else None

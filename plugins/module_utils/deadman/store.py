@@ -4,11 +4,13 @@
 """A change that waits for its confirmation, as it lies on the host: what to go back to, what to keep, and all the code that either needs.
 
 The folder PENDING holds `state.json`, the code, a program that starts it, and one mark that says who has decided: `armed` (nobody yet), `confirmed` or
-`rolling-back`. A mark is made by renaming `armed`, so that of a confirmation and a rollback that race only one wins.
+`rolling-back`. A mark is made by renaming `armed`, so that of a confirmation and a rollback that race only one wins. `applied` says that applying came to
+its end: what others have in the running firewall since then is theirs.
 """
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -18,6 +20,7 @@ import typing as t
 import zipfile
 
 from .. import files
+from ..commands import run
 from ..errors import BackendError
 
 HOME = '/var/lib/portmatrix'
@@ -26,6 +29,21 @@ OUTCOME = '/run/portmatrix-outcome.json'
 ARMED, CONFIRMED, ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
 _PACKAGE = 'portmatrix_module_utils'
 _GRACE = 15  # seconds that a rollback may take after its time has come
+
+
+def command() -> t.List[str]:
+    """What starts the program. By its interpreter, as nothing under /var may be executed on some hosts (mounted noexec, SELinux)."""
+    return [sys.executable, f'{PENDING}/program']
+
+
+def unfinished(token: str) -> str:
+    """Where the change TOKEN lies until it is committed."""
+    return f'{PENDING}.{token}.new'
+
+
+def trial(token: str) -> t.List[str]:
+    """What shows that the program of a change that is not committed yet can run."""
+    return [sys.executable, f'{unfinished(token)}/program', 'check']
 
 
 class Pending(t.NamedTuple):
@@ -42,22 +60,42 @@ class Pending(t.NamedTuple):
     after: t.Dict[str, t.Any]
 
 
-def write(pending: Pending) -> None:
-    """Put PENDING on disk, whole or not at all, decided by nobody yet."""
-    unfinished = f'{PENDING}.new'
-    shutil.rmtree(unfinished, ignore_errors=True)
-    os.makedirs(unfinished, mode=0o700)
-    _copy_code(os.path.join(unfinished, _PACKAGE))
+def prepare(pending: Pending) -> None:
+    """Put PENDING on disk, beside its place."""
+    _sweep()
+    folder = unfinished(pending.token)
+    os.makedirs(folder, mode=0o700)
+    _copy_code(os.path.join(folder, _PACKAGE))
     program = (
-        f'#!{sys.executable}\nimport sys\nsys.path.insert(0, {PENDING!r})\nsys.dont_write_bytecode = True\n'
+        'import os\nimport sys\nsys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))\nsys.dont_write_bytecode = True\n'
         f'from {_PACKAGE}.deadman import program\nsys.exit(program.main(sys.argv[1:]))\n'
     )
-    files.write(os.path.join(unfinished, 'program'), program, 0o700)
-    files.write(os.path.join(unfinished, 'state.json'), json.dumps(pending._asdict()), 0o600)
-    files.write(os.path.join(unfinished, ARMED), '', 0o600)
+    files.write(os.path.join(folder, 'program'), program, 0o600)
+    files.write(os.path.join(folder, 'state.json'), json.dumps(pending._asdict()), 0o600)
+    files.write(os.path.join(folder, ARMED), '', 0o600)
+    files.sync_folder(folder)
+
+
+def _sweep() -> None:
+    """Drop what runs that were killed before they could commit have left."""
+    for folder in (*glob.glob(f'{PENDING}.*.new'), f'{PENDING}.gone'):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def commit(token: str) -> None:
+    """The change TOKEN waits from now on, whole or not at all, decided by nobody yet."""
     files.remove(OUTCOME)
-    os.rename(unfinished, PENDING)
+    os.rename(unfinished(token), PENDING)
     files.sync_folder(HOME)
+
+
+def applied() -> None:
+    """Applying has come to its end. Raises OSError where the change does not wait any more."""
+    os.close(os.open(f'{PENDING}/applied', os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def is_applied() -> bool:
+    return os.path.exists(f'{PENDING}/applied')
 
 
 def read() -> t.Optional[Pending]:
@@ -86,33 +124,49 @@ def revoke() -> None:
     os.rename(f'{PENDING}/{CONFIRMED}', f'{PENDING}/{ARMED}')
 
 
-def forget(outcome: t.Dict[str, t.Any]) -> None:
-    """Nothing waits any more; OUTCOME says how it ended, until the host starts anew or another change comes."""
+def tell(outcome: t.Dict[str, t.Any]) -> None:
+    """Let whoever asks know the OUTCOME, until the host starts anew or another change comes."""
     files.write(OUTCOME, json.dumps(outcome) + '\n', 0o600)
+
+
+def forget(outcome: t.Dict[str, t.Any]) -> None:
+    """Nothing waits any more; OUTCOME says how it ended."""
+    tell(outcome)
     remove()
 
 
 def remove() -> None:
     """Take the change that waits off the disk."""
-    gone = f'{PENDING}.gone'
-    shutil.rmtree(gone, ignore_errors=True)
+    _sweep()
     if os.path.isdir(PENDING):
-        os.rename(PENDING, gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        os.rename(PENDING, f'{PENDING}.gone')
+        _sweep()
     files.remove_folder(HOME)
 
 
 def wait() -> None:
-    """Wait until no change waits for its confirmation. Raises BackendError where one stays beyond its time."""
-    pending = read()
-    deadline = time.monotonic() + (pending.timeout if pending else 0) + _GRACE
+    """Wait until no change waits for its confirmation. One that nobody decided in its time (its timer was stopped, its end was cut short) is decided now.
+
+    Raises BackendError where it stays even so."""
+    deadline = time.monotonic() + _timeout() + _GRACE
     while os.path.isdir(PENDING):
         if time.monotonic() > deadline:
+            told = run([*command(), 'rollback'], check=False, timeout=120)
+            if not os.path.isdir(PENDING):
+                return
             raise BackendError(
-                f'a change of another run waits for its confirmation ({PENDING}) and was not rolled back in its time; look at: journalctl -t portmatrix; '
-                f'roll it back with: {PENDING}/program rollback'
+                f'a change of another run waits for its confirmation ({PENDING}), and it cannot be rolled back ({(told.stdout + told.stderr).strip()}); '
+                f'look at: journalctl -t portmatrix; once the cause is gone: {" ".join(command())} rollback'
             )
         time.sleep(0.2)
+
+
+def _timeout() -> int:
+    """Seconds for which the change that waits may do so; it may be one of another version of this collection."""
+    try:
+        return int(json.loads(files.read(f'{PENDING}/state.json') or '{}')['timeout'])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def process(pid: int) -> t.List[int]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import typing as t
 
 from .. import files
 from ..commands import exists, run
-from .store import PENDING
+from .store import PENDING, command, unfinished
 
 UNIT = 'portmatrix-rollback'
 # for a host that starts anew while a change waits: before any firewall reads its files
@@ -19,14 +20,15 @@ _WANTED = f'/etc/systemd/system/sysinit.target.wants/{UNIT}-boot.service'
 _BOOT_TEXT = f'''[Unit]
 Description=Roll back a firewall change that was not confirmed (portmatrix.firewall)
 DefaultDependencies=no
-RequiresMountsFor={PENDING}
+RequiresMountsFor={' '.join(command())}
 After=local-fs.target
 Before=firewalld.service ufw.service network-pre.target
 ConditionPathExists={PENDING}/program
 
 [Service]
 Type=oneshot
-ExecStart={PENDING}/program boot
+SyslogIdentifier=portmatrix
+ExecStart={' '.join(command())} boot
 '''
 
 
@@ -34,13 +36,19 @@ def _systemd() -> bool:
     return os.path.isdir('/run/systemd/system') and exists('systemd-run')
 
 
+def check(command: t.List[str]) -> None:
+    """Raise BackendError where what starts the timer could not run COMMAND: it has another environment and other rights than we have here."""
+    environment = ['env', '-i', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']
+    run(['systemd-run', '--quiet', '--wait', '--pipe', '--collect', f'--unit={UNIT}-check', *command] if _systemd() else [*environment, *command])
+
+
 def arm(seconds: int, token: str) -> None:
     """Roll the change TOKEN back in SECONDS, by a clock that nobody can set, and at the next start of the host if that comes first."""
-    command = f'[ ! -e {PENDING}/program ] || exec {PENDING}/program rollback {token}'
+    script = f'[ ! -e {PENDING}/program ] || exec {" ".join(command())} rollback {token}; rm -rf {unfinished(token)}'
     if not _systemd():
         # a process of its own, which the end of this session does not reach
         subprocess.Popen(
-            ['sh', '-c', f'sleep {seconds}; {command}'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            ['sh', '-c', f'sleep {seconds}; {script}'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         return
     files.write(_BOOT, _BOOT_TEXT)
@@ -58,9 +66,12 @@ def arm(seconds: int, token: str) -> None:
             f'--on-active={seconds}',
             '--timer-property=AccuracySec=100ms',
             '--property=SyslogIdentifier=portmatrix',
+            # what stands in the way of a rollback (a package being upgraded, a lock) may go away
+            '--property=Restart=on-failure',
+            '--property=RestartSec=30',
             '/bin/sh',
             '-c',
-            command,
+            script,
         ]
     )
 

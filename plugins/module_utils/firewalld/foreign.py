@@ -13,15 +13,15 @@ import re
 import typing as t
 
 from .. import policy as policies
-from ..commands import exists, run
-from . import bus
+from ..commands import run
+from . import bus, iptables
 from .documents import NAMES, PREFIX, our_priority
 
 _OBJECTS = (('zone', 'getZones', 'getZoneSettings2', 'setZoneSettings2'), ('policy', 'getPolicies', 'getPolicySettings', 'setPolicySettings'))
 _DIRECT = (('getAllChains', 'addChain', 'sss'), ('getAllRules', 'addRule', 'sssias'), ('getAllPassthroughs', 'addPassthrough', 'sas'))
 _DENIES = re.compile(r'\b(reject|drop)\b')
 _FIREWALLDS_OWN = ('allow-host-ipv6',)
-# What firewalld lets anybody change at run time. It keeps the interfaces of zones through a reload by itself.
+# What firewalld lets anybody change at run time, besides the interfaces of zones.
 _CHANGEABLE = (
     'services',
     'ports',
@@ -64,7 +64,7 @@ def snapshot(reload_keeps_iptables: bool) -> Snapshot:
     }
     sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in bus.call('ipset', 'getIPSets') if not name.startswith(PREFIX)}
     direct = {method: bus.call('direct', method) for method, _add, _signature in _DIRECT}
-    return Snapshot(objects, sets, direct, {} if reload_keeps_iptables else _tables())
+    return Snapshot(objects, sets, direct, {} if reload_keeps_iptables else iptables.tables())
 
 
 def put_back(before: Snapshot) -> None:
@@ -74,6 +74,11 @@ def put_back(before: Snapshot) -> None:
         changed = _changed(settings, now.objects.get((interface, name), {}))
         if changed and (interface, name) in now.objects:
             bus.set_dictionary(interface, next(entry[3] for entry in _OBJECTS if entry[0] == interface), name, changed)
+    at_home = {name for settings in now.objects.values() for name in _interfaces(settings)}
+    for (interface, zone), settings in before.objects.items():
+        for name in _interfaces(settings):
+            if name not in at_home and (interface, zone) in now.objects:  # unless somebody (NetworkManager) has put it elsewhere meanwhile
+                bus.call(interface, 'changeZoneOfInterface', 'ss', zone, name)
     for name, entries in before.sets.items():
         if name in now.sets and sorted(now.sets[name]) != sorted(entries):
             bus.call('ipset', 'setEntries', 'sas', name, *bus.arguments('as', entries), timeout=bus.SLOW)
@@ -86,6 +91,11 @@ def put_back(before: Snapshot) -> None:
             run([f'{command}-restore'], text=text)
 
 
+def _interfaces(settings: t.Dict[str, t.Any]) -> t.List[str]:
+    """The interfaces of a zone; policies have none."""
+    return settings.get('interfaces', {}).get('data', [])
+
+
 def _changed(before: t.Dict[str, t.Any], now: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
     """The settings to write so that NOW becomes BEFORE; firewalld leaves empty ones out."""
     wanted = {}
@@ -95,15 +105,6 @@ def _changed(before: t.Dict[str, t.Any], now: t.Dict[str, t.Any]) -> t.Dict[str,
             empty = {'type': variant['type'], 'data': False if variant['type'] == 'b' else []}
             wanted[key] = before.get(key, empty)
     return wanted
-
-
-def _tables() -> t.Dict[str, str]:
-    """Command -> rules of iptables, without counters; only tables that hold a rule."""
-    return {
-        command: '\n'.join(line for line in run([f'{command}-save']).stdout.splitlines() if not line.startswith('#')) + '\n'
-        for command in ('iptables', 'ip6tables')
-        if exists(f'{command}-save')
-    }
 
 
 def priorities() -> t.Dict[str, int]:

@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import time
 import typing as t
 
 from .. import files
 from ..commands import exists, run
 from ..errors import BackendError, Refused
-from . import bus
+from . import bus, iptables
 
 # Rich rules of policies may name an address set as destination from here on.
 MINIMUM = (1, 0, 0)
 KEEPS_IPTABLES = (2, 0, 0)
+START_SECONDS = 30
 MEMORY = '/var/lib/portmatrix/firewalld.json'
 
 
@@ -48,9 +51,13 @@ def observe() -> Service:
     if not installed():
         raise BackendError('firewalld is not installed on this host; install it (package firewalld), or set portmatrix_backend to the firewall that is')
     active = run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0
-    text = bus.get('version') if active else run(['firewall-offline-cmd', '--version']).stdout
+    version = parse_version(bus.get('version')) if active else _installed_version()
     enabled = run(['systemctl', 'is-enabled', 'firewalld'], check=False).stdout.strip()
-    return Service(parse_version(text), active, enabled, tuple(json.loads(files.read(MEMORY) or '{}').get('switched_on', [])))
+    return Service(version, active, enabled, tuple(json.loads(files.read(MEMORY) or '{}').get('switched_on', [])))
+
+
+def _installed_version() -> t.Tuple[int, ...]:
+    return parse_version(run(['firewall-offline-cmd', '--version']).stdout)
 
 
 def parse_version(text: str) -> t.Tuple[int, ...]:
@@ -91,7 +98,23 @@ def switch_off(observed: Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...
 def take(steps: t.Iterable[str]) -> None:
     """Carry out systemctl STEPS ("enable", "start", "stop", "disable")."""
     for step in steps:
-        run(['systemctl', step, 'firewalld'], timeout=120)
+        flushes = step in ('start', 'stop') and _installed_version() < KEEPS_IPTABLES
+        with iptables.kept() if flushes else contextlib.nullcontext():
+            run(['systemctl', step, 'firewalld'], timeout=120)
+            if flushes and step == 'start':
+                _wait_until_running()
+
+
+def _wait_until_running() -> None:
+    """systemd takes firewalld for started before it has done its work."""
+    deadline = time.monotonic() + START_SECONDS
+    while bus.get('state') != 'RUNNING' and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def start_later() -> None:
+    """Start the service in a start of the host that is under way, and does not know of it yet."""
+    run(['systemctl', '--no-block', 'start', 'firewalld'])
 
 
 def bring(active: bool, enabled: str, boot: bool = False) -> None:

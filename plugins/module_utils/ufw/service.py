@@ -133,6 +133,11 @@ def take(steps: t.Iterable[str]) -> None:
         run(['systemctl', '--quiet', step, 'ufw'], timeout=120)
 
 
+def start_later() -> None:
+    """Start the unit in a start of the host that is under way, and does not know of it yet."""
+    run(['systemctl', '--no-block', 'start', 'ufw'])
+
+
 def bring(enabled: str) -> None:
     """Give the unit its former state back, where that was "enabled" or "disabled"."""
     if enabled in _STATES and run(['systemctl', 'is-enabled', 'ufw'], check=False).stdout.strip() != enabled:

@@ -4,11 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && unshare --mount --net true 2>/dev/null; then
-    bash tests/setup.sh lab
+    bash tests/setup.sh all
     [ -n "${KEEP:-}" ] || trap '.venv/bin/python tests/lab/lab.py down' EXIT
     .venv/bin/python tests/lab/lab.py up
     .venv/bin/python tests/lab/lab.py run -- .venv/bin/python tests/lab/demo.py
 else
-    bash tests/setup.sh plan
+    bash tests/setup.sh unit
     .venv/bin/python tests/lab/demo.py --without-hosts
 fi

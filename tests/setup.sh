@@ -10,9 +10,12 @@ wanted=()
 python3 -c 'import venv, ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
 # mono compiles and runs the C# of the Windows module; gcc builds the COM objects that it is tested with
 mapfile -t -O "${#wanted[@]}" wanted < <(missing mono-mcs gcc libc6-dev)
-if as_root && [ "${1:-lab}" = lab ]; then
+if as_root && [ "${1:-all}" != unit ]; then
     # netavark makes the lab's network; slirp, seccomp profiles and registries are not needed
     mapfile -t -O "${#wanted[@]}" wanted < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)
+fi
+if as_root && [ "${1:-all}" = machines ]; then
+    mapfile -t -O "${#wanted[@]}" wanted < <(missing qemu-system-x86 e2fsprogs)
 fi
 if [ "${#wanted[@]}" -gt 0 ]; then
     as_root || { echo "setup: install ${wanted[*]} first, or run this as root" >&2; exit 1; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import documented
 import pytest
 import world
 
@@ -20,7 +21,7 @@ def everything(source, destination, protocol, port):
 def test_check_apply_again_release(request, firewall, stock, expectation):
     request.getfixturevalue(firewall)
     before = world.pictures()
-    assert world.truth_table(expectation, stock)[2] == [], 'a stock Debian host is not as expected'
+    assert documented.truth_table(expectation, stock)[2] == [], 'a stock Debian host is not as expected'
 
     check = world.play('portmatrix.firewall.harden', '--check', '--diff')
     assert check.code == 0, check.output
@@ -34,7 +35,7 @@ def test_check_apply_again_release(request, firewall, stock, expectation):
         for key in ('diff', 'added', 'removed', 'kept', 'digest', 'transition'):
             assert run.results[host][key] == check.results[host][key], f'{host}: check mode did not predict {key}'
     hardened = world.pictures()
-    passing, blocked, differences = world.truth_table(expectation, expectation.allowed)
+    passing, blocked, differences = documented.truth_table(expectation, expectation.allowed)
     assert differences == []
     assert passing > 200 and blocked > 2000
 
@@ -47,5 +48,5 @@ def test_check_apply_again_release(request, firewall, stock, expectation):
     assert set(check.statuses().values()) == {'changed'} and world.pictures() == hardened
     assert set(world.play('portmatrix.firewall.release').statuses().values()) == {'changed'}
     assert world.pictures() == before, 'release did not give the hosts back as they were'
-    assert world.truth_table(expectation, stock)[2] == []
+    assert documented.truth_table(expectation, stock)[2] == []
     assert set(world.play('portmatrix.firewall.release').statuses().values()) == {'ok'}

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 
-import conftest
+import fleet
 import lab
 import pytest
 import world
@@ -172,7 +172,7 @@ def test_what_is_ours_goes_from_both_firewalls(plain_ufw):
     untouched = {host: world.picture(host)['files'] for host in HOSTS}
     try:
         assert world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw').code == 0
-        world.on_all(lambda host: world.shell(host, f'ufw --force disable >/dev/null; {conftest.CLEAR_TABLES}; systemctl start firewalld'), HOSTS)
+        world.on_all(lambda host: world.shell(host, f'ufw --force disable >/dev/null; {fleet.CLEAR_TABLES}; systemctl start firewalld'), HOSTS)
         assert world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=firewalld').code == 0
         run = world.play('portmatrix.firewall.release', *LIMIT)
         assert run.statuses() == dict.fromkeys(HOSTS, 'changed') and all(run.results[host]['backend'] == 'ufw, firewalld' for host in HOSTS), run.output

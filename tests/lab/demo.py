@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests'))
 import conftest  # noqa: F401  (makes the checkout importable as a collection)
+import documented
 import world
 
 # source, destination, protocol, port, what it is
@@ -28,7 +29,7 @@ SHOWN = [
 def main() -> int:
     if '--without-hosts' in sys.argv:
         return without_hosts()
-    expectation = world.Expectation()
+    expectation = documented.Expectation()
     before = shown(expectation)
     say('Plan: which ports open to whom, and which row of the vendor says so')
     ansible('portmatrix.firewall.plan')
@@ -39,7 +40,7 @@ def main() -> int:
     say('Real connections over IPv4 and IPv6, before and after')
     for key, stock, hardened in zip(SHOWN, before, after):
         print(f'  {key[0]:>6} -> {key[1]:<6} {key[2]}/{key[3]:<5} {stock:<8} {hardened:<8} {key[4]}')
-    passing, blocked, differences = world.truth_table(expectation, expectation.allowed)
+    passing, blocked, differences = documented.truth_table(expectation, expectation.allowed)
     print(
         f'\n  every pair of hosts on every documented port: {passing} documented connections pass, {blocked} undocumented ones do not, '
         f'{len(differences)} differ from the documents'
@@ -51,7 +52,7 @@ def main() -> int:
     return 1 if differences else 0
 
 
-def shown(expectation: world.Expectation) -> list[str]:
+def shown(expectation: documented.Expectation) -> list[str]:
     """passes or blocked, for each connection of SHOWN; both families must agree."""
     servers = {host: world.serve(host, expectation.services()) for host in world.HOSTS}
     try:

@@ -1,11 +1,9 @@
-"""Harm done to a host of the lab while a change is under way there: programs that kill their caller, connections that hang, a loss of power."""
+"""Harm done to a host of the lab while a change is under way there: programs that kill their caller, connections that hang."""
 
 from __future__ import annotations
 
-import subprocess
 import typing as t
 
-import lab
 import world
 
 KILL = 'kill -9 $PPID; sleep 0.2'
@@ -23,10 +21,12 @@ END
 chmod +x {place}
 """
 _REMOVE = (
-    'cd /usr/sbin; for f in *tables-restore.real; do [ -e $f ] && mv $f ${f%.real}; done; rm -f /usr/local/bin/* /run/fault;'
+    'pkill -f "[f]ault waits"; cd /usr/sbin; for f in *tables-restore.real; do [ -e $f ] && mv $f ${f%.real}; done; rm -f /usr/local/bin/* /run/fault;'
     'nft delete table inet fault 2>/dev/null'
 )
 _HANG = 'table inet fault { chain input { type filter hook input priority -300; ip saddr 198.51.100.1 tcp dport 22 tcp flags syn drop; }; }'
+# what loads ufw's rules into the kernel, one family after the other
+LOAD4, LOAD6 = ('iptables-restore', '"-w 10 -n"'), ('ip6tables-restore', '"-w 10 -n"')
 ARMED = 'test -e /var/lib/portmatrix/pending/armed'
 
 
@@ -57,7 +57,7 @@ def remove(host: str) -> None:
 
 def once(host: str, script: str, ready: str = ARMED) -> None:
     """Run SCRIPT on HOST as soon as it is READY: a change waits there."""
-    world.shell(host, f'(for n in $(seq 1500); do {ready} && break; sleep 0.02; done; {script}) >/dev/null 2>&1 &')
+    world.shell(host, f'(: fault waits; for n in $(seq 6000); do if {ready}; then {script}; break; fi; sleep 0.02; done) >/dev/null 2>&1 &')
 
 
 def hang_new_connections(host: str, seconds: int | None = None) -> None:
@@ -68,13 +68,3 @@ def hang_new_connections(host: str, seconds: int | None = None) -> None:
 
 def answer_again(host: str) -> None:
     world.shell(host, 'nft delete table inet fault 2>/dev/null; true')
-
-
-def power_cycle(hosts: t.Iterable[str]) -> None:
-    """Take the power from HOSTS, without a word to them, and give it back."""
-    hosts = list(hosts)
-    lab.podman('kill', *hosts, stdout=subprocess.DEVNULL)
-    lab.podman('start', *hosts, stdout=subprocess.DEVNULL)
-    for host in hosts:
-        lab.wait_for(lambda host=host: lab.answers(world.HOSTS[host]['ansible_host']), f'sshd of {host}', seconds=60)
-        world.shell(host, 'systemctl is-system-running --wait >/dev/null; true')

@@ -1,13 +1,16 @@
-"""Root file systems of the lab's hosts, built with mmdebstrap from the machine's own Debian mirror."""
+"""Root file systems of the lab's hosts, built with mmdebstrap from the machine's own Debian mirror. They start as containers and as virtual machines."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 from pathlib import Path
 
-SUITES = {'debian12': 'bookworm', 'debian13': 'trixie'}
+SUITES = {'debian12': 'bookworm', 'debian13': 'trixie', 'machine12': 'bookworm', 'machine13': 'trixie'}
 INCLUDE = ['systemd', 'systemd-sysv', 'dbus', 'python3', 'openssh-server', 'iproute2', 'nftables', 'iptables', 'firewalld', 'ufw', 'procps', 'sudo']
+MACHINE = ['linux-image-cloud-amd64', 'qemu-guest-agent', 'network-manager', 'ipset']  # what a virtual machine (machine12, machine13) has besides
 # Debian's firewalld starts with the machine; the lab wants hosts as an administrator finds them: firewalld on, ufw off.
 CUSTOMIZE = [
     'chroot "$1" useradd --create-home --shell /bin/bash ops',
@@ -19,22 +22,32 @@ CUSTOMIZE = [
 ]
 
 
+def packages(name: str) -> list[str]:
+    return [*INCLUDE, *(MACHINE if name.startswith('machine') else [])]
+
+
+def tag(name: str) -> str:
+    """NAME with a digest of its recipe: another recipe is another image."""
+    return f'{name}-{hashlib.sha256(json.dumps([SUITES[name], packages(name), CUSTOMIZE]).encode()).hexdigest()[:8]}'
+
+
 def build(names: list[str], folder: Path) -> None:
-    """Build FOLDER/NAME.tar for every name that is not there yet, side by side."""
+    """Build FOLDER/TAG.tar for every name that is not there yet, side by side; what former recipes left goes."""
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(name, start(SUITES[name], folder / f'{name}.tar')) for name in names if not (folder / f'{name}.tar').exists()]
+    for former in set(folder.iterdir()) - {folder / f'{tag(name)}.tar' for name in SUITES}:
+        former.unlink()
+    jobs = [(name, start(name, folder / f'{tag(name)}.tar')) for name in names if not (folder / f'{tag(name)}.tar').exists()]
     for name, job in jobs:
         if job.wait():
             raise SystemExit(f'lab: building the image {name} failed (output above)')
-        os.replace(folder / f'{name}.tar.part', folder / f'{name}.tar')
+        os.replace(folder / f'{tag(name)}.tar.part', folder / f'{tag(name)}.tar')
 
 
-def start(suite: str, target: Path) -> subprocess.Popen:
-    print(f'lab: building {target.name} ({suite}), about 40 s', flush=True)
+def start(name: str, target: Path) -> subprocess.Popen:
+    print(f'lab: building {target.name} ({SUITES[name]}), about a minute', flush=True)
     hooks = [f'--customize-hook={line}' for line in CUSTOMIZE]
-    return subprocess.Popen(
-        ['mmdebstrap', '--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(INCLUDE)}', *hooks, suite, f'{target}.part', *mirror()]
-    )
+    options = ['--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(packages(name))}', *hooks]
+    return subprocess.Popen(['mmdebstrap', *options, SUITES[name], f'{target}.part', *mirror()])
 
 
 def mirror() -> list[str]:

@@ -73,7 +73,8 @@ def load_firewalld(files):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     if subprocess.run("firewall-cmd -q --state 2>/dev/null", shell=True, check=False).returncode:
-        subprocess.Popen("ip netns exec tested firewalld --nofork --nopid >/run/judge.log 2>&1", shell=True)
+        with open("/run/judge.log", "w", encoding="utf-8") as log:
+            subprocess.Popen("exec ip netns exec tested firewalld --nofork --nopid", shell=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         sh("for n in $(seq 200); do firewall-cmd -q --state 2>/dev/null && exit; sleep 0.1; done; exit 1")
     else:
         sh("firewall-cmd -q --reload")

@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
 """A lab of real Debian hosts on this machine, in a network of its own.
 
-    tests/lab/lab.py up              build what is missing, start every host
+    tests/lab/lab.py up [machines]   build what is missing (for virtual machines, too), start every host
     tests/lab/lab.py run -- COMMAND  run COMMAND inside the lab's network (as the controller)
     tests/lab/lab.py down            stop every host, drop the network
 
 Every host is a container with systemd, D-Bus, firewalld, ufw and sshd. The whole lab, bridge included, lives
 in a private mount and network namespace: nothing of it touches the machine's own network or firewall. The hosts
 are those of the inventory beside this file (`ansible_host`, `lab_ipv6`, `lab_image`). Needs root and the Debian
-packages in `PACKAGES`. State (images, keys) is kept in $PORTMATRIX_LAB_DIR, /var/tmp/portmatrix-lab by default.
+packages of tests/setup.sh. State (images, keys) is kept in $PORTMATRIX_LAB_DIR, /var/tmp/portmatrix-lab by default.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -28,29 +27,15 @@ import yaml
 
 STATE = Path(os.environ.get('PORTMATRIX_LAB_DIR', '/var/tmp/portmatrix-lab'))
 INVENTORY = Path(__file__).parent / 'inventory' / 'hosts.yml'
+MACHINES = INVENTORY.parents[1] / 'machines' / 'hosts.yml'
 HOLDER = STATE / 'holder.pid'
 KEY = STATE / 'id_ed25519'
 NETWORK = ['--ipv6', '--subnet', '198.51.100.0/24', '--subnet', '2001:db8:1::/64', '--disable-dns']
 PODMAN = [
     'podman',
-    '--root',
-    str(STATE / 'storage'),
-    '--runroot',
-    str(STATE / 'run'),
-    '--tmpdir',
-    str(STATE / 'tmp'),
-    '--network-config-dir',
-    str(STATE / 'networks'),
-    '--runtime',
-    'crun',
-    '--cgroup-manager',
-    'cgroupfs',
-    '--storage-driver',
-    'overlay',
-    '--events-backend',
-    'file',
+    *(f'--root={STATE}/storage', f'--runroot={STATE}/run', f'--tmpdir={STATE}/tmp', f'--network-config-dir={STATE}/networks'),
+    *('--runtime=crun', '--cgroup-manager=cgroupfs', '--storage-driver=overlay', '--events-backend=file'),
 ]
-PACKAGES = ['podman', 'crun', 'netavark', 'mmdebstrap', 'openssh-client', 'nftables', 'iptables', 'iproute2', 'util-linux']
 
 # The private world: its own /run/netns and /run/containers (podman's book of addresses is there, whatever its root), and pure cgroup2 also
 # on machines that mount the hybrid layout.
@@ -72,9 +57,9 @@ def sh(*command: str, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command, check=options.pop('check', True), text=True, **options)
 
 
-def hosts() -> dict[str, dict]:
+def hosts(inventory: Path = INVENTORY) -> dict[str, dict]:
     """The lab's hosts by name, from the inventory."""
-    return yaml.safe_load(INVENTORY.read_text())['all']['hosts']
+    return yaml.safe_load(inventory.read_text())['all']['hosts']
 
 
 def holder() -> int | None:
@@ -90,6 +75,13 @@ def holder() -> int | None:
 def inside(*command: str) -> list[str]:
     """COMMAND as run inside the lab's namespaces."""
     return ['nsenter', '--target', str(holder()), '--mount', '--net', f'--wd={os.getcwd()}', '--', *command]
+
+
+def enter(name: str) -> list[str]:
+    """What makes a COMMAND run as root on the host NAME, from inside the lab: its namespaces, and an environment of its own."""
+    pid = (STATE / 'run' / f'{name}.pid').read_text()
+    spaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--root', '--wd']
+    return ['nsenter', '--target', pid, *spaces, 'env', '-i', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LANG=C.UTF-8']
 
 
 def podman(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -116,7 +108,9 @@ def wait_for(ready, what: str, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def up() -> None:
+def up(machines: bool = False) -> None:
+    if machines:  # inside the lab, no mirror is in reach
+        images.build([host['lab_image'] for host in hosts(MACHINES).values()], STATE / 'images')
     if holder() and len(podman('ps', '--quiet', check=False, capture_output=True).stdout.split()) == len(hosts()):
         return
     down()
@@ -127,9 +121,9 @@ def up() -> None:
         sh('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'portmatrix-lab', '-f', str(KEY))
     open_world()
     podman('rm', '--all', '--force', '--time', '0', check=False, capture_output=True)
-    for name in wanted:
-        if podman('image', 'exists', f'localhost/lab-{name}', check=False).returncode:
-            podman('import', '--quiet', str(STATE / 'images' / f'{name}.tar'), f'localhost/lab-{name}', stdout=subprocess.DEVNULL)
+    for tag in map(images.tag, wanted):
+        if podman('image', 'exists', f'localhost/lab-{tag}', check=False).returncode:
+            podman('import', '--quiet', str(STATE / 'images' / f'{tag}.tar'), f'localhost/lab-{tag}', stdout=subprocess.DEVNULL)
     podman('network', 'create', *NETWORK, 'lab', stdout=subprocess.DEVNULL)
     for name, host in hosts().items():
         start(name, host)
@@ -146,31 +140,13 @@ def forget_the_dead() -> None:
 
 
 def start(name: str, host: dict) -> None:
+    limits = ['--pids-limit=0', '--ulimit=nofile=1024:4096', '--ulimit=nproc=4096:4096']
     podman(
         'run',
-        '--detach',
-        '--name',
-        name,
-        '--hostname',
-        name,
-        '--privileged',
-        '--cgroupns=private',
-        '--systemd=always',
-        '--pids-limit=0',
-        '--ulimit',
-        'nofile=1024:4096',
-        '--ulimit',
-        'nproc=4096:4096',
-        '--network',
-        'lab',
-        '--ip',
-        host['ansible_host'],
-        '--ip6',
-        host['lab_ipv6'],
-        '--volume',
-        f'{KEY}.pub:/etc/ssh/authorized_keys/ops:ro',
-        f"localhost/lab-{host['lab_image']}",
-        '/sbin/init',
+        *('--detach', '--privileged', '--cgroupns=private', '--systemd=always', *limits),
+        *(f'--name={name}', f'--hostname={name}', f'--pidfile={STATE}/run/{name}.pid', f'--volume={KEY}.pub:/etc/ssh/authorized_keys/ops:ro'),
+        *('--network=lab', f'--ip={host["ansible_host"]}', f'--ip6={host["lab_ipv6"]}'),
+        *(f'localhost/lab-{images.tag(host["lab_image"])}', '/sbin/init'),
         stdout=subprocess.DEVNULL,
     )
 
@@ -180,20 +156,8 @@ def answers(address: str) -> bool:
 
 
 def ssh_options() -> list[str]:
-    return [
-        '-i',
-        str(KEY),
-        '-o',
-        'StrictHostKeyChecking=no',
-        '-o',
-        'UserKnownHostsFile=/dev/null',
-        '-o',
-        'LogLevel=ERROR',
-        '-o',
-        'ConnectTimeout=2',
-        '-o',
-        'BatchMode=yes',
-    ]
+    options = ('StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=2', 'BatchMode=yes')
+    return ['-i', str(KEY), *(word for option in options for word in ('-o', option))]
 
 
 def down() -> None:
@@ -208,8 +172,7 @@ def down() -> None:
 def run(command: list[str]) -> int:
     if not holder():
         raise SystemExit('lab: it is down; start it with: tests/lab/lab.py up')
-    environment = {**os.environ, 'PORTMATRIX_LAB_KEY': str(KEY), 'PORTMATRIX_LAB_PODMAN': shlex.join(PODMAN)}
-    return sh(*inside(*command), check=False, env=environment).returncode
+    return sh(*inside(*command), check=False, env={**os.environ, 'PORTMATRIX_LAB_KEY': str(KEY)}).returncode
 
 
 def main() -> int:
@@ -221,7 +184,10 @@ def main() -> int:
         raise SystemExit('lab: needs root (it makes namespaces and containers)')
     if arguments.verb == 'run':
         return run([word for word in arguments.command if word != '--'] if arguments.command[:1] == ['--'] else arguments.command)
-    {'up': up, 'down': down}[arguments.verb]()
+    if arguments.verb == 'up':
+        up('machines' in arguments.command)
+    else:
+        down()
     return 0
 
 

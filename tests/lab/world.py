@@ -1,7 +1,6 @@
-"""What tests and the demo see of the lab: its hosts from the inside, playbooks, probes, and which connections the documents allow.
+"""What tests and the demo see of the lab: its hosts from the inside, playbooks and probes.
 
-Everything here is independent of the collection: hosts are read with podman, rules with nft, and the expectation comes from the matrices
-that were read by hand from the documents.
+Everything here is independent of the collection: hosts are read from within, rules with nft.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-import matrices
+import lab
+import machine
 import yaml
 
 HERE = Path(__file__).parent
 INVENTORY = HERE / 'inventory'
 PROBE = (HERE / 'probe.py').read_text()
-UNDOCUMENTED = (('tcp', 9999), ('udp', 9998), ('tcp', 23))
 
 
 def inventory() -> dict[str, t.Any]:
@@ -35,8 +34,10 @@ HOSTS: dict[str, dict[str, t.Any]] = inventory()['hosts']
 
 def on(host: str, *command: str, text: str | None = None, check: bool = True, timeout: float = 120) -> str:
     """Run COMMAND as root on HOST, past network and firewall; its output."""
-    podman = shlex.split(os.environ['PORTMATRIX_LAB_PODMAN'])
-    result = subprocess.run([*podman, 'exec', '-i', host, *command], input=text, text=True, capture_output=True, timeout=timeout, check=False)
+    if host in machine.HOSTS:
+        result = machine.on(host, *command, text=text, timeout=timeout)
+    else:
+        result = subprocess.run([*lab.enter(host), *command], input=text, text=True, capture_output=True, timeout=timeout, check=False)
     if check and result.returncode:
         raise AssertionError(f'{host}: {shlex.join(command)}: {result.stderr or result.stdout}')
     return result.stdout
@@ -84,16 +85,25 @@ def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, envir
         return Run(finished.returncode, finished.stdout, {line['host']: line for line in lines})
 
 
+def kernel(host: str) -> str:
+    """The kernel's whole ruleset on HOST, without what only counts down."""
+    return re.sub(r'(?m)^\s*elements = .*expires.*$', '', shell(host, 'nft -s list ruleset'))
+
+
+def files(host: str) -> str:
+    """The files of both firewalls on HOST, and of ours: what they contain, whose they are and who may read them."""
+    return shell(
+        host,
+        'cd /etc && find firewalld ufw default/ufw -type f -print0 | sort -z | xargs -0 sha256sum; find firewalld ufw -printf "%p %m %u\\n" | sort;'
+        'find /var/lib/portmatrix 2>/dev/null || true',
+    )
+
+
 def picture(host: str) -> dict[str, str]:
-    """Everything a firewall run could change on HOST: the kernel's whole ruleset, the files of both firewalls, their services, and the runtime of
-    firewalld's zones."""
+    """Everything a firewall run could change on HOST: the kernel's rules, the files of both firewalls, their services, and the runtime of firewalld's zones."""
     return {
-        'kernel': re.sub(r'(?m)^\s*elements = .*expires.*$', '', shell(host, 'nft -s list ruleset')),
-        'files': shell(
-            host,
-            'cd /etc && find firewalld ufw default/ufw -type f -print0 | sort -z | xargs -0 sha256sum; find firewalld ufw -printf "%p %m %u\\n" | sort;'
-            'find /var/lib/portmatrix 2>/dev/null || true',
-        ),
+        'kernel': kernel(host),
+        'files': files(host),
         'service': shell(host, 'for unit in firewalld ufw; do systemctl is-active $unit; systemctl is-enabled $unit; done', check=False),
         'runtime': shell(host, 'firewall-cmd --list-all-zones; firewall-cmd --list-all-policies; firewall-cmd --direct --get-all-rules', check=False),
     }
@@ -117,9 +127,8 @@ def probe(host: str, verb: str, request: dict[str, t.Any]) -> t.Any:
 
 def serve(host: str, services: t.Iterable[tuple[str, int]]) -> subprocess.Popen:
     """Answer on SERVICES of HOST until the returned process is killed (stop_serving)."""
-    podman = shlex.split(os.environ['PORTMATRIX_LAB_PODMAN'])
     on(host, 'sh', '-c', 'cat > /run/probe.py', text=PROBE)
-    server = subprocess.Popen([*podman, 'exec', '-i', host, 'python3', '/run/probe.py', 'serve'], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    server = subprocess.Popen([*lab.enter(host), 'python3', '/run/probe.py', 'serve'], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     server.stdin.write(json.dumps({'services': sorted(services)}))
     server.stdin.close()
     assert server.stdout.readline().strip() == 'ready'
@@ -129,88 +138,3 @@ def serve(host: str, services: t.Iterable[tuple[str, int]]) -> subprocess.Popen:
 def stop_serving(host: str, server: subprocess.Popen) -> None:
     on(host, 'pkill', '-f', 'probe.py serve', check=False)
     server.wait(10)
-
-
-class Expectation:
-    """Which connections the documents allow in the lab, worked out from the matrices and the inventory alone."""
-
-    def __init__(self) -> None:
-        data = inventory()
-        self.components = {host: set(yaml.safe_load((INVENTORY / 'host_vars' / f'{host}.yml').read_text())['portmatrix_components']) for host in HOSTS}
-        for group, content in data['children'].items():
-            product = next(name for name in matrices.PRODUCTS if group.startswith(f'{name}_'))
-            for host in content['hosts']:
-                self.components[host].add(f'{product}.{group[len(product) + 1 :]}')
-        self.egress_denied = {host for host, variables in HOSTS.items() if variables.get('portmatrix_egress') == 'deny'}
-        self.rows = [
-            (product, row, row.number(self._options(product, data)))
-            for product in matrices.PRODUCTS
-            for row in matrices.load(product)
-            if row.applies(self._options(product, data), 'linux')
-        ]
-        stated = data['vars']['portmatrix_peers']
-        everyone = {component for names in self.components.values() for component in names}
-        self.any = {
-            name
-            for product, row, _port in self.rows
-            for end in (row.source, row.destination)
-            if (name := f'{product}.{end}') not in everyone and name not in stated
-        }
-
-    def _options(self, product: str, data: dict[str, t.Any]) -> dict[str, t.Any]:
-        # every option that a condition or a port of the matrices names, with the documents' defaults
-        defaults = yaml.safe_load((HERE / 'defaults.yml').read_text()).get(product) or {}
-        return {**defaults, **{name[len(product) + 1 :]: value for name, value in data['vars'].items() if name.startswith(f'{product}_')}}
-
-    def services(self) -> list[tuple[str, int]]:
-        return sorted({(row.protocol, int(port)) for _product, row, port in self.rows} | set(UNDOCUMENTED))
-
-    def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool:
-        rows = [(product, row) for product, row, number in self.rows if (row.protocol, number) == (protocol, str(port))]
-        into = any(
-            self._plays(destination, product, row.destination) and (self._plays(source, product, row.source) or f'{product}.{row.source}' in self.any)
-            for product, row in rows
-        )
-        out_of = (
-            source not in self.egress_denied
-            or any(
-                self._plays(source, product, row.source) and (self._plays(destination, product, row.destination) or f'{product}.{row.destination}' in self.any)
-                for product, row in rows
-            )
-            or (protocol, port) in (('udp', 53), ('tcp', 53), ('udp', 123), ('udp', 67), ('udp', 547))
-        )
-        return into and out_of
-
-    def _plays(self, host: str, product: str, component: str) -> bool:
-        return f'{product}.{component}' in self.components[host]
-
-
-def truth_table(expectation: Expectation, allowed: t.Callable[[str, str, str, int], bool]) -> tuple[int, int, list[str]]:
-    """Probe every pair of hosts on every service over both families: (expected to pass, expected not to, differences)."""
-    servers = {host: serve(host, expectation.services()) for host in HOSTS}
-    try:
-        tables = on_all(lambda host: _probe_from(host, expectation.services()))
-    finally:
-        for host, server in servers.items():
-            stop_serving(host, server)
-    passing = blocked = 0
-    differences = []
-    for source, table in tables.items():
-        for (destination, address, protocol, port), passed in table.items():
-            wanted = allowed(source, destination, protocol, port)
-            passing, blocked = passing + wanted, blocked + (not wanted)
-            if passed != wanted:
-                differences.append(f'{source} -> {destination} ({address}) {protocol}/{port}: {"passes" if passed else "is blocked"}')
-    return passing, blocked, differences
-
-
-def _probe_from(source: str, services: list[tuple[str, int]]) -> dict[tuple[str, str, str, int], bool]:
-    keys = [
-        (host, address, protocol, port)
-        for host, variables in HOSTS.items()
-        if host != source
-        for address in (variables['ansible_host'], variables['lab_ipv6'])
-        for protocol, port in services
-    ]
-    answers = probe(source, 'connect', {'targets': [[protocol, address, port] for _host, address, protocol, port in keys]})
-    return dict(zip(keys, answers))

@@ -1,0 +1,52 @@
+"""Disks that are full, and files that cannot be written, while a change is made or kept: each host is wholly as before."""
+
+from __future__ import annotations
+
+import faults
+import outage
+import pytest
+from faults import LOAD6, Fault
+from fleet import BOTH as FLEET, ROUNDS
+
+READ_ONLY = 'mount --bind /etc/{0} /etc/{0}; mount -o remount,bind,ro /etc/{0}'
+FULL = (
+    'cp -a /etc/{0} /run/{0}.copy; mount -t tmpfs -o size=1m tmpfs /etc/{0}; cp -a /run/{0}.copy/. /etc/{0}; rm -rf /run/{0}.copy;'
+    'dd if=/dev/zero of=/etc/{0}/fill bs=4k 2>/dev/null; true'
+)
+
+
+def test_no_room_on_the_disk_for_the_way_back(before):
+    FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o size=16k tmpfs /var/lib/portmatrix')
+    run = FLEET.play()
+    assert all('the way back could not be prepared, so nothing was changed' in run.results[host]['msg'] for host in FLEET.hosts), run.output
+    FLEET.shell('umount /var/lib/portmatrix; rmdir /var/lib/portmatrix')
+    FLEET.is_as(before)
+    FLEET.converges()
+
+
+def test_a_way_back_that_could_not_be_gone(before):
+    """What systemd starts has an environment of its own; where the program does not run in it, nothing is changed."""
+    FLEET.shell('systemctl set-environment PYTHONHOME=/nowhere')
+    run = FLEET.play()
+    FLEET.shell('systemctl unset-environment PYTHONHOME')
+    assert all('the way back could not be prepared, so nothing was changed: systemd-run' in run.results[host]['msg'] for host in FLEET.hosts), run.output
+    FLEET.is_as(before)
+
+
+@pytest.mark.parametrize(('what', 'harm'), [('read-only', READ_ONLY), ('full', FULL)])
+def test_files_that_cannot_be_written_when_the_change_is_confirmed(before, what, harm):
+    for _round in range(ROUNDS):
+        for host, firewall in FLEET.firewalls.items():
+            if firewall == 'ufw':
+                faults.install(host, Fault(*LOAD6, after=harm.format('ufw')))
+            else:
+                # its files are put back right after the reload; they become unwritable once the change waits, and the confirmation comes a little later
+                faults.hang_new_connections(host, seconds=2)
+                faults.once(host, f'sleep 1.2; {harm.format("firewalld")}')
+        run = FLEET.play()
+        assert all('the host has its former rules back' in run.results[host]['msg'] for host in FLEET.hosts), run.output
+        FLEET.all(faults.remove)
+        FLEET.each({'firewalld': 'umount /etc/firewalld', 'ufw': 'umount /etc/ufw'})
+        FLEET.is_as(before)
+        outage.note(f'files {what} when the change is kept', len(FLEET.hosts), None)
+    FLEET.converges()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import faults
 import outage
 import pytest
+import world
 from faults import LOAD6, Fault
 from fleet import BOTH as FLEET, ROUNDS
 
@@ -50,3 +53,18 @@ def test_files_that_cannot_be_written_when_the_change_is_confirmed(before, what,
         FLEET.is_as(before)
         outage.note(f'files {what} when the change is kept', len(FLEET.hosts), None)
     FLEET.converges()
+
+
+def test_a_disk_that_turns_read_only_while_a_change_waits(before):
+    """The mark that says who decided cannot be made; the rules go back in their time all the same, and the rest once the disk can be written again."""
+    FLEET.lose_the_controller()
+    FLEET.shell('mount --bind /var/lib/portmatrix /var/lib/portmatrix; mount -o remount,bind,ro /var/lib/portmatrix')
+    FLEET.all(faults.answer_again)
+    time.sleep(FLEET.window + 5)
+    kernels = FLEET.all(world.kernel)
+    assert {host: sorted(text.split('\n')) for host, text in kernels.items()} == {host: picture['kernel'] for host, picture in before.items()}
+    assert all(FLEET.shell('ls /var/lib/portmatrix/pending').values())
+    FLEET.shell('umount /var/lib/portmatrix')
+    FLEET.wait_until_decided()
+    FLEET.is_as(before)
+    outage.note('/var turns read-only while a change waits', len(FLEET.hosts), None)

@@ -11,7 +11,7 @@ import typing as t
 
 from .. import files
 from ..commands import exists, run
-from .store import PENDING, command, unfinished
+from .store import HOME, PENDING, command, unfinished
 
 UNIT = 'portmatrix-rollback'
 # for a host that starts anew while a change waits: before any firewall reads its files
@@ -44,7 +44,7 @@ def check(command: t.List[str]) -> None:
 
 def arm(seconds: int, token: str) -> None:
     """Roll the change TOKEN back in SECONDS, by a clock that nobody can set, and at the next start of the host if that comes first."""
-    script = f'[ ! -e {PENDING}/program ] || exec {" ".join(command())} rollback {token}; rm -rf {unfinished(token)}'
+    script = f'[ ! -e {PENDING}/program ] || exec {" ".join(command())} rollback {token}; rm -rf {unfinished(token)}; rmdir {HOME} 2>/dev/null || :'
     if not _systemd():
         # a process of its own, which the end of this session does not reach
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Disks that are full, and files that cannot be written, while a change is made or kept: each host is wholly as before."""
+"""Disks that are full, files that cannot be written, and power that is lost, while a change is made or kept: each host is wholly as before."""
 
 from __future__ import annotations
 
@@ -68,3 +68,20 @@ def test_a_disk_that_turns_read_only_while_a_change_waits(before):
     FLEET.wait_until_decided()
     FLEET.is_as(before)
     outage.note('/var turns read-only while a change waits', len(FLEET.hosts), None)
+
+
+def test_power_is_lost_inside_and_after_the_window(before):
+    for _round in range(ROUNDS):
+        FLEET.lose_the_controller()
+        faults.power_cycle(FLEET.hosts)
+        FLEET.wait_until_decided()
+        assert FLEET.all(lambda host: sorted(world.files(host).split('\n'))) == {host: picture['files'] for host, picture in before.items()}
+        ours = 'nft list ruleset 2>/dev/null | grep -cE "dport (3306|3302|5050|8888|8443)|dports.*(3306|8098)"; true'
+        assert set(FLEET.all(lambda host, ours=ours: world.shell(host, ours).strip()).values()) == {'0'}
+        outage.note('power lost inside the window', len(FLEET.hosts), None)
+    assert FLEET.play().code == 0
+    kept = FLEET.all(world.files)
+    faults.power_cycle(FLEET.hosts)
+    assert FLEET.all(world.files) == kept
+    assert set(FLEET.play().statuses().values()) == {'ok'}, 'a host did not start with what was confirmed'
+    outage.note('power lost after the window', len(FLEET.hosts), None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import typing as t
 
+import lab
 import world
 
 KILL = 'kill -9 $PPID; sleep 0.2'
@@ -68,3 +70,13 @@ def hang_new_connections(host: str, seconds: int | None = None) -> None:
 
 def answer_again(host: str) -> None:
     world.shell(host, 'nft delete table inet fault 2>/dev/null; true')
+
+
+def power_cycle(hosts: t.Iterable[str]) -> None:
+    """Take the power from HOSTS, without a word to them, and give it back."""
+    hosts = list(hosts)
+    lab.podman('kill', *hosts, stdout=subprocess.DEVNULL)
+    lab.podman('start', *hosts, stdout=subprocess.DEVNULL)
+    for host in hosts:
+        lab.wait_for(lambda host=host: lab.answers(world.HOSTS[host]['ansible_host']), f'sshd of {host}', seconds=60)
+        world.shell(host, 'systemctl is-system-running --wait >/dev/null; true')

@@ -86,6 +86,7 @@ class ActionModule(PortmatrixAction):
             outcome = self._execute_module(platform.MODULE, arguments, task_vars=task_vars)
             # the module's arguments hold the whole policy, which no result is to carry
             outcome.pop('invocation', None)
+            _name_the_host(outcome, str(task_vars['inventory_hostname']))
             outcome = confirmation.finish(self, lambda pending: platform.Channel(self, task_vars, pending), outcome, wanted.get('confirm_timeout', 0))
             first = first or outcome
             if outcome.get('failed') or outcome.get('unreachable'):
@@ -94,3 +95,10 @@ class ActionModule(PortmatrixAction):
                 break
         first.pop('settled', None)
         return first
+
+
+def _name_the_host(outcome: dict[str, t.Any], host: str) -> None:
+    """Ansible shows a warning once, whichever hosts have it, and without their names."""
+    texts = [str(getattr(getattr(warning, 'event', None), 'msg', warning)) for warning in outcome.get('warnings', ())]
+    if texts:
+        outcome['warnings'] = [text if host in text else f'{host}: {text}' for text in texts]

@@ -66,20 +66,22 @@ def _together(results: t.List[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
 
 def _converge(backend: t.Any, wanted: t.Optional[policy.Policy], check: bool, confirm_timeout: int, confirm_flows: bool = False) -> t.Dict[str, t.Any]:
     """Converge to WANTED; None is a host without anything of ours."""
+    # as they are before a change, which some of them react to for a while
+    neighbours = bystanders.warnings() if wanted else ()
     if check:
         changes = _plan(backend, backend.observe(), wanted)
-        return _result(backend, wanted, changes, changes.runtime)
+        return _result(backend, wanted, changes, changes.runtime, neighbours)
     with _alone():
         first, runtime, pending, watched = _apply(backend, wanted, confirm_timeout, confirm_flows)
         if pending or not first.any:
-            return {**_result(backend, wanted, first, runtime), **pending}
+            return {**_result(backend, wanted, first, runtime, neighbours), **pending}
         for _attempt in range(MOST_ATTEMPTS):
             # somebody else may have written over what we wrote: then ours is put in again, beside theirs
             if backend.settled(watched):
-                return _result(backend, wanted, first, runtime)
+                return _result(backend, wanted, first, runtime, neighbours)
             again, _runtime, _pending, watched = _apply(backend, wanted, 0)
             if not again.any:
-                return _result(backend, wanted, first, runtime)
+                return _result(backend, wanted, first, runtime, neighbours)
     raise BackendError(f'another program keeps changing the rules of {backend.name}; let it finish, then run again')
 
 
@@ -158,13 +160,13 @@ def _go_back(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.An
     return RolledBack(f'{why}; the host has its former rules back')
 
 
-def _result(backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, runtime: str) -> t.Dict[str, t.Any]:
+def _result(backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, runtime: str, neighbours: t.Tuple[str, ...]) -> t.Dict[str, t.Any]:
     return {
         'changed': changes.any,
         'diff': changes.diff,
         'backend': backend.name,
         'digest': wanted.digest if wanted else '',
-        'warnings': [*changes.warnings, *(bystanders.warnings() if wanted else ())],
+        'warnings': [*changes.warnings, *neighbours],
         'transition': runtime,
         **changes.counts,
     }

@@ -10,7 +10,9 @@ from pathlib import Path
 
 SUITES = {'debian12': 'bookworm', 'debian13': 'trixie', 'machine12': 'bookworm', 'machine13': 'trixie'}
 INCLUDE = ['systemd', 'systemd-sysv', 'dbus', 'python3', 'openssh-server', 'iproute2', 'nftables', 'iptables', 'firewalld', 'ufw', 'procps', 'sudo']
-MACHINE = ['linux-image-cloud-amd64', 'qemu-guest-agent', 'network-manager', 'ipset']  # what a virtual machine (machine12, machine13) has besides
+# what a virtual machine (machine12, machine13) has besides
+MACHINE = ['linux-image-cloud-amd64', 'qemu-guest-agent', 'network-manager', 'ipset', 'docker.io', 'busybox-static', 'fail2ban', 'python3-systemd']
+ALONE = {'machine13': ['docker-cli']}  # what is a package of its own in one suite only
 # Debian's firewalld starts with the machine; the lab wants hosts as an administrator finds them: firewalld on, ufw off.
 CUSTOMIZE = [
     'chroot "$1" useradd --create-home --shell /bin/bash ops',
@@ -20,15 +22,24 @@ CUSTOMIZE = [
     'chroot "$1" systemctl disable ufw.service',
     'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*',
 ]
+LATER = ['chroot "$1" systemctl disable docker.service docker.socket containerd.service fail2ban.service']  # a test starts them
+
+
+def is_machine(name: str) -> bool:
+    return name.startswith('machine')
 
 
 def packages(name: str) -> list[str]:
-    return [*INCLUDE, *(MACHINE if name.startswith('machine') else [])]
+    return [*INCLUDE, *(MACHINE if is_machine(name) else []), *ALONE.get(name, [])]
+
+
+def hooks(name: str) -> list[str]:
+    return [*CUSTOMIZE, *(LATER if is_machine(name) else [])]
 
 
 def tag(name: str) -> str:
     """NAME with a digest of its recipe: another recipe is another image."""
-    return f'{name}-{hashlib.sha256(json.dumps([SUITES[name], packages(name), CUSTOMIZE]).encode()).hexdigest()[:8]}'
+    return f'{name}-{hashlib.sha256(json.dumps([SUITES[name], packages(name), hooks(name)]).encode()).hexdigest()[:8]}'
 
 
 def build(names: list[str], folder: Path) -> None:
@@ -45,8 +56,8 @@ def build(names: list[str], folder: Path) -> None:
 
 def start(name: str, target: Path) -> subprocess.Popen:
     print(f'lab: building {target.name} ({SUITES[name]}), about a minute', flush=True)
-    hooks = [f'--customize-hook={line}' for line in CUSTOMIZE]
-    options = ['--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(packages(name))}', *hooks]
+    customize = [f'--customize-hook={line}' for line in hooks(name)]
+    options = ['--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(packages(name))}', *customize]
     return subprocess.Popen(['mmdebstrap', *options, SUITES[name], f'{target}.part', *mirror()])
 
 

@@ -1,48 +1,21 @@
-"""What takes a machine of its own, with a kernel, a clock and a disk that no other host shares: the clock jumps, the power goes, NetworkManager is at work.
-
-One virtual machine has firewalld and a direct rule (its kernel has ip_set), the other one ufw. PORTMATRIX_FAULT_ROUNDS repeats it all, every other time with
-the firewalls changed over.
-"""
+"""What takes a machine of its own, with a kernel, a clock and a disk that no other host shares: the clock jumps, the power goes."""
 
 from __future__ import annotations
 
-import time
-
 import faults
 import fleet
+import lab
 import machine
 import outage
 import pytest
+import stock
 import world
-from fleet import ROUNDS
 
-# a processor that is emulated takes its time
-FLEETS = [fleet.Fleet({'vm1': one, 'vm2': other}, machine.INVENTORY, window=20) for one, other in (('ufw', 'firewalld'), ('firewalld', 'ufw'))]
-DIRECT = 'ipv4 filter INPUT 0 -s 192.0.2.11 -j ACCEPT'
-STOCK = {
-    'ufw': f'{fleet.TO_UFW}; ufw allow 22/tcp; ufw --force enable',
-    'firewalld': f'firewall-cmd -q --permanent --direct --add-rule {DIRECT}; firewall-cmd -q --reload',
-}
-FORMER = {'ufw': fleet.TO_FIREWALLD, 'firewalld': f'firewall-cmd -q --permanent --direct --remove-rule {DIRECT}; firewall-cmd -q --reload'}
 OURS = 'nft list ruleset 2>/dev/null | grep -F 203.0.113.0/24; true'  # a peer that only the inventory names
 # when a change began to wait and when it was decided, by the clock that nobody can set; between them the other one JUMPs
 CLOCK = 'cut -d" " -f1 /proc/uptime > /run/armed; date -s "{jump}"; while {armed}; do sleep 0.1; done; cut -d" " -f1 /proc/uptime > /run/decided'
-
-
-@pytest.fixture(scope='module')
-def machines():
-    machine.start_all()
-    yield
-    for name in machine.HOSTS:
-        machine.stop(name)
-
-
-@pytest.fixture(scope='module', params=range(ROUNDS))
-def hosts(machines, request):
-    found = FLEETS[request.param % 2]
-    found.each(STOCK)
-    yield found
-    found.each(FORMER)
+# the machine loses its power (it resets, with nothing synced) some SECONDS after a change was decided
+RESET = 'while {armed}; do :; done; sleep {seconds}; echo 1 > /proc/sys/kernel/sysrq; echo b > /proc/sysrq-trigger'
 
 
 def as_before(hosts: fleet.Fleet, before: dict[str, str]) -> None:
@@ -50,33 +23,11 @@ def as_before(hosts: fleet.Fleet, before: dict[str, str]) -> None:
     assert set(hosts.shell(OURS).values()) == {''}
 
 
-@pytest.fixture
-def before(hosts):
-    """Released hosts, and their files."""
-    yield hosts.all(world.files)
-    hosts.shell(f'date -s @{time.time():.0f}')
-    hosts.all(faults.remove)
-    hosts.wait_until_decided()
-    hosts.release()
-
-
-def firewalld(hosts: fleet.Fleet) -> str:
-    return next(host for host, name in hosts.firewalls.items() if name == 'firewalld')
-
-
-def zone(host: str) -> str:
-    return world.shell(host, 'firewall-cmd --get-zone-of-interface=eth0').strip()
-
-
-def move(name: str) -> str:
-    return f'nmcli connection modify lab connection.zone "{name}" && nmcli connection up lab >/dev/null'
-
-
-def test_the_clock_jumps_ahead_and_networkmanager_moves_a_zone_while_a_change_waits_in_vain(hosts, before):
+def test_the_clock_jumps_ahead_and_networkmanager_moves_a_zone_while_a_change_waits_in_vain(hosts, before, firewalld):
     """The host goes back in its time, neither at once nor in ten years; the zone is where NetworkManager put it meanwhile."""
     hosts.all(lambda host: faults.hang_new_connections(host, seconds=hosts.window + 5))
     hosts.all(lambda host: faults.once(host, CLOCK.format(jump='10 years', armed=faults.ARMED)))
-    faults.once(firewalld(hosts), move('work'))
+    faults.once(firewalld, stock.move('work'))
     run = hosts.play()
     assert all(run.results[host].get('rolled_back') is True for host in hosts.hosts), run.output
     waited = hosts.all(lambda host: [float(text) for text in world.shell(host, 'cat /run/armed /run/decided').split()])
@@ -84,8 +35,8 @@ def test_the_clock_jumps_ahead_and_networkmanager_moves_a_zone_while_a_change_wa
         waited,
         [run.results[host]['msg'] for host in hosts.hosts],
     )
-    assert zone(firewalld(hosts)) == 'work'
-    world.shell(firewalld(hosts), move(''))
+    assert stock.zone(firewalld) == 'work'
+    world.shell(firewalld, stock.move(''))
     hosts.all(faults.answer_again)
     as_before(hosts, before)
     outage.note('the clock jumps ahead', len(hosts.hosts), None)
@@ -104,3 +55,17 @@ def test_the_power_goes_while_a_change_waits(hosts, before):
     cut_power(hosts)
     as_before(hosts, before)
     outage.note('power lost inside the window', len(hosts.hosts), None)
+
+
+@pytest.mark.parametrize('seconds', [0, 0.1, 0.5])
+def test_the_clock_jumps_back_and_the_power_goes_while_a_change_is_kept(hosts, before, seconds):
+    """Each host is wholly old or wholly new, whatever had reached its disk; a run that follows says the same."""
+    hosts.all(lambda host: faults.once(host, f'date -s "10 years ago"; {RESET.format(armed=faults.ARMED, seconds=seconds)}'))
+    hosts.play()
+    hosts.all(lambda host: lab.wait_for(lambda: not machine.running(host), f'the end of {host}', seconds=60))
+    cut_power(hosts)
+    kept = {host for host, rules in hosts.shell(OURS).items() if rules}
+    files = hosts.all(world.files)
+    assert all((files[host] == before[host]) == (host not in kept) for host in hosts.hosts), kept
+    assert hosts.play().statuses() == {host: 'ok' if host in kept else 'changed' for host in hosts.hosts}
+    outage.note(f'power lost {seconds} s after a change was decided ({len(kept)} kept)', len(hosts.hosts), None)

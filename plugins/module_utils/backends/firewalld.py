@@ -12,7 +12,7 @@ import typing as t
 from .. import files, management, words
 from ..commands import run
 from ..errors import BackendError
-from ..firewalld import bus, foreign, hitless, kernel, lines, service, verify, xml
+from ..firewalld import bus, docker, foreign, hitless, kernel, lines, service, verify, xml
 from ..firewalld.documents import Documents, build, reach_of
 from ..policy import Policy, Rule
 
@@ -131,7 +131,13 @@ class Firewalld:
 
     def outcome(self, changes: Changes) -> t.Dict[str, t.Any]:
         """What `persist` needs to keep CHANGES, as plain data."""
-        return {'files': changes.files, 'wanted': xml.files(changes.wanted), 'steps': list(changes.steps), 'remember': list(changes.remember)}
+        return {
+            'files': changes.files,
+            'wanted': xml.files(changes.wanted),
+            'steps': list(changes.steps),
+            'remember': list(changes.remember),
+            'isolation': docker.isolation() if changes.runtime == 'reload' or {'start', 'stop'} & set(changes.steps) else {},
+        }
 
     def apply(self, state: State, changes: Changes) -> str:
         """Bring CHANGES into force and prove them in the kernel; returns how the runtime got there. The files are as before when this returns: firewalld
@@ -175,6 +181,8 @@ class Firewalld:
         service.take([step for step in after['steps'] if step in ('enable', 'disable')])
         if boot and 'enable' in after['steps']:
             service.start_later()
+        if not boot:
+            docker.isolate_again(after['isolation'])
 
     def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, applied: bool = False) -> None:
         """Go back to what `snapshot` saw. Safe to repeat; BOOT: firewalld will start and read the files. APPLIED: what others have in the runtime is theirs,
@@ -190,6 +198,8 @@ class Firewalld:
             if bus.get('state') != 'RUNNING' or verify.deviation(documents, kernel.read()):
                 self._reload(observed)
                 verify.wait_for(documents)
+        if not boot:
+            docker.isolate_again(after['isolation'])
 
     def _reload(self, observed: service.Service) -> None:
         # a second reload in one run (the way back) must not take the losses of the first for the state of the host

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules by which Docker keeps its networks apart.
+
+Docker writes its rules anew whenever firewalld starts, stops or reloads. Before 25.0.13, and from 26.0 until 28.0, it then leaves these out
+(CVE-2025-54410), and containers reach those of other networks until Docker itself starts anew. A change of ours is not to open that.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+
+from ..commands import run
+from . import iptables
+
+_CHAINS = ('DOCKER-ISOLATION-STAGE-1', 'DOCKER-ISOLATION-STAGE-2')
+_RULE = re.compile(rf'(?m)^-A (?:{"|".join(_CHAINS)}) .*$')
+_FORGETFUL = re.compile(rf'(?m)^:{_CHAINS[0]} ')
+_PAUSE, _QUIET, _PATIENCE = 0.25, 2.0, 20.0  # seconds
+
+
+def isolation() -> t.Dict[str, t.List[str]]:
+    """Command (iptables, ip6tables) -> the rules in their order, as its -save shows them; empty without Docker, and with one that has other chains."""
+    return _of(iptables.tables(check=False))
+
+
+def _of(tables: t.Dict[str, str]) -> t.Dict[str, t.List[str]]:
+    return {command: _RULE.findall(text) for command, text in tables.items() if _FORGETFUL.search(text)}
+
+
+def isolate_again(before: t.Dict[str, t.List[str]]) -> None:
+    """Once Docker has done its work, put in again what it left out of BEFORE, which `isolation` gave; what it added meanwhile stays."""
+    if not before:
+        return
+    for command, now in _of(_quiet()).items():
+        former = before.get(command, [])
+        if set(former) - set(now):
+            wanted = [*(rule for rule in now if rule not in former), *former]
+            empty = [f':{chain} - [0:0]' for chain in _CHAINS]
+            # whether our change is kept does not depend on it; where it fails, the next run finds it and says so
+            run([f'{command}-restore', '--noflush'], check=False, text='\n'.join(['*filter', *empty, *wanted, 'COMMIT', '']))
+
+
+def _quiet() -> t.Dict[str, str]:
+    """The tables, when nobody has changed them for some time."""
+    start = since = time.monotonic()
+    tables = iptables.tables(check=False)
+    while time.monotonic() < min(since + _QUIET, start + _PATIENCE):
+        time.sleep(_PAUSE)
+        found = iptables.tables(check=False)
+        if found != tables:
+            tables, since = found, time.monotonic()
+    return tables

@@ -7,8 +7,8 @@ import random
 import pytest
 import world
 from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import framework, settings, stock, tuples, userrules
+from ufw_pair import HOSTS
 
-HOSTS = ['data1', 'data2']
 COMMANDS = 60
 PATHS = (settings.DEFAULTS, settings.CONF, *userrules.PATHS.values())
 

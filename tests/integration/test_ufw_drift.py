@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import world
+from ufw_pair import HOSTS, LIMIT
 
-HOSTS = ['data1', 'data2']
-LIMIT = ('-l', ','.join(HOSTS))
 CASES = {
     'the kernel was flushed': ('nft flush ruleset', 'drift: the kernel has no rules of ufw (ipv4)\n'),
     'a rule was put first by hand': ('iptables -I ufw-user-input -s 192.0.2.77 -p tcp --dport 7777 -j ACCEPT', 'kernel: ingress tcp 7777 from 192.0.2.77\n'),

@@ -97,6 +97,18 @@ def test_the_controller_is_killed(before):
     FLEET.shell('umount /var/lib/portmatrix; rmdir /var/lib/portmatrix')
 
 
+def test_the_rollback_is_killed(before):
+    """systemd starts it again."""
+    FLEET.lose_the_controller()
+    FLEET.all(faults.answer_again)
+    FLEET.all(lambda host: faults.install(host, DEATHS['before anything is in force'][FLEET.firewalls[host]]))
+    FLEET.wait_until_decided()
+    assert all(FLEET.all(faults.happened).values())
+    FLEET.all(faults.remove)
+    FLEET.is_as(before)
+    outage.note('the rollback is killed', len(FLEET.hosts), None)
+
+
 def test_a_host_without_systemd_goes_back_too(before):
     """There a process that nobody's session ends does what the timer does. (firewalld is a service of systemd; ufw needs none.)"""
     hosts = [host for host, firewall in FLEET.firewalls.items() if firewall == 'ufw']

@@ -1,9 +1,8 @@
-"""ufw without a host: what policies become, how foreign rules are kept, what a new connection meets. Judged by oracles that share no code with it."""
+"""Rules of ufw without a host: what policies become, and how those of others are kept. Judged by oracles that share no code with it."""
 
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import json
 import re
 
@@ -11,7 +10,7 @@ import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils import backends, policy as policies, words
 from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, lines as firewalld_lines
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import build, edits, framework, kernel, lines, tuples, userrules, verdict
+from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import build, edits, framework, lines, tuples, userrules
 from hypothesis import given, settings, strategies as st
 
 NETWORKS = st.one_of(
@@ -157,145 +156,6 @@ def test_what_somebody_else_states_already_is_not_stated_twice_and_the_opposite_
         edits.merge('f', [same._replace(action='deny')], OURS, False)
 
 
-@pytest.mark.parametrize(
-    'line, opens',
-    [
-        ('-A ufw-before-input -i lo -j ACCEPT', False),
-        ('-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', False),
-        ('-A ufw-before-input -p udp -d 224.0.0.251 --dport 5353 -j ACCEPT', True),
-        ('-A ufw-before-input -p udp --sport 67 --dport 68 -j ACCEPT', True),
-        ('-A ufw-before-input -p tcp -m multiport --dports 80,81 -j ACCEPT', True),
-        ('-A ufw-before-input -p tcp --dport 443 -s 192.0.2.9 -j ACCEPT', False),
-        ('-A ufw-before-input -p tcp --dport 443 -s 192.0.2.8/31 -j ACCEPT', True),
-        ('-A ufw-before-input -p tcp --dport 443 ! -s 192.0.2.9 -j ACCEPT', True),
-        ('-A ufw-before-input -p icmp --icmp-type echo-request -j ACCEPT', True),
-        ('-A ufw-before-input -s 192.0.2.1 -j ACCEPT', True),
-        ('-A ufw-before-input -s 192.0.2.1 -j DROP', False),
-        ('-A ufw-before-output -o lo -j ACCEPT', False),
-        ('-A ufw-before-forward -p icmp --icmp-type echo-request -j ACCEPT', False),
-    ],
-)
-def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
-    admits = {('ingress', 'ipv4', 'tcp', 'destination', 440, 450): ((0xC0000209, 0xC0000209),)}
-    found = list(framework.openings('f', f'*filter\n{line}\nCOMMIT\n'))
-    assert any(framework.beyond(opening, 'ipv4', admits) for opening in found) is opens
-
-
-TEXT = (
-    '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-before-input -p udp --dport 1900 -j ACCEPT\n  -A ufw-before-input -j ACCEPT\nCOMMIT\n'
-)
-
-
-@pytest.mark.parametrize('closing', [(), ('-A ufw-before-input -p udp --dport 1900 -j ACCEPT',), ('-A ufw-before-input -j ACCEPT',)])
-@pytest.mark.parametrize('lines_of_ours', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
-def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
-    composed = framework.compose(TEXT, build.section('ipv4', lines_of_ours), closing)
-    assert framework.foreign(composed) == TEXT
-    assert framework.compose(composed, build.section('ipv4', lines_of_ours), closing) == composed
-    kept = [line for _table, found in framework.sections('f', composed) for line in found]
-    assert all(line not in kept for line in closing) and len(framework.closed(composed)) == len(closing)
-
-
-CHAINS = """
-:INPUT DROP [0:0]
-:ufw-before-input - [0:0]
-:ufw-user-input - [0:0]
--A INPUT -j ufw-before-input
--A ufw-before-input -i lo -j ACCEPT
--A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A ufw-before-input -m conntrack --ctstate INVALID -j DROP
--A ufw-before-input -m rt --rt-type 0 -j DROP
--A ufw-before-input -j ufw-user-input
-"""
-
-
-@pytest.mark.parametrize(
-    'rules, accepted',
-    [
-        ([], False),
-        (['-s 192.0.2.9/32 -p tcp -m tcp --dport 22 -j ACCEPT'], True),
-        (['-s 192.0.2.8/32 -p tcp -m tcp --dport 22 -j ACCEPT'], False),
-        (['-p udp -m udp --dport 22 -j ACCEPT'], False),
-        (['-p tcp -m multiport --dports 1,20:30 -j ACCEPT'], True),
-        (['-p tcp -m multiport --dports 1,23:30 -j ACCEPT'], False),
-        (['-s 192.0.2.0/24 -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], False),
-        (['-p tcp -m tcp --dport 22 -j ACCEPT', '-s 192.0.2.0/24 -j DROP'], True),
-        (['-i eth0 -p tcp -m tcp --dport 22 -j ACCEPT'], False),
-        (['-i eth9 -j REJECT', '-p tcp -m tcp --dport 22 -j ACCEPT'], False),
-        (['! -s 192.0.2.8/32 -p tcp -m tcp --dport 22 -j ACCEPT'], True),
-        (['-m limit --limit 3/min -j LOG --log-prefix "[UFW BLOCK] "', '-p tcp -m tcp --dport 22 -j ACCEPT'], True),
-        (['-j RETURN', '-p tcp -m tcp --dport 22 -j ACCEPT'], False),
-        (['-d 192.0.2.1/32 -p tcp -m tcp --dport 22 -j ACCEPT', '-j DROP'], True),
-        (['-d 192.0.2.2/32 -p tcp -m tcp --dport 22 -j ACCEPT', '-j DROP'], False),
-        (['-m iprange --src-range 192.0.2.0-192.0.2.99 -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], False),
-        (['-p tcp -m tcp --sport 1:1023 -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], True),
-    ],
-)
-def test_the_guard_sees_what_a_new_connection_meets(rules, accepted):
-    table = kernel.parse(CHAINS + '\n'.join(f'-A ufw-user-input {entry}' for entry in rules))
-    assert verdict.accepts(table, verdict.Packet('192.0.2.9', '192.0.2.1', 50000, 22)) is accepted
-
-
-def test_the_guard_knows_the_interface_and_the_answers():
-    packet = verdict.Packet('192.0.2.9', '192.0.2.1', 50000, 22, 'eth0')
-    table = kernel.parse(CHAINS + '-A ufw-user-input -i eth9 -j DROP\n-A ufw-user-input -i eth0 -p tcp -m tcp --dport 22 -j ACCEPT\n')
-    assert verdict.accepts(table, packet)
-    leaving = kernel.parse(':OUTPUT DROP [0:0]\n-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A OUTPUT -p tcp -m tcp --sport 22 -j ACCEPT\n')
-    assert verdict.accepts(leaving, packet._replace(leaving=True)) and not verdict.accepts(leaving, packet._replace(leaving=True, port=23))
-
-
-OWNED = {'ufw-before-input', 'ufw-user-input'}
-OPEN = {'INPUT': 'DROP', 'OUTPUT': 'ACCEPT', 'FORWARD': 'ACCEPT'}
-
-
-def test_a_transaction_touches_only_what_differs_and_nothing_of_others():
-    others = '-A INPUT -j f2b-sshd\n:f2b-sshd - [0:0]\n-A f2b-sshd -s 192.0.2.66/32 -j DROP\n-A INPUT -j ufw-blocklist\n:ufw-blocklist - [0:0]\n'
-    old = kernel.parse(CHAINS + others + '-A ufw-user-input -p tcp -j ACCEPT\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j ufw-user-input\n')
-    wanted = kernel.Table(kernel.parse(CHAINS + '-A ufw-user-input -p udp -j ACCEPT\n').chains, OPEN)
-    assert kernel.transaction(old, wanted, OWNED) == '*filter\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -j ACCEPT\nCOMMIT\n'
-    gone = kernel.transaction(old, kernel.Table({}, {**OPEN, 'INPUT': 'ACCEPT'}), OWNED)
-    assert 'f2b' not in gone and 'blocklist' not in gone and '-D INPUT -j ufw-before-input' in gone and ':INPUT ACCEPT' in gone
-    # what leads into a chain that goes would hold it
-    assert gone.index('-D DOCKER-USER -j ufw-user-input') < gone.index('-X ufw-user-input')
-    assert [line for line in gone.splitlines() if line.startswith('-X')] == ['-X ufw-before-input', '-X ufw-user-input']
-
-
-def test_a_chain_of_others_that_files_declare_is_made_where_it_is_missing():
-    old = kernel.Table(kernel.parse(CHAINS).chains, OPEN)
-    wanted = kernel.Table(kernel.parse(CHAINS + ':LIMITER - [0:0]\n-A LIMITER -j RETURN\n-A ufw-before-input -j LIMITER\n').chains, OPEN)
-    text = kernel.transaction(old, wanted, OWNED)
-    assert text.index(':LIMITER - [0:0]') < text.index('-A ufw-before-input -j LIMITER') and '-A LIMITER -j RETURN' in text
-
-
-@pytest.mark.parametrize(
-    'text, words',
-    [
-        ('*filter\n-A ufw-before-input -j ACCEPT\n', 'the table filter has no "COMMIT" at its end'),
-        ('-A ufw-before-input -j ACCEPT\n*filter\nCOMMIT\n', "line 1: '-A ufw-before-input -j ACCEPT' stands outside of a table"),
-        ('*nat\n*filter\nCOMMIT\n', "line 2: '*filter' stands outside of a table"),
-    ],
-)
-def test_files_that_would_load_in_part_are_refused(text, words):
-    with pytest.raises(Refused, match=re.escape(words)):
-        list(framework.sections('before.rules', text))
-
-
-ODD = ['-s 10.0.0.0/8,192.168.0.0/16', '-s 192.168.0.0/255.255.0.0', '-s localhost', "-m comment --comment don't", '-p tcp --dport 80:http-alt']
-
-
-@pytest.mark.parametrize('words', ODD)
-def test_what_is_not_understood_in_a_file_counts_as_open(words):
-    found = list(framework.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
-    assert [framework.beyond(opening, 'ipv4', {}) for opening in found] == [True]
-
-
-def test_a_jump_into_a_chain_that_accepts_is_an_opening():
-    found = framework.openings(
-        'f', '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j ufw-not-local\nCOMMIT\n'
-    )
-    assert [opening.line for opening in found] == ['-A ufw-before-input -j adm']
-
-
 def test_exclusive_keeps_denials_that_come_first_and_states_no_key_twice():
     banned = rule('deny any any 0.0.0.0/0 any 192.0.2.66 in')
     merged = edits.merge('f', [banned, *FOREIGN], [*OURS, REST], True)
@@ -304,98 +164,3 @@ def test_exclusive_keeps_denials_that_come_first_and_states_no_key_twice():
     tuples_left, in_section = build.apart('ipv4', own, [OURS[0].key])
     assert tuples_left == (OURS[1], REST)
     assert in_section == ['# portmatrix p/f', '-A ufw-before-input -s 192.0.2.9 -p tcp --dport 443 -j ACCEPT']
-
-
-DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="{input}"\nDEFAULT_OUTPUT_POLICY="{output}"\nDEFAULT_FORWARD_POLICY="DROP"\n'
-
-
-def texts_of(enabled='yes', input='DROP', output='ACCEPT', more=''):
-    return {
-        **backends.ufw.stock.texts(),
-        '/etc/default/ufw': DEFAULTS.format(input=input, output=output),
-        '/etc/ufw/ufw.conf': f'ENABLED={enabled}\nLOGLEVEL=low\n{more}',
-    }
-
-
-def policy_with(egress):
-    return policies.parse(
-        json.dumps(
-            {'format': 1, 'egress': egress, 'exclusive': False, 'management': {'sources': ['any'], 'ports': []}, 'groups': {}, 'rules': [], 'citations': {}}
-        )
-    )
-
-
-def step(texts, memory, egress):
-    """(files, memory) after a run that allows or denies egress, or (None) takes everything away."""
-    policy = policy_with(egress) if egress else None
-    own = build.build(policy, ()) if policy else build.Rules(dict.fromkeys(userrules.PREFIXES, ()), dict.fromkeys(userrules.PREFIXES, ()))
-    edited = edits.edit(texts, memory, policy, own, {}, dict.fromkeys(userrules.PREFIXES, True))
-    return edited.texts, edited.memory
-
-
-def test_default_policies_are_ours_only_as_long_as_we_hold_them():
-    start = texts_of('no', 'ACCEPT', 'ACCEPT')
-    texts, memory = step(start, edits.Memory(), 'deny')
-    assert backends.ufw.edits.settings.parse(texts).policies == {'input': 'DROP', 'output': 'REJECT', 'forward': 'DROP'}
-    assert step(texts, memory, None) == (start, edits.Memory())
-    texts, memory = step(texts, memory, 'allow')
-    assert 'DEFAULT_OUTPUT_POLICY="ACCEPT"' in texts['/etc/default/ufw']
-    # an administrator denies it later: that is theirs, and stays
-    texts['/etc/default/ufw'] = texts['/etc/default/ufw'].replace('OUTPUT_POLICY="ACCEPT"', 'OUTPUT_POLICY="REJECT"')
-    texts, memory = step(texts, memory, 'allow')
-    assert 'DEFAULT_OUTPUT_POLICY="REJECT"' in texts['/etc/default/ufw']
-    assert 'DEFAULT_OUTPUT_POLICY="REJECT"' in step(texts, memory, None)[0]['/etc/default/ufw']
-
-
-def test_what_was_on_before_us_stays_on_though_it_was_off_for_a_while():
-    texts, memory = step(texts_of('yes', 'DROP', 'ACCEPT'), edits.Memory(), 'allow')
-    spoilt = {**texts, **{path: text for path, text in texts_of('no', 'ACCEPT', 'ACCEPT').items() if path in ('/etc/default/ufw', '/etc/ufw/ufw.conf')}}
-    texts, memory = step(spoilt, memory, 'allow')
-    after = backends.ufw.edits.settings.parse(step(texts, memory, None)[0])
-    assert after.enabled and after.policies['input'] == 'DROP'
-
-
-def test_a_setting_that_another_file_overrules_is_refused():
-    with pytest.raises(Refused, match='DEFAULT_INPUT_POLICY is set in /etc/default/ufw and in /etc/ufw/ufw.conf'):
-        step(texts_of('yes', 'DROP', 'ACCEPT', 'DEFAULT_INPUT_POLICY="ACCEPT"\n'), edits.Memory(), 'allow')
-    doubled = texts_of()
-    doubled['/etc/default/ufw'] += 'DEFAULT_INPUT_POLICY="ACCEPT"\n'
-    assert backends.ufw.edits.settings.parse(step(doubled, edits.Memory(), 'allow')[0]).policies['input'] == 'DROP'
-
-
-ACTIVE = list(itertools.product([False, True], repeat=2))
-
-
-@pytest.mark.parametrize(
-    ('starting', 'forwards', 'policy', 'warned'),
-    [(True, True, 'DROP', True), (True, True, 'REJECT', True), (True, True, 'ACCEPT', False), (True, False, 'DROP', False), (False, True, 'DROP', False)],
-)
-def test_starting_ufw_on_a_host_that_forwards_is_warned_of(starting, forwards, policy, warned):
-    service = backends.ufw.service
-    texts = texts_of('no', 'DROP', 'ACCEPT')
-    texts['/etc/default/ufw'] = texts['/etc/default/ufw'].replace('FORWARD_POLICY="DROP"', f'FORWARD_POLICY="{policy}"')
-    parsed = edits.settings.parse(texts)
-    assert bool(service.warnings(service.Service('0.36.2', 'disabled', parsed, forwards), starting)) is warned
-
-
-@pytest.mark.parametrize('installed', ACTIVE)
-@pytest.mark.parametrize('active', ACTIVE)
-@pytest.mark.parametrize('present', ACTIVE)
-@pytest.mark.parametrize('distribution', ['ID=debian', 'ID=fedora', 'ID=mint\nID_LIKE="ubuntu debian"', None])
-def test_the_back_end_of_a_host(monkeypatch, installed, active, present, distribution):
-    """By what is active, then by what has rules of ours, then by what is installed, then by the distribution's custom."""
-    for number, backend in enumerate(backends.BACKENDS.values()):
-        monkeypatch.setattr(backend, 'installed', staticmethod(lambda number=number: installed[number]))
-        monkeypatch.setattr(backend, 'active', staticmethod(lambda number=number: active[number] and installed[number]))
-        monkeypatch.setattr(backend, 'present', staticmethod(lambda number=number: present[number]))
-    monkeypatch.setattr(backends.files, 'read', lambda path: distribution if path == '/etc/os-release' else None)
-    running = [name for name, on, there in zip(backends.BACKENDS, active, installed) if on and there]
-    if len(running) == 2:
-        with pytest.raises(Refused, match='both active'):
-            backends.choose('auto')
-        return
-    ours = [name for name, on, there in zip(backends.BACKENDS, present, installed) if on and there]
-    there = [name for name, yes in zip(backends.BACKENDS, installed) if yes]
-    custom = 'ufw' if distribution and ('debian' in distribution) else 'firewalld'
-    wanted = next((names[0] for names in (running, ours, there) if len(names) == 1), custom)
-    assert backends.choose('auto').name == wanted

@@ -12,38 +12,10 @@ import typing as t
 from .. import files, management, words
 from ..commands import run
 from ..errors import BackendError
-from ..firewalld import bus, docker, foreign, hitless, kernel, lines, service, verify, xml
-from ..firewalld.documents import Documents, build, reach_of
+from ..firewalld import bus, docker, foreign, hitless, kernel, lines, planning, service, verify, xml
+from ..firewalld.documents import build, reach_of
+from ..firewalld.planning import Changes, State
 from ..policy import Policy, Rule
-
-
-class State(t.NamedTuple):
-    """What is there: the service, our files (path -> text), the kernel (None where firewalld does not run), and of others what may pass before us."""
-
-    service: service.Service
-    files: t.Dict[str, str]
-    documents: Documents
-    kernel: t.Optional[kernel.Kernel]
-    priorities: t.Dict[str, int]
-    zones: foreign.Zones
-
-
-class Changes(t.NamedTuple):
-    """What has to happen: `files` (path -> new content, None removes), systemctl `steps`, and how the runtime gets there."""
-
-    files: t.Dict[str, t.Optional[str]]
-    steps: t.Tuple[str, ...]
-    remember: t.Tuple[str, ...]
-    runtime: str
-    hitless: t.Optional[hitless.Steps]
-    wanted: Documents
-    diff: t.Dict[str, str]
-    counts: t.Dict[str, int]
-    warnings: t.Tuple[str, ...]
-
-    @property
-    def any(self) -> bool:
-        return bool(self.files or self.steps or self.runtime != 'none')
 
 
 class Firewalld:
@@ -53,6 +25,7 @@ class Firewalld:
     installed = staticmethod(service.installed)
     active = staticmethod(service.active)
     locked = staticmethod(contextlib.nullcontext)
+    plan = staticmethod(planning.plan)
     watch = staticmethod(tuple)
     stop_command = 'systemctl disable --now firewalld'
     lockout_advice = stock_openings = ''
@@ -84,41 +57,6 @@ class Firewalld:
     def settled(self, watched: t.Iterable[int]) -> bool:
         """Nobody writes files of ours but firewalld itself, which we tell to."""
         return True
-
-    def plan(self, state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
-        """The changes from STATE to POLICY; None is a host without anything of ours."""
-        if policy is not None:
-            service.require_usable(state.service)
-        wanted = build(policy, guard) if policy else Documents({}, {})
-        contents = xml.files(wanted)
-        changed: t.Dict[str, t.Optional[str]] = {path: text for path, text in contents.items() if state.files.get(path) != text}
-        changed.update({path: None for path in state.files if path not in contents})
-        steps, remember = service.switch_on(state.service) if policy else service.switch_off(state.service)
-        runtime, without_reload = self._runtime(state, wanted, steps)
-        after = service.Service(
-            state.service.version,
-            (state.service.active or 'start' in steps) and 'stop' not in steps,
-            'enabled' if 'enable' in steps else 'disabled' if 'disable' in steps else state.service.enabled,
-            remember,
-        )
-        before_rules, after_rules = lines.rules(state.documents), lines.rules(wanted)
-        warnings = foreign.warnings(state.priorities, state.zones, policy)
-        diff = words.diff(
-            (lines.state(state.service.text(), state.documents, state.kernel), before_rules),
-            (lines.state(after.text(), wanted, None), after_rules),
-            'firewalld',
-        )
-        counts = words.counts(before_rules, after_rules)
-        return Changes(changed, steps, remember, runtime, without_reload, wanted, diff, counts, warnings)
-
-    def _runtime(self, state: State, wanted: Documents, steps: t.Tuple[str, ...]) -> t.Tuple[str, t.Optional[hitless.Steps]]:
-        if state.kernel is None or 'stop' in steps:
-            return 'none', None
-        in_place = all(state.priorities.get(name) == document.priority for name, document in wanted.policies.items())
-        if in_place and not verify.deviation(wanted, state.kernel):
-            return 'none', None
-        without_reload = hitless.plan(wanted, state.kernel) if wanted.policies else None
-        return ('hitless' if without_reload else 'reload'), without_reload
 
     def snapshot(self, state: State, changes: Changes) -> t.Dict[str, t.Any]:
         """What `restore` needs to go back to STATE, as plain data."""

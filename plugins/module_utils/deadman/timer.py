@@ -68,7 +68,7 @@ def arm(seconds: int, token: str) -> None:
             '--property=SyslogIdentifier=portmatrix',
             # what stands in the way of a rollback (a package being upgraded, a lock) may go away
             '--property=Restart=on-failure',
-            '--property=RestartSec=30',
+            '--property=RestartSec=10',
             '/bin/sh',
             '-c',
             script,

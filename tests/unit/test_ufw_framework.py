@@ -1,0 +1,77 @@
+"""The files of ufw that administrators write: what they let in beside a policy, and that they come back to the byte."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import Refused
+from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import build, framework
+
+
+@pytest.mark.parametrize(
+    'line, opens',
+    [
+        ('-A ufw-before-input -i lo -j ACCEPT', False),
+        ('-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', False),
+        ('-A ufw-before-input -p udp -d 224.0.0.251 --dport 5353 -j ACCEPT', True),
+        ('-A ufw-before-input -p udp --sport 67 --dport 68 -j ACCEPT', True),
+        ('-A ufw-before-input -p tcp -m multiport --dports 80,81 -j ACCEPT', True),
+        ('-A ufw-before-input -p tcp --dport 443 -s 192.0.2.9 -j ACCEPT', False),
+        ('-A ufw-before-input -p tcp --dport 443 -s 192.0.2.8/31 -j ACCEPT', True),
+        ('-A ufw-before-input -p tcp --dport 443 ! -s 192.0.2.9 -j ACCEPT', True),
+        ('-A ufw-before-input -p icmp --icmp-type echo-request -j ACCEPT', True),
+        ('-A ufw-before-input -s 192.0.2.1 -j ACCEPT', True),
+        ('-A ufw-before-input -s 192.0.2.1 -j DROP', False),
+        ('-A ufw-before-output -o lo -j ACCEPT', False),
+        ('-A ufw-before-forward -p icmp --icmp-type echo-request -j ACCEPT', False),
+    ],
+)
+def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
+    admits = {('ingress', 'ipv4', 'tcp', 'destination', 440, 450): ((0xC0000209, 0xC0000209),)}
+    found = list(framework.openings('f', f'*filter\n{line}\nCOMMIT\n'))
+    assert any(framework.beyond(opening, 'ipv4', admits) for opening in found) is opens
+
+
+TEXT = (
+    '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-before-input -p udp --dport 1900 -j ACCEPT\n  -A ufw-before-input -j ACCEPT\nCOMMIT\n'
+)
+
+
+@pytest.mark.parametrize('closing', [(), ('-A ufw-before-input -p udp --dport 1900 -j ACCEPT',), ('-A ufw-before-input -j ACCEPT',)])
+@pytest.mark.parametrize('lines_of_ours', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
+def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
+    composed = framework.compose(TEXT, build.section('ipv4', lines_of_ours), closing)
+    assert framework.foreign(composed) == TEXT
+    assert framework.compose(composed, build.section('ipv4', lines_of_ours), closing) == composed
+    kept = [line for _table, found in framework.sections('f', composed) for line in found]
+    assert all(line not in kept for line in closing) and len(framework.closed(composed)) == len(closing)
+
+
+@pytest.mark.parametrize(
+    'text, words',
+    [
+        ('*filter\n-A ufw-before-input -j ACCEPT\n', 'the table filter has no "COMMIT" at its end'),
+        ('-A ufw-before-input -j ACCEPT\n*filter\nCOMMIT\n', "line 1: '-A ufw-before-input -j ACCEPT' stands outside of a table"),
+        ('*nat\n*filter\nCOMMIT\n', "line 2: '*filter' stands outside of a table"),
+    ],
+)
+def test_files_that_would_load_in_part_are_refused(text, words):
+    with pytest.raises(Refused, match=re.escape(words)):
+        list(framework.sections('before.rules', text))
+
+
+ODD = ['-s 10.0.0.0/8,192.168.0.0/16', '-s 192.168.0.0/255.255.0.0', '-s localhost', "-m comment --comment don't", '-p tcp --dport 80:http-alt']
+
+
+@pytest.mark.parametrize('words', ODD)
+def test_what_is_not_understood_in_a_file_counts_as_open(words):
+    found = list(framework.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
+    assert [framework.beyond(opening, 'ipv4', {}) for opening in found] == [True]
+
+
+def test_a_jump_into_a_chain_that_accepts_is_an_opening():
+    found = framework.openings(
+        'f', '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j ufw-not-local\nCOMMIT\n'
+    )
+    assert [opening.line for opening in found] == ['-A ufw-before-input -j adm']

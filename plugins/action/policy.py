@@ -101,4 +101,4 @@ def _name_the_host(outcome: dict[str, t.Any], host: str) -> None:
     """Ansible shows a warning once, whichever hosts have it, and without their names."""
     texts = [str(getattr(getattr(warning, 'event', None), 'msg', warning)) for warning in outcome.get('warnings', ())]
     if texts:
-        outcome['warnings'] = [text if host in text else f'{host}: {text}' for text in texts]
+        outcome['warnings'] = [text if text.startswith(f'{host}: ') else f'{host}: {text}' for text in texts]

@@ -66,12 +66,12 @@ def _together(results: t.List[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
 
 def _converge(backend: t.Any, wanted: t.Optional[policy.Policy], check: bool, confirm_timeout: int, confirm_flows: bool = False) -> t.Dict[str, t.Any]:
     """Converge to WANTED; None is a host without anything of ours."""
-    # as they are before a change, which some of them react to for a while
-    neighbours = bystanders.warnings() if wanted else ()
     if check:
         changes = _plan(backend, backend.observe(), wanted)
-        return _result(backend, wanted, changes, changes.runtime, neighbours)
+        return _result(backend, wanted, changes, changes.runtime, _neighbours(wanted))
     with _alone():
+        # as they are before a change, which some of them react to for a while
+        neighbours = _neighbours(wanted)
         first, runtime, pending, watched = _apply(backend, wanted, confirm_timeout, confirm_flows)
         if pending or not first.any:
             return {**_result(backend, wanted, first, runtime, neighbours), **pending}
@@ -83,6 +83,10 @@ def _converge(backend: t.Any, wanted: t.Optional[policy.Policy], check: bool, co
             if not again.any:
                 return _result(backend, wanted, first, runtime, neighbours)
     raise BackendError(f'another program keeps changing the rules of {backend.name}; let it finish, then run again')
+
+
+def _neighbours(wanted: t.Optional[policy.Policy]) -> t.Tuple[str, ...]:
+    return bystanders.warnings() if wanted else ()
 
 
 @contextlib.contextmanager

@@ -99,11 +99,14 @@ def test_the_controller_is_killed(before):
 
 def test_the_rollback_is_killed(before):
     """systemd starts it again."""
+    restarts = 'journalctl --no-pager -u portmatrix-rollback.service | grep -c "Scheduled restart job"; true'
+    former = FLEET.shell(restarts)
     FLEET.lose_the_controller()
     FLEET.all(faults.answer_again)
     FLEET.all(lambda host: faults.install(host, DEATHS['before anything is in force'][FLEET.firewalls[host]]))
     FLEET.wait_until_decided()
     assert all(FLEET.all(faults.happened).values())
+    assert {host: int(text) - int(former[host]) for host, text in FLEET.shell(restarts).items()} == dict.fromkeys(FLEET.hosts, 1)
     FLEET.all(faults.remove)
     FLEET.is_as(before)
     outage.note('the rollback is killed', len(FLEET.hosts), None)

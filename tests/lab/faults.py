@@ -30,6 +30,7 @@ _HANG = 'table inet fault { chain input { type filter hook input priority -300; 
 # what loads ufw's rules into the kernel, one family after the other
 LOAD4, LOAD6 = ('iptables-restore', '"-w 10 -n"'), ('ip6tables-restore', '"-w 10 -n"')
 ARMED = 'test -e /var/lib/portmatrix/pending/armed'
+APPLIED = 'test -e /var/lib/portmatrix/pending/applied'
 
 
 class Fault(t.NamedTuple):

@@ -109,7 +109,7 @@ class Fleet:
         environment = {**os.environ, **dict([mark.split('=')])}
         controller = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         try:
-            world.on_all(lambda host: world.shell(host, f'for n in $(seq 1000); do {faults.ARMED} && exit; sleep 0.05; done; exit 1'), hosts)
+            world.on_all(lambda host: world.shell(host, f'for n in $(seq 1000); do {faults.APPLIED} && exit; sleep 0.05; done; exit 1'), hosts)
         finally:
             # its workers have sessions of their own, so they are found by the environment that they share
             for pid in filter(str.isdigit, os.listdir('/proc')):

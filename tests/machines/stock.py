@@ -7,7 +7,7 @@ import machine
 import world
 
 # a processor that is emulated takes its time
-FLEETS = [fleet.Fleet({'vm1': one, 'vm2': other}, machine.INVENTORY, window=20) for one, other in (('ufw', 'firewalld'), ('firewalld', 'ufw'))]
+FLEETS = [fleet.Fleet({'vm1': one, 'vm2': other}, machine.INVENTORY, window=40) for one, other in (('ufw', 'firewalld'), ('firewalld', 'ufw'))]
 DIRECT = 'ipv4 filter INPUT 0 -s 192.0.2.11 -j ACCEPT'
 SET_UP = {
     'ufw': f'{fleet.TO_UFW}; ufw allow 22/tcp; ufw --force enable',

@@ -30,6 +30,7 @@ class Firewalld:
     stop_command = 'systemctl disable --now firewalld'
     lockout_advice = stock_openings = ''
     _others: t.Optional[foreign.Snapshot] = None
+    _isolation: t.Optional[t.Dict[str, t.List[str]]] = None
 
     def observe(self) -> State:
         """Read files, service and kernel. Changes nothing."""
@@ -63,19 +64,19 @@ class Firewalld:
         if changes.runtime == 'reload' and state.service.active:
             # a reload takes away what others put into the running firewalld only, and who put it back may be dead by then
             self._others = foreign.snapshot(state.service.version >= service.KEEPS_IPTABLES)
-        others = self._others.plain() if self._others else None
-        found = state.service
-        return {'files': state.files, 'active': found.active, 'enabled': found.enabled, 'switched_on': list(found.switched_on), 'others': others}
+        self._isolation = docker.isolation()
+        return {
+            'files': state.files,
+            'active': state.service.active,
+            'enabled': state.service.enabled,
+            'switched_on': list(state.service.switched_on),
+            'others': self._others.plain() if self._others else None,
+            'isolation': self._isolation,
+        }
 
     def outcome(self, changes: Changes) -> t.Dict[str, t.Any]:
         """What `persist` needs to keep CHANGES, as plain data."""
-        return {
-            'files': changes.files,
-            'wanted': xml.files(changes.wanted),
-            'steps': list(changes.steps),
-            'remember': list(changes.remember),
-            'isolation': docker.isolation() if changes.runtime == 'reload' or {'start', 'stop'} & set(changes.steps) else {},
-        }
+        return {'files': changes.files, 'wanted': xml.files(changes.wanted), 'steps': list(changes.steps), 'remember': list(changes.remember)}
 
     def apply(self, state: State, changes: Changes) -> str:
         """Bring CHANGES into force and prove them in the kernel; returns how the runtime got there. The files are as before when this returns: firewalld
@@ -83,6 +84,13 @@ class Firewalld:
         runtime = changes.runtime
         if runtime == 'hitless' and not _taken(changes):
             runtime = 'reload'
+        if runtime == 'reload' or {'start', 'stop'} & set(changes.steps):
+            with docker.kept(self._isolation or {}):
+                self._change(state, changes, runtime)
+        return runtime
+
+    def _change(self, state: State, changes: Changes, runtime: str) -> None:
+        """By way of the files, which are as before when this returns."""
         start = 'start' in changes.steps
         if runtime == 'reload' or start:
             try:
@@ -97,7 +105,6 @@ class Firewalld:
                 files.put({path: state.files.get(path) for path in changes.files})
         if 'stop' in changes.steps:
             service.take(['stop'])
-        return runtime
 
     def deviates(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any]) -> t.Optional[str]:
         """What somebody else changed since `apply`, or None."""
@@ -119,25 +126,28 @@ class Firewalld:
         service.take([step for step in after['steps'] if step in ('enable', 'disable')])
         if boot and 'enable' in after['steps']:
             service.start_later()
-        if not boot:
-            docker.isolate_again(after['isolation'])
 
     def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, applied: bool = False) -> None:
         """Go back to what `snapshot` saw. Safe to repeat; BOOT: firewalld will start and read the files. APPLIED: what others have in the runtime is theirs,
         and stays; otherwise a reload may have taken it away, and they get back what they had."""
         files.put({path: before['files'].get(path) for path in {*before['files'], *_our_files(), *after['files']}})
         service.remember(before['switched_on'])
-        service.bring(before['active'], before['enabled'], boot)
-        if before['active'] and not boot:
-            if before['others'] and not applied:
-                self._others = foreign.Snapshot.of(before['others'])
-            documents = xml.parse(before['files'])
-            observed = service.observe()
-            if bus.get('state') != 'RUNNING' or verify.deviation(documents, kernel.read()):
-                self._reload(observed)
-                verify.wait_for(documents)
-        if not boot:
-            docker.isolate_again(after['isolation'])
+        if boot:
+            service.bring(before['active'], before['enabled'], boot)
+            return
+        with docker.kept(before['isolation']):
+            service.bring(before['active'], before['enabled'])
+            if before['active']:
+                self._follow_files(before, applied)
+
+    def _follow_files(self, before: t.Dict[str, t.Any], applied: bool) -> None:
+        if before['others'] and not applied:
+            self._others = foreign.Snapshot.of(before['others'])
+        documents = xml.parse(before['files'])
+        observed = service.observe()
+        if bus.get('state') != 'RUNNING' or verify.deviation(documents, kernel.read()):
+            self._reload(observed)
+            verify.wait_for(documents)
 
     def _reload(self, observed: service.Service) -> None:
         # a second reload in one run (the way back) must not take the losses of the first for the state of the host

@@ -9,17 +9,21 @@ Docker writes its rules anew whenever firewalld starts, stops or reloads. Before
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import time
 import typing as t
 
 from ..commands import run
+from ..errors import BackendError
 from . import iptables
 
 _CHAINS = ('DOCKER-ISOLATION-STAGE-1', 'DOCKER-ISOLATION-STAGE-2')
+_CHAIN = re.compile(rf'(?m)^:{_CHAINS[0]} ')
 _RULE = re.compile(rf'(?m)^-A (?:{"|".join(_CHAINS)}) .*$')
-_FORGETFUL = re.compile(rf'(?m)^:{_CHAINS[0]} ')
-_PAUSE, _QUIET, _PATIENCE = 0.25, 2.0, 20.0  # seconds
+_INTERFACE = re.compile(r'-[io] (\S+)')
+_PAUSE, _QUIET, _PATIENCE = 0.25, 2.0, 10.0  # seconds
 
 
 def isolation() -> t.Dict[str, t.List[str]]:
@@ -28,20 +32,27 @@ def isolation() -> t.Dict[str, t.List[str]]:
 
 
 def _of(tables: t.Dict[str, str]) -> t.Dict[str, t.List[str]]:
-    return {command: _RULE.findall(text) for command, text in tables.items() if _FORGETFUL.search(text)}
+    return {command: _RULE.findall(text) for command, text in tables.items() if _CHAIN.search(text)}
 
 
-def isolate_again(before: t.Dict[str, t.List[str]]) -> None:
-    """Once Docker has done its work, put in again what it left out of BEFORE, which `isolation` gave; what it added meanwhile stays."""
-    if not before:
-        return
-    for command, now in _of(_quiet()).items():
-        former = before.get(command, [])
-        if set(former) - set(now):
-            wanted = [*(rule for rule in now if rule not in former), *former]
-            empty = [f':{chain} - [0:0]' for chain in _CHAINS]
-            # whether our change is kept does not depend on it; where it fails, the next run finds it and says so
-            run([f'{command}-restore', '--noflush'], check=False, text='\n'.join(['*filter', *empty, *wanted, 'COMMIT', '']))
+@contextlib.contextmanager
+def kept(before: t.Dict[str, t.List[str]]) -> t.Iterator[None]:
+    """Firewalld starts, stops or reloads inside: what Docker leaves out of BEFORE (of `isolation`) is put in again, once it has done its work."""
+    yield
+    # whether our change is kept does not depend on it; where it fails, the next run finds it and says so
+    with contextlib.suppress(BackendError, OSError):
+        for command, now in (_of(_quiet()) if before else {}).items():
+            rules = wanted(before.get(command, []), now, os.listdir('/sys/class/net'))
+            if rules != now:
+                empty = [f':{chain} - [0:0]' for chain in _CHAINS]
+                run([f'{command}-restore', '-w', '10', '--noflush'], text='\n'.join(['*filter', *empty, *rules, 'COMMIT', '']))
+
+
+def wanted(former: t.List[str], now: t.List[str], interfaces: t.Iterable[str]) -> t.List[str]:
+    """The rules after NOW: with what is missing of the FORMER ones whose INTERFACES are still there. New ones stay, and come first, as Docker has it."""
+    there = set(interfaces)
+    lasting = [rule for rule in former if there.issuperset(_INTERFACE.findall(rule))]
+    return [*(rule for rule in now if rule not in lasting), *lasting] if set(lasting) - set(now) else now
 
 
 def _quiet() -> t.Dict[str, str]:

@@ -11,6 +11,7 @@ import typing as t
 
 from ..commands import exists, run
 
+_COUNTERS = re.compile(r'(?m)^(:.*) \[\d+:\d+\]$')
 _TABLE = re.compile(r'(?ms)^\*(\w+)\n.*?^COMMIT\n')
 # chains of firewalld's own, for its direct rules
 _DIRECT = re.compile(r'_direct\b')
@@ -19,7 +20,7 @@ _DIRECT = re.compile(r'_direct\b')
 def tables(check: bool = True) -> t.Dict[str, str]:
     """Command -> rules of iptables, without counters; only tables that hold a rule. Raises BackendError where they cannot be read and CHECK is set."""
     return {
-        command: '\n'.join(line for line in run([f'{command}-save'], check=check).stdout.splitlines() if not line.startswith('#')) + '\n'
+        command: _COUNTERS.sub(r'\1 [0:0]', ''.join(line for line in run([f'{command}-save'], check=check).stdout.splitlines(True) if not line.startswith('#')))
         for command in ('iptables', 'ip6tables')
         if exists(f'{command}-save')
     }

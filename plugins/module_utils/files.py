@@ -20,7 +20,7 @@ def read(path: str) -> t.Optional[str]:
         return None
 
 
-def write(path: str, content: str, mode: t.Optional[int] = None) -> None:
+def write(path: str, content: t.Union[str, bytes], mode: t.Optional[int] = None) -> None:
     """Put CONTENT at PATH: through a temporary file beside it, synced and renamed. MODE None keeps that of the file (a new one gets 0644)."""
     if mode is None:
         mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
@@ -28,9 +28,9 @@ def write(path: str, content: str, mode: t.Optional[int] = None) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        with os.fdopen(descriptor, 'w', encoding='utf-8', errors='surrogateescape') as file:
+        with os.fdopen(descriptor, 'wb') as file:
             os.fchmod(file.fileno(), mode)
-            file.write(content)
+            file.write(content if isinstance(content, bytes) else content.encode('utf-8', 'surrogateescape'))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -17,17 +17,16 @@ import shutil
 import sys
 import time
 import typing as t
-import zipfile
 
 from .. import files
 from ..commands import run
 from ..errors import BackendError
+from . import bundle
 
 HOME = '/var/lib/portmatrix'
 PENDING = f'{HOME}/pending'
 OUTCOME = '/run/portmatrix-outcome.json'
 ARMED, CONFIRMED, ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
-_PACKAGE = 'portmatrix_module_utils'
 _GRACE = 15  # seconds that a rollback may take after its time has come
 
 
@@ -65,12 +64,8 @@ def prepare(pending: Pending) -> None:
     _sweep()
     folder = unfinished(pending.token)
     os.makedirs(folder, mode=0o700)
-    _copy_code(os.path.join(folder, _PACKAGE))
-    program = (
-        'import os\nimport sys\nsys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))\nsys.dont_write_bytecode = True\n'
-        f'from {_PACKAGE}.deadman import program\nsys.exit(program.main(sys.argv[1:]))\n'
-    )
-    files.write(os.path.join(folder, 'program'), program, 0o600)
+    files.write(os.path.join(folder, bundle.NAME), bundle.archive(), 0o600)
+    files.write(os.path.join(folder, 'program'), bundle.PROGRAM, 0o600)
     files.write(os.path.join(folder, 'state.json'), json.dumps(pending._asdict()), 0o600)
     files.write(os.path.join(folder, ARMED), '', 0o600)
     files.sync_folder(folder)
@@ -173,21 +168,3 @@ def process(pid: int) -> t.List[int]:
     """(PID, when it started in ticks since the host did), which no other process ever has; (PID, 0) where it is gone."""
     text = files.read(f'/proc/{pid}/stat') or ''
     return [pid, int(text.rpartition(')')[2].split()[19]) if text else 0]
-
-
-def _copy_code(target: str) -> None:
-    """This package, out of the archive in which Ansible sent it or from its folder."""
-    package = __name__.rsplit('.', 2)[0]
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    archive, marker, inside = here.partition('.zip/')
-    if not marker:
-        shutil.copytree(here, target, ignore=shutil.ignore_patterns('__pycache__'))
-        return
-    with zipfile.ZipFile(f'{archive}.zip') as source:
-        for name in source.namelist():
-            if name.startswith(f'{inside}/') and name.endswith('.py'):
-                path = os.path.join(target, name[len(inside) + 1 :])
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                files.write(path, source.read(name).decode('utf-8'), 0o600)
-    if not os.path.exists(os.path.join(target, 'deadman', 'program.py')):
-        raise BackendError(f'the code for a rollback is not in {archive}.zip ({package}); nothing was changed')

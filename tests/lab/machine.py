@@ -88,7 +88,7 @@ def boot(name: str) -> None:
     command = (
         'qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu Nehalem,cx16=off -smp 2 -m 1024 -nodefaults -display none -no-reboot '
         f'-kernel {folder}/vmlinuz -initrd {folder}/initrd.img -serial file:{folder}/console '
-        '-append "root=/dev/vda rw console=ttyS0 quiet mitigations=off net.ifnames=0" '
+        '-append "root=/dev/vda rw console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0" '
         # what the machine has synced is in the file; what it has not is lost with its power
         f'-drive file={folder}/disk,if=virtio,format=raw,cache=unsafe '
         f'-netdev tap,id=net,ifname={name},script=no,downscript=no -device virtio-net-pci,netdev=net,romfile=,mac=52:54:00:00:00:{number:02x} '
@@ -100,10 +100,15 @@ def boot(name: str) -> None:
 
 
 def wait_until_up(name: str) -> None:
-    lab.wait_for(lambda: not running(name) or lab.answers(HOSTS[name]['ansible_host']), f'sshd of {name} (its console: {STATE}/{name}/console)', seconds=240)
-    if not running(name):
-        raise SystemExit(f'lab: QEMU does not run {name}: {(STATE / name / "qemu.log").read_text()}')
-    on(name, 'sh', '-c', 'systemctl is-system-running --wait >/dev/null; true')
+    for _attempt in range(3):
+        lab.wait_for(
+            lambda: not running(name) or lab.answers(HOSTS[name]['ansible_host']), f'sshd of {name} (its console: {STATE}/{name}/console)', seconds=240
+        )
+        if running(name):
+            on(name, 'sh', '-c', 'systemctl is-system-running --wait >/dev/null; true')
+            return
+        boot(name)  # with several emulated processors, a kernel panics now and then as it starts
+    raise SystemExit(f'lab: {name} does not start: {(STATE / name / "qemu.log").read_text()}')
 
 
 def running(name: str) -> bool:

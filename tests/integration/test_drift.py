@@ -54,11 +54,10 @@ def hardened():
 @pytest.mark.parametrize('case', CASES)
 def test_drift_is_named_and_mended(hardened, case):
     script, words = CASES[case]
-    before = {host: world.picture(host) for host in HOSTS}
-    for host in HOSTS:
-        world.shell(host, script, check=False)
+    before = world.pictures(HOSTS)
+    world.on_all(lambda host: world.shell(host, script, check=False), HOSTS)
     # firewalld 2.2 and later owns its table: nobody else can write into it, and there is no drift to find
-    spoilt = [host for host in HOSTS if world.picture(host) != before[host]]
+    spoilt = [host for host, picture in world.pictures(HOSTS).items() if picture != before[host]]
     assert 'mgmt1' in spoilt
     check = world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS), '--check', '--diff')
     for host in HOSTS:
@@ -67,6 +66,5 @@ def test_drift_is_named_and_mended(hardened, case):
         assert words in check.results[host]['diff']['before'], check.output
     run = world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS))
     assert run.statuses() == {host: 'changed' if host in spoilt else 'ok' for host in HOSTS}, run.output
-    for host in HOSTS:
-        after = world.picture(host)
+    for host, after in world.pictures(HOSTS).items():
         assert {key: sorted(after[key].split('\n')) for key in after} == {key: sorted(before[host][key].split('\n')) for key in after}

@@ -24,7 +24,7 @@ chmod +x /usr/local/bin/busctl
 def test_a_failed_reload_brings_the_former_rules_back(released, before):
     if before == 'hardened':
         assert world.play('portmatrix.firewall.harden', *LIMIT).code == 0
-    pictures = {host: world.picture(host) for host in BOTH}
+    pictures = world.pictures(BOTH)
     try:
         for host in BOTH:
             world.shell(host, WRAPPER.format(count=2))
@@ -37,7 +37,7 @@ def test_a_failed_reload_brings_the_former_rules_back(released, before):
     finally:
         for host in BOTH:
             world.shell(host, 'rm -f /usr/local/bin/busctl /run/failures')
-    assert {host: world.picture(host) for host in BOTH} == pictures
+    assert world.pictures(BOTH) == pictures
     assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'changed' if before == 'stock' else 'ok')
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import faults
-import pytest
 import world
 from fleet import Fleet
 
+HOSTS = ['mgmt1', 'mgmt2']  # Debian 12 and 13
+FIREWALLD = Fleet(dict.fromkeys(HOSTS, 'firewalld'))
 FOREIGN = r'''
 firewall-cmd -q --permanent --zone=public --add-service=http
 firewall-cmd -q --permanent --new-zone=dmz2
@@ -36,8 +37,7 @@ firewall-cmd -q --permanent --delete-zone=dmz2
 firewall-cmd -q --permanent --delete-policy=foreign
 firewall-cmd -q --permanent --delete-ipset=foreign
 rm -f /etc/firewalld/*/*.xml.old
-nft delete table inet foreign; ip link del foreign0
-iptables -F INPUT; iptables -F FOREIGN; iptables -X FOREIGN
+nft delete table inet foreign; nft delete table ip filter; ip link del foreign0
 systemctl restart firewalld
 '''
 READ = r'''
@@ -48,42 +48,42 @@ nft -s list table inet foreign; iptables -S FOREIGN; iptables -S INPUT
 '''
 
 
-@pytest.mark.parametrize('host', ['mgmt1', 'mgmt2'])
-def test_foreign_rules_survive(released, host):
+def test_foreign_rules_survive(released):
     try:
-        world.shell(host, f'set -e; {FOREIGN} {DIRECT if host == "mgmt1" else ""}')
-        before = world.shell(host, READ)
-        assert all(text in before for text in ('9100/tcp', '192.0.2.9', 'foreign0', '192.0.2.12', '192.0.2.13', *(['192.0.2.11'] if host == 'mgmt1' else [])))
-        run = world.play('portmatrix.firewall.harden', '-l', host)
-        assert run.results[host]['transition'] == 'reload', run.output
-        assert world.shell(host, READ) == before
-        assert world.play('portmatrix.firewall.release', '-l', host).statuses() == {host: 'changed'}
-        assert world.shell(host, READ) == before
+        world.on_all(lambda host: world.shell(host, f'set -e; {FOREIGN} {DIRECT if host == "mgmt1" else ""}'), HOSTS)
+        before = FIREWALLD.shell(READ)
+        for host, text in before.items():
+            assert all(word in text for word in ('9100/tcp', '192.0.2.9', 'foreign0', '192.0.2.12', '192.0.2.13', *(['192.0.2.11'] if host == 'mgmt1' else [])))
+        run = FIREWALLD.play()
+        assert [run.results[host]['transition'] for host in HOSTS] == ['reload', 'reload'], run.output
+        assert FIREWALLD.shell(READ) == before
+        assert FIREWALLD.play(playbook='portmatrix.firewall.release').statuses() == dict.fromkeys(HOSTS, 'changed')
+        assert FIREWALLD.shell(READ) == before
     finally:
-        world.shell(host, CLEAN, check=False)
+        FIREWALLD.shell(CLEAN, check=False)
 
 
-@pytest.mark.parametrize('host', ['mgmt1', 'mgmt2'])
-def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive(released, host):
+def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive(released):
     script = (
         'firewall-cmd -q --permanent --new-policy=early; firewall-cmd -q --permanent --policy=early --add-ingress-zone=ANY;'
         'firewall-cmd -q --permanent --policy=early --add-egress-zone=HOST; firewall-cmd -q --permanent --policy=early --set-priority=-200;'
         'firewall-cmd -q --permanent --policy=early --add-port=9999/tcp; firewall-cmd -q --reload'
     )
-    target = {'targets': [['tcp', world.HOSTS[host]['ansible_host'], 9999]]}
-    server = world.serve(host, [('tcp', 9999)])
+    targets = {'targets': [['tcp', world.HOSTS[host]['ansible_host'], 9999] for host in HOSTS]}
+    servers = {host: world.serve(host, [('tcp', 9999)]) for host in HOSTS}
     try:
-        world.shell(host, script)
-        run = world.play('portmatrix.firewall.harden', '-l', host)
-        assert 'the policy early of firewalld decides before ours' in run.output
-        assert world.probe('data2', 'connect', target) == [True]
-        run = world.play('portmatrix.firewall.harden', '-l', host, '-e', 'portmatrix_exclusive=true')
+        FIREWALLD.shell(script)
+        run = FIREWALLD.play()
+        assert all(f'{host}: the policy early of firewalld decides before ours' in run.output for host in HOSTS), run.output
+        assert world.probe('data2', 'connect', targets) == [True, True]
+        run = FIREWALLD.play('-e', 'portmatrix_exclusive=true')
         assert 'the policy early' not in run.output
-        assert world.probe('data2', 'connect', target) == [False]
-        assert 'early' in world.shell(host, 'firewall-cmd --get-policies')
+        assert world.probe('data2', 'connect', targets) == [False, False]
+        assert all('early' in text for text in FIREWALLD.shell('firewall-cmd --get-policies').values())
     finally:
-        world.stop_serving(host, server)
-        world.shell(host, 'firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; firewall-cmd -q --reload', check=False)
+        for host, server in servers.items():
+            world.stop_serving(host, server)
+        FIREWALLD.shell('firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; firewall-cmd -q --reload', check=False)
 
 
 # What fail2ban does with its action nftables (Debian's default) and iptables-multiport, and podman or Docker with a published port.
@@ -99,32 +99,28 @@ ip link add docker0 type bridge
 iptables -t nat -N DOCKER; iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
 '''
 READ_BYSTANDERS = 'nft -s list table inet f2b-table; iptables -S f2b-probe; iptables -S INPUT | grep f2b; iptables -t nat -S DOCKER'
-CLEAN_BYSTANDERS = r'''
-nft delete table inet f2b-table; iptables -D INPUT -p tcp -m multiport --dports 4505 -j f2b-probe; iptables -F f2b-probe; iptables -X f2b-probe
-ip link del docker0; iptables -t nat -F DOCKER; iptables -t nat -X DOCKER
-'''
+CLEAN_BYSTANDERS = 'for table in "inet f2b-table" "ip filter" "ip nat"; do nft delete table $table; done; ip link del docker0'
 
 
-@pytest.mark.parametrize('host', ['mgmt1', 'mgmt2'])
-def test_fail2ban_and_containers_keep_working(released, host):
+def test_fail2ban_and_containers_keep_working(released):
     """A banned address stays banned though the policy admits it, and a published port is named, as it bypasses the policy."""
-    reach = f'timeout 3 bash -c "exec 3<>/dev/tcp/{world.HOSTS[host]["ansible_host"]}/22" 2>/dev/null && echo open || echo closed'
-    arguments = ('-l', host, '-e', '{"portmatrix_management_sources": ["198.51.100.1", "198.51.100.22", "198.51.100.32"]}')
+    knock = {'targets': [['tcp', world.HOSTS[host]['ansible_host'], 22] for host in HOSTS]}
+    admitted = ('-e', '{"portmatrix_management_sources": ["198.51.100.1", "198.51.100.22", "198.51.100.32"]}')
     try:
-        world.shell(host, f'set -e; {BYSTANDERS}')
-        before = world.shell(host, READ_BYSTANDERS)
-        run = world.play('portmatrix.firewall.harden', *arguments)
-        assert run.statuses() == {host: 'changed'} and 'containers publish 8080/tcp' in run.output
-        assert world.shell(host, READ_BYSTANDERS) == before
-        assert (world.shell('data2', reach).strip(), world.shell('edge2', reach).strip()) == ('closed', 'open')
-        assert world.play('portmatrix.firewall.harden', *arguments).statuses() == {host: 'ok'}
-        world.shell(host, 'nft delete element inet f2b-table addr-set-sshd "{ 198.51.100.22 }"')
-        assert world.shell('data2', reach).strip() == 'open'
-        world.shell(host, 'nft add element inet f2b-table addr-set-sshd "{ 198.51.100.22 }"')
-        assert world.play('portmatrix.firewall.release', '-l', host).statuses() == {host: 'changed'}
-        assert world.shell(host, READ_BYSTANDERS) == before
+        FIREWALLD.shell(f'set -e; {BYSTANDERS}')
+        before = FIREWALLD.shell(READ_BYSTANDERS)
+        run = FIREWALLD.play(*admitted)
+        assert run.statuses() == dict.fromkeys(HOSTS, 'changed') and all(f'{host}: containers publish 8080/tcp' in run.output for host in HOSTS), run.output
+        assert FIREWALLD.shell(READ_BYSTANDERS) == before
+        assert (world.probe('data2', 'connect', knock), world.probe('edge2', 'connect', knock)) == ([False, False], [True, True])
+        assert FIREWALLD.play(*admitted).statuses() == dict.fromkeys(HOSTS, 'ok')
+        FIREWALLD.shell('nft delete element inet f2b-table addr-set-sshd "{ 198.51.100.22 }"')
+        assert world.probe('data2', 'connect', knock) == [True, True]
+        FIREWALLD.shell('nft add element inet f2b-table addr-set-sshd "{ 198.51.100.22 }"')
+        assert FIREWALLD.play(playbook='portmatrix.firewall.release').statuses() == dict.fromkeys(HOSTS, 'changed')
+        assert FIREWALLD.shell(READ_BYSTANDERS) == before
     finally:
-        world.shell(host, CLEAN_BYSTANDERS, check=False)
+        FIREWALLD.shell(CLEAN_BYSTANDERS, check=False)
 
 
 # What Docker before 28.0 does: it has rules that keep its networks apart, and leaves them out when it writes its own anew after a reload.
@@ -141,40 +137,37 @@ busctl monitor --match=type=signal,member=Reloaded | while read -r line; do case
 esac; done
 """
 READ_APART = 'iptables-save -t filter | grep -e "-A DOCKER-ISOLATION"'
-NO_DOCKER = """
-systemctl stop forgets; rm -f /run/forgot; iptables -D FORWARD -o docker0 -j ACCEPT; for n in 1 2; do iptables -F DOCKER-ISOLATION-STAGE-$n; done
-for n in 1 2; do iptables -X DOCKER-ISOLATION-STAGE-$n; done; ip link del docker0
-"""
+NO_DOCKER = 'systemctl stop forgets; rm -f /run/forgot; nft delete table ip filter; ip link del docker0'
 
 
 def test_networks_of_docker_stay_apart(released):
     """Whatever Docker forgets when firewalld reloads for us (the real one forgets on virtual machines, tests/machines); where others reload, a run says so."""
-    hosts, mixed = ['mgmt1', 'mgmt2'], "nothing keeps Docker's docker0 apart"
-    firewalld = Fleet(dict.fromkeys(hosts, 'firewalld'))
+    mixed = "nothing keeps Docker's docker0 apart"
 
     def apart() -> dict[str, str]:
         """The rules, in their order, after Docker has forgotten them."""
-        firewalld.shell('test -e /run/forgot && rm /run/forgot')
-        return firewalld.shell(READ_APART)
+        FIREWALLD.shell('test -e /run/forgot && rm /run/forgot')
+        return FIREWALLD.shell(READ_APART)
 
     try:
-        firewalld.shell(APART)
-        world.on_all(lambda host: world.on(host, 'systemd-run', '--quiet', '--unit=forgets', 'sh', '-c', FORGET), hosts)
-        before = firewalld.shell(READ_APART)
-        assert set(firewalld.play().statuses().values()) == {'changed'}
+        FIREWALLD.shell(APART)
+        world.on_all(lambda host: world.on(host, 'systemd-run', '--quiet', '--unit=forgets', 'sh', '-c', FORGET), HOSTS)
+        before = FIREWALLD.shell(READ_APART)
+        assert set(FIREWALLD.play().statuses().values()) == {'changed'}
         assert apart() == before
         # a change without a reload; its way back is one
-        firewalld.all(lambda host: faults.hang_new_connections(host, seconds=firewalld.window + 5))
-        run = firewalld.play('-e', '{"portmatrix_management_sources": ["198.51.100.1", "192.0.2.77"]}')
-        assert [(run.results[host]['transition'], run.results[host].get('rolled_back')) for host in hosts] == [('hitless', True)] * 2, run.output
+        FIREWALLD.all(lambda host: faults.hang_new_connections(host, seconds=FIREWALLD.window + 5))
+        run = FIREWALLD.play('-e', '{"portmatrix_management_sources": ["198.51.100.1", "192.0.2.77"]}')
+        assert [(run.results[host]['transition'], run.results[host].get('rolled_back')) for host in HOSTS] == [('hitless', True)] * 2, run.output
         assert mixed not in run.output and apart() == before
-        assert set(firewalld.play(playbook='portmatrix.firewall.release').statuses().values()) == {'changed'}
+        assert set(FIREWALLD.play(playbook='portmatrix.firewall.release').statuses().values()) == {'changed'}
         assert apart() == before
-        firewalld.shell('firewall-cmd --reload; sleep 2; rm /run/forgot')
-        assert all(f'{host}: {mixed}' in firewalld.play('--check').output for host in hosts)
+        FIREWALLD.shell('firewall-cmd --reload; sleep 2; rm /run/forgot')
+        check = FIREWALLD.play('--check')
+        assert all(f'{host}: {mixed}' in check.output for host in HOSTS), check.output
     finally:
-        firewalld.all(faults.remove)
-        firewalld.shell(NO_DOCKER, check=False)
+        FIREWALLD.all(faults.remove)
+        FIREWALLD.shell(NO_DOCKER, check=False)
 
 
 def test_what_a_zone_denies_in_vain_is_named(released):

@@ -10,7 +10,7 @@ ELSEWHERE = ('-e', '{"portmatrix_management_sources": ["192.0.2.1"]}')
 
 
 def test_rules_that_would_lock_us_out_are_refused_before_anything_changes(released):
-    before = {host: world.picture(host) for host in BOTH}
+    before = world.pictures(BOTH)
     for arguments in (('--check',), ()):
         run = world.play('portmatrix.firewall.harden', *LIMIT, *ELSEWHERE, *arguments)
         assert run.statuses() == dict.fromkeys(BOTH, 'failed'), run.output
@@ -19,7 +19,7 @@ def test_rules_that_would_lock_us_out_are_refused_before_anything_changes(releas
                 'would lock out the management connection from 198.51.100.1 to port 22; add 198.51.100.1 to portmatrix_management_sources'
                 in run.results[host]['msg']
             )
-    assert {host: world.picture(host) for host in BOTH} == before
+    assert world.pictures(BOTH) == before
 
 
 def test_the_observed_port_is_guarded_wherever_sshd_listens(released):

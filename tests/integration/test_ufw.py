@@ -48,7 +48,7 @@ def test_rules_of_others_stay_in_their_order_and_are_reported(plain_ufw):
         world.shell(host, 'ufw delete allow 82/tcp; ufw delete deny from 192.0.2.6')
         assert 'comment' in world.shell(host, 'ufw show added')
     assert world.play('portmatrix.firewall.release', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'changed')
-    assert {host: world.picture(host) for host in HOSTS} == {host: picture for host, (_text, picture) in before.items()}
+    assert world.pictures(HOSTS) == {host: picture for host, (_text, picture) in before.items()}
 
 
 def test_exclusive_takes_the_effect_of_what_others_let_in_and_gives_it_back(plain_ufw):
@@ -154,12 +154,12 @@ def test_documented_connections_that_stand_have_to_pass_where_that_is_asked_for(
     try:
         world.shell('data2', 'ufw deny from 198.51.100.31')
         world.shell('data1', 'ufw deny out to 198.51.100.22')
-        before = {host: world.picture(host) for host in HOSTS}
+        before = world.pictures(HOSTS)
         run = world.play('portmatrix.firewall.harden', *LIMIT, *arguments)
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
         assert 'do not pass any more: ingress tcp 8098 from 198.51.100.31' in run.results['data2']['msg']
         assert 'do not pass any more: egress tcp 5994 to 198.51.100.22' in run.results['data1']['msg']
-        assert {host: world.picture(host) for host in HOSTS} == before
+        assert world.pictures(HOSTS) == before
         for host, rule in (('data2', 'deny from 198.51.100.31'), ('data1', 'deny out to 198.51.100.22')):
             world.shell(host, f'ufw delete {rule}')
         assert hardened(*arguments).statuses() == dict.fromkeys(HOSTS, 'changed')

@@ -42,15 +42,14 @@ def hardened(ufw_pair):
 @pytest.mark.parametrize('case', CASES)
 def test_drift_is_named_and_mended(hardened, case):
     script, words = CASES[case]
-    before = {host: world.picture(host) for host in HOSTS}
-    for host in HOSTS:
-        world.shell(host, script)
-    spoilt = {host: world.picture(host) for host in HOSTS}
+    before = world.pictures(HOSTS)
+    world.on_all(lambda host: world.shell(host, script), HOSTS)
+    spoilt = world.pictures(HOSTS)
     assert all(spoilt[host] != before[host] for host in HOSTS)
     check = world.play('portmatrix.firewall.harden', *LIMIT, '--check', '--diff')
     taken_over = case == 'our rule was taken over'
     assert check.statuses() == dict.fromkeys(HOSTS, 'ok' if taken_over else 'changed'), check.output
-    assert {host: world.picture(host) for host in HOSTS} == spoilt, 'check mode changed something'
+    assert world.pictures(HOSTS) == spoilt, 'check mode changed something'
     for host in HOSTS:
         assert words in check.results[host]['diff']['before'], check.output
     assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == check.statuses()
@@ -60,7 +59,6 @@ def test_drift_is_named_and_mended(hardened, case):
             assert "# mine" in world.shell(host, 'ufw status')
             world.shell(host, 'ufw delete allow proto tcp from 198.51.100.1 to any port 22')
         assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'changed')
-    for host in HOSTS:
-        after = world.picture(host)
+    for host, after in world.pictures(HOSTS).items():
         assert {key: sorted(after[key].split('\n')) for key in after} == {key: sorted(before[host][key].split('\n')) for key in after}
         assert '# theirs' in world.shell(host, 'ufw status')

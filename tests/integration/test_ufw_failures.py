@@ -44,11 +44,11 @@ def test_what_cannot_work_is_refused_and_nothing_changes(plain_ufw, spoil, words
     try:
         for host in HOSTS:
             world.shell(host, f'cp -a /etc/ufw /run/ufw.saved; cp -a /etc/default/ufw /run/default.saved; {spoil}')
-        before = {host: world.picture(host) for host in HOSTS}
+        before = world.pictures(HOSTS)
         run = world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw')
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
         assert all(words in run.results[host]['msg'] for host in HOSTS), run.output
-        assert {host: world.picture(host) for host in HOSTS} == before
+        assert world.pictures(HOSTS) == before
     finally:
         for host in HOSTS:
             world.shell(
@@ -113,7 +113,7 @@ def test_the_lock_is_honoured_and_a_lost_update_is_mended(plain_ufw):
 def test_a_failure_brings_the_former_rules_back(plain_ufw, before, spoil, mend):
     if before == 'hardened':
         hardened()
-    pictures = {host: world.picture(host) for host in HOSTS}
+    pictures = world.pictures(HOSTS)
     try:
         for host in HOSTS:
             world.shell(host, spoil)
@@ -123,4 +123,4 @@ def test_a_failure_brings_the_former_rules_back(plain_ufw, before, spoil, mend):
     finally:
         for host in HOSTS:
             world.shell(host, mend)
-    assert {host: world.picture(host) for host in HOSTS} == pictures
+    assert world.pictures(HOSTS) == pictures

@@ -116,8 +116,8 @@ def on_all(function: t.Callable[[str], t.Any], hosts: t.Iterable[str] = tuple(HO
         return dict(zip(names, pool.map(function, names)))
 
 
-def pictures() -> dict[str, dict[str, str]]:
-    return on_all(picture)
+def pictures(hosts: t.Iterable[str] = tuple(HOSTS)) -> dict[str, dict[str, str]]:
+    return on_all(picture, hosts)
 
 
 def probe(host: str, verb: str, request: dict[str, t.Any]) -> t.Any:

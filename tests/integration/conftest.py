@@ -66,19 +66,23 @@ EXEMPT = 'echo PerSourcePenalties no > /etc/ssh/sshd_config.d/watch.conf; sshd -
 
 @pytest.fixture(scope='module')
 def both_firewalls(ufw_pair):
-    """The fleet BOTH: two hosts with firewalld, two with ufw."""
+    """The fleet BOTH: two hosts with firewalld, two with ufw, that have rules of others; a list of their pictures, which is one long."""
     fleet.BOTH.shell(f'({EXEMPT}) 2>/dev/null')
-    yield
+    fleet.BOTH.each(fleet.FOREIGN)
+    yield [fleet.BOTH.pictures()]
+    fleet.BOTH.each(fleet.CLEAN)
     fleet.BOTH.shell('rm -f /etc/ssh/sshd_config.d/watch.conf; systemctl reload ssh')
 
 
 @pytest.fixture
 def before(both_firewalls):
-    """Released hosts that have rules of others, and their pictures."""
-    fleet.BOTH.each(fleet.FOREIGN)
-    yield fleet.BOTH.pictures()
+    """The pictures of released hosts that have rules of others. What a test did to them beyond our rules is undone."""
+    yield both_firewalls[0]
     fleet.BOTH.all(faults.remove)
     fleet.BOTH.shell('umount /etc/ufw /var/lib/portmatrix 2>/dev/null; true')
     fleet.BOTH.wait_until_decided()
     fleet.BOTH.release()
-    fleet.BOTH.each(fleet.CLEAN)
+    if fleet.BOTH.pictures() != both_firewalls[0]:
+        fleet.BOTH.each(fleet.CLEAN)
+        fleet.BOTH.each(fleet.FOREIGN)
+        both_firewalls[0] = fleet.BOTH.pictures()

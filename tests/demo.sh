@@ -9,6 +9,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && unshare --mount --net 
     .venv/bin/python tests/lab/lab.py up
     .venv/bin/python tests/lab/lab.py run -- .venv/bin/python tests/lab/demo.py
 else
-    bash tests/setup.sh unit
+    bash tests/setup.sh plan
     .venv/bin/python tests/lab/demo.py --without-hosts
 fi

@@ -21,7 +21,10 @@ class Row(t.NamedTuple):
         """Conditions are Python expressions here, so that they share nothing with the JMESPath of the catalogs."""
         return self.condition == '-' or bool(
             eval(
-                self.condition.replace('_and_', ' and ').replace('_in_', ' in ').replace('_==_', ' == ').replace('not_', 'not '),
+                self.condition.replace('_and_', ' and ')
+                .replace('_in_', ' in ')
+                .replace('_==_', ' == ')
+                .replace('not_', 'not '),
                 {},
                 {**options, 'platform': platform},
             )

@@ -1,24 +1,38 @@
 #!/usr/bin/env bash
-# Set up and run the tests: all of them as root; "tests/run.sh unit" those that need no host; "tests/run.sh machines" those that take virtual machines,
-# which are slow and not among all.
+# Set up and run the tests.
+#   tests/run.sh            everything below except "machines" (root)
+#   tests/run.sh fast       linters and pure tests: under a minute, without root, hosts, mono or gcc
+#   tests/run.sh local      the fast ones, whole runs of ansible-playbook, and the C# for Windows: no hosts
+#   tests/run.sh machines   on virtual machines with a clock, a disk and a kernel of their own: slow (root)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 part=${1:-all}
-if [ "$part" != unit ] && [ "$(id -u)" != 0 ]; then
-    echo "run: these tests start real hosts and need root; without it run: bash tests/run.sh unit" >&2
-    exit 1
+case $part in all|fast|local|machines) ;; *) echo "run: unknown part '$part'; choose from fast, local, machines" >&2; exit 2 ;; esac
+if [ "$part" = all ] || [ "$part" = machines ]; then
+    if [ "$(id -u)" != 0 ]; then
+        echo "run: these tests start real hosts and need root; without it run: bash tests/run.sh local" >&2
+        exit 1
+    fi
 fi
+python=.venv/bin/python
 bash tests/setup.sh "$part"
 .venv/bin/ruff check .
+.venv/bin/ruff format --check --quiet .
+.venv/bin/mypy
 .venv/bin/yamllint --strict .
-if [ "$part" != unit ]; then
-    # the hosts are built while the unit tests run
-    trap 'wait "$lab" || true; .venv/bin/python tests/lab/lab.py down' EXIT
-    .venv/bin/python tests/lab/lab.py up "$part" &
-    lab=$!
+case $part in
+    fast) exec $python -m pytest -q -n 2 tests/unit ;;
+    local) exec $python -m pytest -q -n 2 tests/unit tests/playbook tests/windows ;;
+esac
+# the hosts are built while the tests that need none run
+trap 'wait "$lab" || true; $python tests/lab/lab.py down' EXIT
+$python tests/lab/lab.py up "$part" &
+lab=$!
+if [ "$part" = machines ]; then
+    suite=tests/machines
+else
+    suite=tests/integration
+    $python -m pytest -q -n 2 tests/unit tests/playbook tests/windows
 fi
-[ "$part" = machines ] || .venv/bin/python -m pytest -q -n 2 tests/unit
-if [ "$part" != unit ]; then
-    wait "$lab"
-    .venv/bin/python tests/lab/lab.py run -- .venv/bin/python -m pytest -q "tests/$([ "$part" = all ] && echo integration || echo machines)"
-fi
+wait "$lab"
+$python tests/lab/lab.py run -- $python -m pytest -q "$suite"

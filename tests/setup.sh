@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
-# Install what tests and demo need: a virtual environment in .venv, and as root Debian's packages for the lab. Safe to repeat.
+# Install what a part of the tests (see run.sh; "plan": the demo without hosts) needs: a virtual environment in .venv,
+# and Debian's packages. Safe to repeat.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+part=${1:-all}
 as_root() { [ "$(id -u)" = 0 ]; }
 missing() { for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || echo "$package"; done; }
 
 wanted=()
 python3 -c 'import venv, ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
-# mono compiles and runs the C# of the Windows module; gcc builds the COM objects that it is tested with
-mapfile -t -O "${#wanted[@]}" wanted < <(missing mono-mcs gcc libc6-dev)
-if as_root && [ "${1:-all}" != unit ]; then
+if [ "$part" != fast ] && [ "$part" != plan ]; then
+    # mono compiles and runs the C# of the Windows module; gcc builds the COM objects that it is tested with
+    mapfile -t -O "${#wanted[@]}" wanted < <(missing mono-mcs gcc libc6-dev)
+fi
+if [ "$part" = all ] || [ "$part" = machines ]; then
     # netavark makes the lab's network; slirp, seccomp profiles and registries are not needed
     mapfile -t -O "${#wanted[@]}" wanted < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)
 fi
-if as_root && [ "${1:-all}" = machines ]; then
+if [ "$part" = machines ]; then
     mapfile -t -O "${#wanted[@]}" wanted < <(missing qemu-system-x86 e2fsprogs)
 fi
 if [ "${#wanted[@]}" -gt 0 ]; then

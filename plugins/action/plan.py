@@ -33,7 +33,12 @@ class ActionModule(PortmatrixAction):
         taken = survey.take(found, survey.load_catalogs(get), get, play_hosts)
         plans = plan_hosts(taken, found, play_hosts)
         if arguments['table']:
-            text = [report.table(plans, taken.catalogs), '', 'Notes of the documents:', *(f'- {note}' for note in report.notes(plans, taken.catalogs))]
+            text = [
+                report.table(plans, taken.catalogs),
+                '',
+                'Notes of the documents:',
+                *(f'- {note}' for note in report.notes(plans, taken.catalogs)),
+            ]
             self._display.display('\n'.join(['', *text, '']))
         for name, plan in sorted(plans.items()):
             for warning in plan.warnings:
@@ -42,7 +47,12 @@ class ActionModule(PortmatrixAction):
             self._put(arguments['path'], report.plan_file(taken.hosts, plans, taken.catalogs)),
             self._put(arguments['address_book'], book_file.write(taken.hosts)),
         ]
-        return {'changed': any(diff for diff in written), 'diff': [diff for diff in written if diff], 'path': arguments['path'], **report.summary(plans)}
+        return {
+            'changed': any(diff for diff in written),
+            'diff': [diff for diff in written if diff],
+            'path': arguments['path'],
+            **report.summary(plans),
+        }
 
     def _put(self, path: str | None, content: str) -> dict[str, str] | None:
         """Write CONTENT to PATH unless it is there already or this is check mode; the diff where it differs."""
@@ -56,7 +66,9 @@ class ActionModule(PortmatrixAction):
             if not self._task.check_mode:
                 files.write(path, content)
         except OSError as error:
-            raise PortmatrixError(f'{path}: cannot be written ({error.strerror}); give another path in portmatrix_plan_file') from error
+            raise PortmatrixError(
+                f'{path}: cannot be written ({error.strerror}); give another path in portmatrix_plan_file'
+            ) from error
         return {'before_header': path, 'after_header': path, 'before': before, 'after': content}
 
 
@@ -64,7 +76,9 @@ def plan_hosts(taken: survey.Survey, found: inventory.Inventory, names: t.Iterab
     """The plans of those hosts among NAMES that play a component. Raises PortmatrixError where an opening lacks its other end."""
     plans = {}
     for name in sorted(set(names) & set(taken.hosts)):
-        settings = inventory.settings(name, taken.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default))
+        settings = inventory.settings(
+            name, taken.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default)
+        )
         plan = host_policy.plan_resolved(taken.hosts[name], settings, taken.catalogs, taken.book)
         plans[name] = plan._replace(warnings=(*plan.warnings, *taken.warnings.get(name, ()), *_beside(settings)))
     broken = analysis.asymmetries(taken.hosts, plans, taken.book)

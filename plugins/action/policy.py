@@ -45,7 +45,11 @@ class ActionModule(PortmatrixAction):
 
         state = arguments['state']
         # the whole inventory is checked before anything of this host is looked at
-        compiled = compile_policy(self._task._uuid, task_vars, self._templar, arguments) if state in ('enforced', 'rendered') else None
+        compiled = (
+            compile_policy(self._task._uuid, task_vars, self._templar, arguments)
+            if state in ('enforced', 'rendered')
+            else None
+        )
         backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', inventory.BACKENDS, get)
         platform = platforms.choose(host, inventory.platform(host, get), backend, get)
         seconds = inventory.seconds(host, arguments['confirm_timeout'], get)
@@ -61,10 +65,15 @@ class ActionModule(PortmatrixAction):
         document = json.dumps(compiled.document)
         if state == 'rendered':
             return {'changed': False, **platform.render(backend, document)}
-        confirmed = {'confirm_timeout': seconds, 'confirm_flows': inventory.truth(host, 'portmatrix_confirm_flows', get)}
+        confirmed = {
+            'confirm_timeout': seconds,
+            'confirm_flows': inventory.truth(host, 'portmatrix_confirm_flows', get),
+        }
         return self._execute(platform, {'state': state, 'backend': backend, 'policy': document, **confirmed}, task_vars)
 
-    def _without_components(self, state: str, platform: t.Any, backend: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _without_components(
+        self, state: str, platform: t.Any, backend: str, task_vars: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         """A host without a part in any product is left alone; one that still carries our rules is not left with them in silence."""
         if state == 'enforced':
             outcome = self._execute(platform, {'state': 'gathered', 'backend': backend}, task_vars)
@@ -87,7 +96,12 @@ class ActionModule(PortmatrixAction):
             # the module's arguments hold the whole policy, which no result is to carry
             outcome.pop('invocation', None)
             _name_the_host(outcome, str(task_vars['inventory_hostname']))
-            outcome = confirmation.finish(self, lambda pending: platform.Channel(self, task_vars, pending), outcome, wanted.get('confirm_timeout', 0))
+            outcome = confirmation.finish(
+                self,
+                lambda pending: platform.Channel(self, task_vars, pending),
+                outcome,
+                wanted.get('confirm_timeout', 0),
+            )
             first = first or outcome
             if outcome.get('failed') or outcome.get('unreachable'):
                 return outcome

@@ -98,7 +98,10 @@ def _flows(products: list[str], extra: list[str], query: str | None) -> list[t.A
 
 
 def _as_data(flow: Flow) -> dict[str, t.Any]:
-    ends = {end: list(dict.fromkeys(pair[number] for pair in flow.pairs)) for number, end in enumerate(('source', 'destination'))}
+    ends = {
+        end: list(dict.fromkeys(pair[number] for pair in flow.pairs))
+        for number, end in enumerate(('source', 'destination'))
+    }
     return {
         'flow': flow.name,
         'product': flow.product,

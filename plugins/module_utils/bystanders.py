@@ -28,10 +28,12 @@ def warnings() -> t.Tuple[str, ...]:
 
 
 def _mixed(families: t.List[str], bridges: t.List[str]) -> t.Tuple[str, ...]:
-    mixed = set()
+    mixed: t.Set[str] = set()
     for rules in families:
         apart = _ISOLATION.findall(rules)
-        mixed.update(name for name in bridges if apart and name not in apart and re.search(rf'(?m)^-A .*-[io] {name} ', rules))
+        mixed.update(
+            name for name in bridges if apart and name not in apart and re.search(rf'(?m)^-A .*-[io] {name} ', rules)
+        )
     if not mixed:
         return ()
     return (
@@ -45,7 +47,10 @@ def _listed(names: t.List[str]) -> str:
 
 
 def _published(rules: str) -> t.Tuple[str, ...]:
-    ports = [f'{port}/{protocol}' for port, protocol in sorted({(int(port), protocol) for protocol, port in _PUBLISHED.findall(rules)})]
+    ports = [
+        f'{port}/{protocol}'
+        for port, protocol in sorted({(int(port), protocol) for protocol, port in _PUBLISHED.findall(rules)})
+    ]
     if not ports:
         return ()
     return (

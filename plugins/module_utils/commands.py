@@ -14,7 +14,9 @@ from .errors import BackendError
 _PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
-def run(command: t.Sequence[str], check: bool = True, timeout: float = 60, text: t.Optional[str] = None) -> subprocess.CompletedProcess:
+def run(
+    command: t.Sequence[str], check: bool = True, timeout: float = 60, text: t.Optional[str] = None
+) -> subprocess.CompletedProcess[str]:
     """Run COMMAND with TEXT as its input. Raises BackendError where it is missing, takes over TIMEOUT seconds, or (with CHECK) fails."""
     words = ' '.join(command[:6]) + (' ...' if len(command) > 6 else '')
     try:

@@ -18,7 +18,14 @@ MOST_ATTEMPTS = 3
 NOTHING = {'digest': '', 'transition': 'none', 'added': 0, 'removed': 0, 'kept': 0}
 
 
-def run(state: str, backend_name: str, document: t.Optional[str], check: bool, confirm_timeout: int = 0, confirm_flows: bool = False) -> t.Dict[str, t.Any]:
+def run(
+    state: str,
+    backend_name: str,
+    document: t.Optional[str],
+    check: bool,
+    confirm_timeout: int = 0,
+    confirm_flows: bool = False,
+) -> t.Dict[str, t.Any]:
     """The result of the module for STATE (enforced, absent, gathered). DOCUMENT is the policy's JSON, needed for enforced; CHECK changes nothing.
 
     With a CONFIRM_TIMEOUT (seconds), a change is in force but not kept when this returns: the result names it as `pending`, and the host rolls it back
@@ -38,7 +45,11 @@ def run(state: str, backend_name: str, document: t.Optional[str], check: bool, c
 
 
 def _absent(backend: t.Any, check: bool, confirm_timeout: int) -> t.Dict[str, t.Any]:
-    return _converge(backend, None, check, confirm_timeout) if backend.installed() else {'changed': False, 'backend': backend.name, **NOTHING}
+    return (
+        _converge(backend, None, check, confirm_timeout)
+        if backend.installed()
+        else {'changed': False, 'backend': backend.name, **NOTHING}
+    )
 
 
 def _absent_everywhere(check: bool, confirm_timeout: int) -> t.Dict[str, t.Any]:
@@ -64,7 +75,9 @@ def _together(results: t.List[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
     }
 
 
-def _converge(backend: t.Any, wanted: t.Optional[policy.Policy], check: bool, confirm_timeout: int, confirm_flows: bool = False) -> t.Dict[str, t.Any]:
+def _converge(
+    backend: t.Any, wanted: t.Optional[policy.Policy], check: bool, confirm_timeout: int, confirm_flows: bool = False
+) -> t.Dict[str, t.Any]:
     """Converge to WANTED; None is a host without anything of ours."""
     if check:
         changes = _plan(backend, backend.observe(), wanted)
@@ -109,7 +122,9 @@ class Applied(t.NamedTuple):
     watched: t.Iterable[int]
 
 
-def _apply(backend: t.Any, wanted: t.Optional[policy.Policy], confirm_timeout: int, confirm_flows: bool = False) -> Applied:
+def _apply(
+    backend: t.Any, wanted: t.Optional[policy.Policy], confirm_timeout: int, confirm_flows: bool = False
+) -> Applied:
     with backend.locked():
         observed = backend.observe()
         changes = _plan(backend, observed, wanted)
@@ -129,16 +144,35 @@ def _apply(backend: t.Any, wanted: t.Optional[policy.Policy], confirm_timeout: i
             if not pending or store.decided() == store.ARMED:
                 raise _go_back(backend, before, after, bool(pending), error) from error
         if pending and store.decided() != store.ARMED:
-            raise RolledBack(f'applying took longer than confirm_timeout ({confirm_timeout} s), so the host went back to its former rules; give it more time')
+            raise RolledBack(
+                f'applying took longer than confirm_timeout ({confirm_timeout} s), so the host went back to its former rules; give it more time'
+            )
         return Applied(changes, runtime, pending, backend.watch())
 
 
-def _arm(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], confirm_timeout: int, flows: t.List[standing.Flow]) -> t.Dict[str, t.Any]:
+def _arm(
+    backend: t.Any,
+    before: t.Dict[str, t.Any],
+    after: t.Dict[str, t.Any],
+    confirm_timeout: int,
+    flows: t.List[standing.Flow],
+) -> t.Dict[str, t.Any]:
     """From here on the host goes back by itself. Raises BackendError, with nothing changed, where that cannot be made sure."""
     token, connection = secrets.token_hex(8), management.observed()
     where = [connection.peer, connection.peer_port] if connection else None
     try:
-        store.prepare(store.Pending(token, backend.name, confirm_timeout, store.process(os.getpid()), where, [list(flow) for flow in flows], before, after))
+        store.prepare(
+            store.Pending(
+                token,
+                backend.name,
+                confirm_timeout,
+                store.process(os.getpid()),
+                where,
+                [list(flow) for flow in flows],
+                before,
+                after,
+            )
+        )
         timer.check(store.trial(token))
         # the timer first: a change that waits without one would wait for ever, while a timer without a change does nothing
         timer.arm(confirm_timeout, token)
@@ -150,7 +184,9 @@ def _arm(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], 
     return {'pending': {'token': token, 'command': ' '.join(store.command()), 'outcome': store.OUTCOME}}
 
 
-def _go_back(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], armed: bool, why: Exception) -> BackendError:
+def _go_back(
+    backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], armed: bool, why: Exception
+) -> BackendError:
     """Bring the former rules back; WHY, and what came of it."""
     try:
         if armed:
@@ -164,7 +200,9 @@ def _go_back(backend: t.Any, before: t.Dict[str, t.Any], after: t.Dict[str, t.An
     return RolledBack(f'{why}; the host has its former rules back')
 
 
-def _result(backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, runtime: str, neighbours: t.Tuple[str, ...]) -> t.Dict[str, t.Any]:
+def _result(
+    backend: t.Any, wanted: t.Optional[policy.Policy], changes: t.Any, runtime: str, neighbours: t.Tuple[str, ...]
+) -> t.Dict[str, t.Any]:
     return {
         'changed': changes.any,
         'diff': changes.diff,

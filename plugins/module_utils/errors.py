@@ -14,7 +14,11 @@ class PortmatrixError(Exception):
 
     def __init__(self, *problems: str):
         self.problems = list(problems)
-        super().__init__(problems[0] if len(problems) == 1 else f'{len(problems)} problems:\n' + '\n'.join(f'- {line}' for line in problems))
+        super().__init__(
+            problems[0]
+            if len(problems) == 1
+            else f'{len(problems)} problems:\n' + '\n'.join(f'- {line}' for line in problems)
+        )
 
 
 class BackendError(PortmatrixError):

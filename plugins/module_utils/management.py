@@ -47,7 +47,9 @@ def ports(connection: t.Optional[Connection]) -> t.List[int]:
 
 def interface(address: str) -> str:
     """The network interface that has ADDRESS, "" where that cannot be told."""
-    listing = run(['ip', '-o', 'address', 'show', 'to', address], check=False).stdout if address and exists('ip') else ''
+    listing = (
+        run(['ip', '-o', 'address', 'show', 'to', address], check=False).stdout if address and exists('ip') else ''
+    )
     return listing.split()[1] if listing else ''
 
 
@@ -55,7 +57,9 @@ def admitted(admits: reach.Reach, connection: Connection) -> bool:
     """Whether a new connection like CONNECTION would pass what a reach ADMITS."""
     family = reach.family(connection.peer)
     return any(
-        key[:4] == ('ingress', family, 'tcp', 'destination') and key[4] <= connection.port <= key[5] and reach.contains(intervals, connection.peer)
+        key[:4] == ('ingress', family, 'tcp', 'destination')
+        and key[4] <= connection.port <= key[5]
+        and reach.contains(intervals, connection.peer)
         for key, intervals in admits.items()
     )
 

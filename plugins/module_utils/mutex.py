@@ -21,7 +21,12 @@ class Busy(BackendError):
 
 
 @contextlib.contextmanager
-def hold(seconds: float = SECONDS, path: str = PATH, take: t.Callable[[t.Any, int], t.Any] = fcntl.flock, holder: str = 'another run') -> t.Iterator[None]:
+def hold(
+    seconds: float = SECONDS,
+    path: str = PATH,
+    take: t.Callable[[t.Any, int], t.Any] = fcntl.flock,
+    holder: str = 'another run',
+) -> t.Iterator[None]:
     """Hold the lock PATH by TAKE (fcntl.flock or fcntl.lockf). Raises Busy where its HOLDER does not let go of it within SECONDS."""
     deadline = time.monotonic() + seconds
     with open(path, 'a', encoding='ascii') as file:

@@ -47,7 +47,7 @@ class Policy(t.NamedTuple):
     digest: str
 
     @property
-    def directions(self):
+    def directions(self) -> t.Tuple[str, ...]:
         """The directions in which everything else is denied."""
         return ('ingress', 'egress') if self.egress == 'deny' else ('ingress',)
 
@@ -56,7 +56,9 @@ def parse(text: str) -> Policy:
     """The policy in the JSON document TEXT. `digest` is the SHA-256 of its canonical form, the same on every platform."""
     data = json.loads(text)
     if data['format'] != FORMAT:
-        raise PortmatrixError(f"policy format {data['format']} is unknown here; controller and module must come from one version of portmatrix.firewall")
+        raise PortmatrixError(
+            f"policy format {data['format']} is unknown here; controller and module must come from one version of portmatrix.firewall"
+        )
     rules = tuple(
         Rule(
             rule['direction'],
@@ -71,7 +73,13 @@ def parse(text: str) -> Policy:
     sources = data['management']['sources']
     digest = hashlib.sha256(json.dumps(data, sort_keys=True, separators=(',', ':')).encode()).hexdigest()
     return Policy(
-        data['egress'], data['exclusive'], None if sources == ['any'] else tuple(sources), tuple(data['management']['ports']), rules, data['citations'], digest
+        data['egress'],
+        data['exclusive'],
+        None if sources == ['any'] else tuple(sources),
+        tuple(data['management']['ports']),
+        rules,
+        data['citations'],
+        digest,
     )
 
 
@@ -109,7 +117,14 @@ def reach_of(policy: Policy, guard_rules: t.Iterable[Rule]) -> reach.Reach:
         side = ('source' if rule.source_port else 'destination') if rule.ports else ''
         for family, peers in by_family(rule) if rule.direction in policy.directions else ():
             for span in rule.ports or ((0, 0),):
-                builder.add(rule.direction, family, rule.protocol, side, span, None if peers is None else map(reach.interval, peers))
+                builder.add(
+                    rule.direction,
+                    family,
+                    rule.protocol,
+                    side,
+                    span,
+                    None if peers is None else map(reach.interval, peers),
+                )
     return builder.reach()
 
 

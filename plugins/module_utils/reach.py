@@ -18,37 +18,51 @@ ONLY_IN = {'icmp': 'ipv4', 'icmpv6': 'ipv6', 'ah': 'ipv4'}
 Interval = t.Tuple[int, int]
 Key = t.Tuple[str, str, str, str, int, int]
 Reach = t.Dict[Key, t.Tuple[Interval, ...]]
+# direction, family (None: both), protocol, side, ports, intervals of peers (None: every address)
+RuleKey = t.Tuple[str, t.Optional[str], str, str, t.Tuple[int, int], t.Optional[t.Tuple[Interval, ...]]]
 
 
 class Builder:
     """Collects what is admitted. `reach()` gives the canonical form; `rules` keeps the rules apart, for seeing what is there twice or for nothing."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._found: t.Dict[Key, t.List[Interval]] = {}
-        self.rules: t.Counter[t.Tuple] = collections.Counter()
+        self.rules: t.Counter[RuleKey] = collections.Counter()
 
     def add(
-        self, direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int], intervals: t.Optional[t.Iterable[Interval]]
+        self,
+        direction: str,
+        family: t.Optional[str],
+        protocol: str,
+        side: str,
+        span: t.Tuple[int, int],
+        intervals: t.Optional[t.Iterable[Interval]],
     ) -> None:
         """FAMILY None is both; INTERVALS None is every address; SIDE is "destination", "source", or "" for protocols without ports."""
-        intervals = None if intervals is None else merge(intervals)
-        self.rules[direction, family, protocol, side, (*span,), intervals] += 1
+        merged = None if intervals is None else merge(intervals)
+        self.rules[direction, family, protocol, side, span, merged] += 1
         for name in [family] if family else list(FAMILIES):
             if ONLY_IN.get(protocol, name) == name:
                 whole = [(0, 2 ** FAMILIES[name][1] - 1)]
-                self._found.setdefault((direction, name, protocol, side, *span), []).extend(whole if intervals is None else intervals)
+                self._found.setdefault((direction, name, protocol, side, *span), []).extend(
+                    whole if merged is None else merged
+                )
 
     def reach(self) -> Reach:
         return {key: merge(intervals) for key, intervals in self._found.items() if intervals}
 
 
-def covers(admits: Reach, direction: str, name: str, protocol: str, span: t.Tuple[int, int], peers: t.Optional[str]) -> bool:
+def covers(
+    admits: Reach, direction: str, name: str, protocol: str, span: t.Tuple[int, int], peers: t.Optional[str]
+) -> bool:
     """Whether a reach ADMITS all of SPAN (ports at the destination; (0, 0) for protocols without ports) from or to PEERS (None: every address)."""
     first, last = interval(peers) if peers else (0, 2 ** FAMILIES[name][1] - 1)
     spans = merge(
         (key[4], key[5])
         for key, intervals in admits.items()
-        if key[:3] == (direction, name, protocol) and key[3] != 'source' and any(low <= first and last <= high for low, high in intervals)
+        if key[:3] == (direction, name, protocol)
+        and key[3] != 'source'
+        and any(low <= first and last <= high for low, high in intervals)
     )
     return any(low <= span[0] and span[1] <= high for low, high in spans)
 

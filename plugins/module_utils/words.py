@@ -48,21 +48,23 @@ class Grant(t.NamedTuple):
 
 def lines(grants: t.Iterable[Grant]) -> t.List[Line]:
     """One line for what the same flows open to the same peers, all ports together; the same grants give the same lines on every back end."""
-    peers: t.Dict[t.Tuple, t.Set[str]] = {}
+    peers: t.Dict[t.Tuple[str, str, bool, str, str, bool], t.Set[str]] = {}
     for grant in grants:
         for flow in grant.flows or ('',):
-            found = peers.setdefault((grant.direction, grant.protocol, grant.source_port, grant.port, flow, grant.peer is None), set())
+            found = peers.setdefault(
+                (grant.direction, grant.protocol, grant.source_port, grant.port, flow, grant.peer is None), set()
+            )
             found.update(() if grant.peer is None else (grant.peer,))
-    flows: t.Dict[t.Tuple, t.Set[str]] = {}
+    flows: t.Dict[t.Tuple[str, str, bool, str, t.Tuple[str, ...]], t.Set[str]] = {}
     for (direction, protocol, source_port, port, flow, _any), members in peers.items():
         key = (direction, protocol, source_port, port, tuple(sorted(members, key=_order)))
         flows.setdefault(key, set()).update((flow,) if flow else ())
-    ports: t.Dict[t.Tuple, t.List[str]] = {}
-    for (direction, protocol, source_port, port, members), names in flows.items():
-        ports.setdefault((direction, protocol, source_port, members, tuple(sorted(names))), []).append(port)
+    ports: t.Dict[t.Tuple[str, str, bool, t.Tuple[str, ...], t.Tuple[str, ...]], t.List[str]] = {}
+    for (direction, protocol, source_port, port, sorted_members), names in flows.items():
+        ports.setdefault((direction, protocol, source_port, sorted_members, tuple(sorted(names))), []).append(port)
     return [
-        Line(direction, protocol, ', '.join(sorted(found, key=_port_order)), members, names, source_port)
-        for (direction, protocol, source_port, members, names), found in ports.items()
+        Line(direction, protocol, ', '.join(sorted(found, key=_port_order)), sorted_members, sorted_names, source_port)
+        for (direction, protocol, source_port, sorted_members, sorted_names), found in ports.items()
     ]
 
 
@@ -70,7 +72,7 @@ def _port_order(port: str) -> t.Tuple[int, ...]:
     return tuple(map(int, port.split('-'))) if port else ()
 
 
-def _order(peer: str) -> t.Tuple:
+def _order(peer: str) -> t.Tuple[t.Any, ...]:
     try:
         return (0, reach.family(peer), reach.interval(peer))
     except (OSError, ValueError):
@@ -88,7 +90,9 @@ def counts(before: t.Iterable[Line], after: t.Iterable[Line]) -> t.Dict[str, int
     return {'added': len(new - old), 'removed': len(old - new), 'kept': len(old & new)}
 
 
-def diff(before: t.Tuple[t.List[str], t.List[Line]], after: t.Tuple[t.List[str], t.List[Line]], header: str) -> t.Dict[str, str]:
+def diff(
+    before: t.Tuple[t.List[str], t.List[Line]], after: t.Tuple[t.List[str], t.List[Line]], header: str
+) -> t.Dict[str, str]:
     """Ansible's diff of two states, each (lines about the firewall itself, rules). Lines that stay are left out of a long one."""
     stay = set(before[1]) & set(after[1])
     short = len(before[1]) + len(after[1]) > MOST_LINES
@@ -99,4 +103,9 @@ def diff(before: t.Tuple[t.List[str], t.List[Line]], after: t.Tuple[t.List[str],
         if len(shown) > MOST_LINES:
             lines.append(f'... and {len(shown) - MOST_LINES} rules more')
         texts.append(''.join(f'{line}\n' for line in lines))
-    return {'before_header': f'{header} (now)', 'after_header': f'{header} (portmatrix)', 'before': texts[0], 'after': texts[1]}
+    return {
+        'before_header': f'{header} (now)',
+        'after_header': f'{header} (portmatrix)',
+        'before': texts[0],
+        'after': texts[1],
+    }

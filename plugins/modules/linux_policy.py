@@ -85,9 +85,12 @@ def main() -> None:
     )
     try:
         result = converge.run(
-            *(module.params[name] for name in ('state', 'backend', 'policy')),
-            check=module.check_mode,
-            **{name: module.params[name] for name in ('confirm_timeout', 'confirm_flows')},
+            module.params['state'],
+            module.params['backend'],
+            module.params['policy'],
+            module.check_mode,
+            module.params['confirm_timeout'],
+            module.params['confirm_flows'],
         )
     except PortmatrixError as error:
         module.fail_json(msg=str(error), rolled_back=isinstance(error, RolledBack))

@@ -49,7 +49,9 @@ class AddressBook:
         return self._sets[number]
 
 
-def build(hosts: t.Iterable[Host], catalogs: dict[str, Catalog], minimum: dict[str, int]) -> tuple[dict[str, list[Entry]], list[dict[str, list[str]]]]:
+def build(
+    hosts: t.Iterable[Host], catalogs: dict[str, Catalog], minimum: dict[str, int]
+) -> tuple[dict[str, list[Entry]], list[dict[str, list[str]]]]:
     """Entries by component and the listening tables of the distinct option sets.
 
     Raises PortmatrixError for every address that two hosts of one component share and every component below its declared MINIMUM.
@@ -86,18 +88,26 @@ def _shared_addresses(component: str, members: list[Entry]) -> t.Iterator[str]:
     for span in sorted((network.version, network.first, network.last, host, text) for network, host, text in parsed):
         version, first, last, host, text = span
         if furthest and furthest[0] == version and first <= furthest[2] and host != furthest[3]:
-            same = f'have the same address {text}' if text == furthest[4] else f'share addresses ({furthest[4]}, {text})'
+            same = (
+                f'have the same address {text}' if text == furthest[4] else f'share addresses ({furthest[4]}, {text})'
+            )
             yield f'{component}: the hosts {furthest[3]} and {host} {same}; give each its own in ansible_host or portmatrix_addresses'
         if not furthest or furthest[0] != version or last > furthest[2]:
             furthest = span
 
 
-def save(folder: Path, entries: dict[str, list[Entry]], tables: list[dict[str, list[str]]], catalogs: dict[str, Catalog]) -> None:
+def save(
+    folder: Path, entries: dict[str, list[Entry]], tables: list[dict[str, list[str]]], catalogs: dict[str, Catalog]
+) -> None:
     """Write the book and the catalogs it was built with into FOLDER, for open_book."""
     for component, members in entries.items():
         (folder / f'component-{component}.json').write_text(json.dumps(members))
     (folder / 'sets.json').write_text(json.dumps(tables))
-    (folder / 'catalogs.json').write_text(json.dumps({name: [*catalog[:-1], [list(flow) for flow in catalog.flows]] for name, catalog in catalogs.items()}))
+    (folder / 'catalogs.json').write_text(
+        json.dumps(
+            {name: [*catalog[:-1], [list(flow) for flow in catalog.flows]] for name, catalog in catalogs.items()}
+        )
+    )
 
 
 def open_book(folder: Path) -> tuple[AddressBook, dict[str, Catalog]]:
@@ -107,9 +117,16 @@ def open_book(folder: Path) -> tuple[AddressBook, dict[str, Catalog]]:
     def members(component: str) -> list[Entry]:
         if component not in cache:
             file = folder / f'component-{component}.json'
-            cache[component] = [Entry(name, tuple(addresses), number) for name, addresses, number in json.loads(file.read_text())] if file.exists() else []
+            cache[component] = (
+                [Entry(name, tuple(addresses), number) for name, addresses, number in json.loads(file.read_text())]
+                if file.exists()
+                else []
+            )
         return cache[component]
 
     stored = json.loads((folder / 'catalogs.json').read_text())
-    catalogs = {name: Catalog(*fields[:-1], tuple(Flow(*flow) for flow in fields[-1])) for name, fields in stored.items()}
+    catalogs = {
+        name: Catalog._make([*fields[:-1], tuple(Flow._make(flow) for flow in fields[-1])])
+        for name, fields in stored.items()
+    }
     return AddressBook(members, json.loads((folder / 'sets.json').read_text())), catalogs

@@ -70,20 +70,28 @@ def merge(cidrs: t.Iterable[str]) -> list[str]:
 def _parse_network(text: str, where: str) -> netaddr.IPNetwork:
     address, slash, prefix = text.partition('/')
     if not is_address(address) or (slash and not (prefix.isascii() and prefix.isdigit())):
-        raise PortmatrixError(f'{where}: {text!r} is no address, CIDR or range; write for example 198.51.100.10, 198.51.100.0/24 or 2001:db8::10')
+        raise PortmatrixError(
+            f'{where}: {text!r} is no address, CIDR or range; write for example 198.51.100.10, 198.51.100.0/24 or 2001:db8::10'
+        )
     try:
         network = netaddr.IPNetwork(text)
     except (netaddr.AddrFormatError, ValueError) as error:
-        raise PortmatrixError(f'{where}: {text!r} does not parse ({error}); write for example 198.51.100.0/24') from error
+        raise PortmatrixError(
+            f'{where}: {text!r} does not parse ({error}); write for example 198.51.100.0/24'
+        ) from error
     if network.ip != network.network:
-        raise PortmatrixError(f'{where}: {text!r} is an address and a network at once; write {network.ip} for the address or {network.cidr} for the network')
+        raise PortmatrixError(
+            f'{where}: {text!r} is an address and a network at once; write {network.ip} for the address or {network.cidr} for the network'
+        )
     return network
 
 
 def _parse_range(text: str, where: str) -> list[netaddr.IPNetwork]:
     first, last = (part.strip() for part in text.split('-', 1))
     if not (is_address(first) and is_address(last)):
-        raise PortmatrixError(f'{where}: {text!r} is no range of addresses; write for example 198.51.100.10-198.51.100.19')
+        raise PortmatrixError(
+            f'{where}: {text!r} is no range of addresses; write for example 198.51.100.10-198.51.100.19'
+        )
     if (':' in first) != (':' in last):
         raise PortmatrixError(f'{where}: the range {text!r} mixes IPv4 and IPv6; write one range for each')
     low, high = netaddr.IPAddress(first), netaddr.IPAddress(last)
@@ -94,7 +102,9 @@ def _parse_range(text: str, where: str) -> list[netaddr.IPNetwork]:
 
 def _refuse_special(network: netaddr.IPNetwork, text: str, where: str) -> None:
     if network.prefixlen == 0:
-        raise PortmatrixError(f'{where}: {text!r} is every address there is; write the word any if that is what you mean')
+        raise PortmatrixError(
+            f'{where}: {text!r} is every address there is; write the word any if that is what you mean'
+        )
     for special, reason in _NEVER_A_PEER.items():
         other = netaddr.IPNetwork(special)
         if network in other or other in network:

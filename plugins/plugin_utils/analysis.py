@@ -24,7 +24,9 @@ def asymmetries(hosts: dict[str, Host], plans: dict[str, HostPlan], book: Addres
             twin = 'egress' if rule.direction == 'ingress' else 'ingress'
             for peer in _hosts_behind(rule, hosts, book, name):
                 if peer in plans and not _has_twin(index[peer], rule, twin, hosts[name].addresses):
-                    problems.append(f'{name}: {rule.direction} {rule.protocol} {", ".join(rule.ports)} of {rule.flows[0]} has no {twin} twin on {peer}')
+                    problems.append(
+                        f'{name}: {rule.direction} {rule.protocol} {", ".join(rule.ports)} of {rule.flows[0]} has no {twin} twin on {peer}'
+                    )
     return problems
 
 
@@ -40,8 +42,16 @@ def _hosts_behind(rule: Rule, hosts: dict[str, Host], book: AddressBook, name: s
     """Hosts that play the rule's peer component and are among its peers."""
     for entry in book.members(rule.peer):
         listened = book.listening(entry.listens)
-        listens = rule.direction == 'ingress' or any(listened.get(flow.partition('/')[2]) == list(rule.ports) for flow in rule.flows)
-        if listens and entry.host in hosts and entry.host != name and rule.peers != ANY and _covers(rule.peers, entry.addresses):
+        listens = rule.direction == 'ingress' or any(
+            listened.get(flow.partition('/')[2]) == list(rule.ports) for flow in rule.flows
+        )
+        if (
+            listens
+            and entry.host in hosts
+            and entry.host != name
+            and rule.peers != ANY
+            and _covers(rule.peers, entry.addresses)
+        ):
             yield entry.host
 
 

@@ -20,7 +20,13 @@ FORMAT = 1
 def write(hosts: dict[str, Host]) -> str:
     """HOSTS as JSON text."""
     data = {
-        name: {'components': host.components, 'addresses': host.addresses, 'platform': host.platform, 'options': host.options} for name, host in hosts.items()
+        name: {
+            'components': host.components,
+            'addresses': host.addresses,
+            'platform': host.platform,
+            'options': host.options,
+        }
+        for name, host in hosts.items()
     }
     return json.dumps({'format': FORMAT, 'hosts': data}, indent=1, sort_keys=True) + '\n'
 
@@ -31,7 +37,10 @@ def read(path: str, catalogs: dict[str, Catalog]) -> dict[str, Host]:
         data = json.loads(Path(path).read_text())
         if data['format'] != FORMAT:
             raise ValueError(f"format {data['format']!r} instead of {FORMAT}")
-        stated = [(name, list(host['components']), list(host['addresses']), host['platform'], dict(host['options'])) for name, host in data['hosts'].items()]
+        stated = [
+            (name, list(host['components']), list(host['addresses']), host['platform'], dict(host['options']))
+            for name, host in data['hosts'].items()
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PortmatrixError(
             f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); '
@@ -48,10 +57,24 @@ def read(path: str, catalogs: dict[str, Catalog]) -> dict[str, Host]:
     return hosts
 
 
-def _checked(where: str, name: str, declared: list[str], known: list[str], platform: str, options: dict[str, t.Any], catalogs: dict[str, Catalog]) -> Host:
+def _checked(
+    where: str,
+    name: str,
+    declared: list[str],
+    known: list[str],
+    platform: str,
+    options: dict[str, t.Any],
+    catalogs: dict[str, Catalog],
+) -> Host:
     played = components.played(where, declared, (), catalogs)
-    variables = {f'{product}_{option}': value for product, values in options.items() for option, value in values.items()}
+    variables = {
+        f'{product}_{option}': value for product, values in options.items() for option, value in values.items()
+    }
     cidrs = addresses.ordered(cidr for text in known for cidr in addresses.parse_peer(text, where))
     return Host(
-        name, played, tuple(cidrs), inventory.platform(where, {'portmatrix_platform': platform}.get), inventory.options(where, played, catalogs, variables.get)
+        name,
+        played,
+        tuple(cidrs),
+        inventory.platform(where, {'portmatrix_platform': platform}.get),
+        inventory.options(where, played, catalogs, variables.get),
     )

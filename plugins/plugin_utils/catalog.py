@@ -94,7 +94,9 @@ def load_catalogs(extra: t.Iterable[str] = ()) -> dict[str, Catalog]:
 
 def _files(extra: t.Iterable[str], problems: list[str]) -> t.Iterator[Path]:
     for path in map(Path, extra):
-        found = sorted([*path.glob('*.yml'), *path.glob('*.yaml')]) if path.is_dir() else [path] if path.is_file() else []
+        found = (
+            sorted([*path.glob('*.yml'), *path.glob('*.yaml')]) if path.is_dir() else [path] if path.is_file() else []
+        )
         if not found:
             problems.append(
                 f'portmatrix_catalogs: {path} {"holds no *.yml file" if path.is_dir() else "does not exist"}; name an existing catalog file or a folder of them'
@@ -108,7 +110,9 @@ def load_file(path: Path) -> Catalog:
         content = path.read_bytes()
         data = strict_yaml.load(content)
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
-        raise PortmatrixError(f'{path}: does not parse as YAML: {" ".join(str(error).split())}; mend the line it names') from error
+        raise PortmatrixError(
+            f'{path}: does not parse as YAML: {" ".join(str(error).split())}; mend the line it names'
+        ) from error
     return build(data, str(path), hashlib.sha256(content).hexdigest())
 
 
@@ -118,27 +122,46 @@ def build(data: t.Any, where: str, sha256: str) -> Catalog:
     problems: list[str] = []
     conditions.check_options(data['options'], where, problems)
     catalog_checks.check_groups(data, where, problems)
-    flows = [_flow(entry, data, f'{where}: flows[{number}] ({entry["id"]!r})', problems) for number, entry in enumerate(data['flows'])]
+    flows = [
+        _flow(entry, data, f'{where}: flows[{number}] ({entry["id"]!r})', problems)
+        for number, entry in enumerate(data['flows'])
+    ]
     seen: dict[str, int] = {}
     for number, flow in enumerate(flows):
         if flow.id in seen:
-            problems.append(f'{where}: flows[{number}]: id: {flow.id!r} is taken by flows[{seen[flow.id]}]; give each flow an id of its own')
+            problems.append(
+                f'{where}: flows[{number}]: id: {flow.id!r} is taken by flows[{seen[flow.id]}]; give each flow an id of its own'
+            )
         seen.setdefault(flow.id, number)
     for name, component in data['components'].items():
         catalog_checks.check_component(name, component, where, problems)
     if problems:
         raise PortmatrixError(*problems)
-    return Catalog(data['product'], data['title'], where, sha256, data['documents'], data['options'], data['components'], tuple(data['notes']), tuple(flows))
+    return Catalog(
+        data['product'],
+        data['title'],
+        where,
+        sha256,
+        data['documents'],
+        data['options'],
+        data['components'],
+        tuple(data['notes']),
+        tuple(flows),
+    )
 
 
 def _flow(entry: dict[str, t.Any], data: dict[str, t.Any], where: str, problems: list[str]) -> Flow:
-    sources, destinations = (catalog_checks.members(entry[end], data, f'{where}: {end}', problems) for end in ('source', 'destination'))
+    sources, destinations = (
+        catalog_checks.members(entry[end], data, f'{where}: {end}', problems) for end in ('source', 'destination')
+    )
     protocols = tuple(dict.fromkeys(entry['protocol']))
     catalog_checks.check_ports(entry, protocols, data['options'], where, problems)
     if entry['when'] is not None:
         conditions.check(entry['when'], data['options'], f'{where}: when', problems)
     problems.extend(
-        catalog_checks.unknown(f'{where}: citations[{number}].document', 'document', citation['document'], data['documents'])
+        catalog_checks.unknown(
+            f'{where}: citations[{number}].document', 'document', citation['document'], data['documents']
+        )
         for number, citation in enumerate(entry['citations'])
         if citation['document'] not in data['documents']
     )

@@ -14,10 +14,14 @@ from .catalog_schema import PORT, WITH_PORTS
 
 def check_component(name: str, component: dict[str, t.Any], where: str, problems: list[str]) -> None:
     if component['addresses'] and not component['external']:
-        problems.append(f'{where}: components.{name}.addresses: only an external component has fixed addresses; drop them or set external: true')
+        problems.append(
+            f'{where}: components.{name}.addresses: only an external component has fixed addresses; drop them or set external: true'
+        )
     try:
         component['addresses'] = addresses.merge(
-            cidr for text in component['addresses'] for cidr in addresses.parse_peer(text, f'{where}: components.{name}.addresses')
+            cidr
+            for text in component['addresses']
+            for cidr in addresses.parse_peer(text, f'{where}: components.{name}.addresses')
         )
     except PortmatrixError as error:
         problems.extend(error.problems)
@@ -31,7 +35,9 @@ def check_groups(data: dict[str, t.Any], where: str, problems: list[str]) -> Non
             problems.append(f'{where}: groups.{name}: here belongs a list of components')
             data['groups'][name] = []
         problems.extend(
-            unknown(f'{where}: groups.{name}', 'component', member, data['components']) for member in data['groups'][name] if member not in data['components']
+            unknown(f'{where}: groups.{name}', 'component', member, data['components'])
+            for member in data['groups'][name]
+            if member not in data['components']
         )
 
 
@@ -45,10 +51,14 @@ def members(names: list[str], data: dict[str, t.Any], where: str, problems: list
     return list(dict.fromkeys(found))
 
 
-def check_ports(entry: dict[str, t.Any], protocols: tuple[str, ...], options: dict[str, t.Any], where: str, problems: list[str]) -> None:
+def check_ports(
+    entry: dict[str, t.Any], protocols: tuple[str, ...], options: dict[str, t.Any], where: str, problems: list[str]
+) -> None:
     with_ports = [protocol for protocol in protocols if protocol in WITH_PORTS]
     if with_ports and len(with_ports) != len(protocols):
-        problems.append(f'{where}: protocol: {", ".join(protocols)} do not mix, some have ports and some have none; make two flows of it')
+        problems.append(
+            f'{where}: protocol: {", ".join(protocols)} do not mix, some have ports and some have none; make two flows of it'
+        )
     elif with_ports and not entry['ports']:
         problems.append(f'{where}: ports: missing; {with_ports[0]} needs at least one port')
     elif entry['ports'] and not with_ports:
@@ -60,12 +70,16 @@ def check_ports(entry: dict[str, t.Any], protocols: tuple[str, ...], options: di
 def _check_port(text: str, options: dict[str, t.Any], where: str, problems: list[str]) -> None:
     match = PORT.fullmatch(text)
     if not match:
-        problems.append(f'{where}: {text!r} is no port; write a number, a range a-b, the name of a port option, or name+N')
+        problems.append(
+            f'{where}: {text!r} is no port; write a number, a range a-b, the name of a port option, or name+N'
+        )
     elif match['option']:
         if match['option'] not in options:
             problems.append(unknown(where, 'port option', match['option'], options))
         elif options[match['option']]['type'] != 'port':
-            problems.append(f'{where}: the option {match["option"]!r} is of type {options[match["option"]]["type"]}; a port needs an option of type port')
+            problems.append(
+                f'{where}: the option {match["option"]!r} is of type {options[match["option"]]["type"]}; a port needs an option of type port'
+            )
     else:
         low, high = int(match['low']), int(match['high'] or match['low'])
         if not (1 <= low <= 65535 and 1 <= high <= 65535):

@@ -29,15 +29,27 @@ _CATALOG = dict(
     notes=dict(type='list', elements='str', default=[]),
     flows=dict(type='list', elements='dict', required=True),
 )
-_DOCUMENT = dict(title=dict(type='str', required=True), version=dict(type='str', required=True), retrieved=dict(type='str', required=True))
+_DOCUMENT = dict(
+    title=dict(type='str', required=True),
+    version=dict(type='str', required=True),
+    retrieved=dict(type='str', required=True),
+)
 _OPTION = dict(
     type=dict(type='str', required=True, choices=list(OPTION_TYPES)),
     choices=dict(type='list', elements='str'),
     default=dict(type='raw', required=True),
     description=dict(type='str', required=True),
 )
-_COMPONENT = dict(title=dict(type='str', required=True), external=dict(type='bool', default=False), addresses=dict(type='list', elements='str', default=[]))
-_CITATION = dict(document=dict(type='str', required=True), section=dict(type='str', required=True), row=dict(type='str', required=True))
+_COMPONENT = dict(
+    title=dict(type='str', required=True),
+    external=dict(type='bool', default=False),
+    addresses=dict(type='list', elements='str', default=[]),
+)
+_CITATION = dict(
+    document=dict(type='str', required=True),
+    section=dict(type='str', required=True),
+    row=dict(type='str', required=True),
+)
 _FLOW = dict(
     id=dict(type='str', required=True),
     title=dict(type='str', required=True),
@@ -60,8 +72,14 @@ def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
     if problems:
         raise PortmatrixError(*problems)
     for part, spec in (('documents', _DOCUMENT), ('options', _OPTION), ('components', _COMPONENT)):
-        catalog[part] = {str(name): _checked(spec, entry, f'{where}: {part}.{name}', problems) for name, entry in catalog[part].items()}
-    catalog['flows'] = [_checked(_FLOW, flow, f'{where}: flows[{number}]{_label(flow)}', problems) for number, flow in enumerate(catalog['flows'])]
+        catalog[part] = {
+            str(name): _checked(spec, entry, f'{where}: {part}.{name}', problems)
+            for name, entry in catalog[part].items()
+        }
+    catalog['flows'] = [
+        _checked(_FLOW, flow, f'{where}: flows[{number}]{_label(flow)}', problems)
+        for number, flow in enumerate(catalog['flows'])
+    ]
     if problems:
         raise PortmatrixError(*problems)
     _check_names(catalog, where, problems)
@@ -70,13 +88,13 @@ def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
     return catalog
 
 
-def _checked(spec: dict, data: t.Any, where: str, problems: list[str]) -> dict[str, t.Any]:
+def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str]) -> dict[str, t.Any]:
     if not isinstance(data, dict):
         problems.append(f'{where}: here belongs a mapping with {", ".join(sorted(spec))}, not {type(data).__name__}')
         return {}
     result = ArgumentSpecValidator(spec).validate({str(key): value for key, value in data.items()})
     problems.extend(f'{where}: {message}' for message in result.error_messages)
-    return result.validated_parameters
+    return dict(result.validated_parameters)
 
 
 def _label(flow: t.Any) -> str:
@@ -85,12 +103,19 @@ def _label(flow: t.Any) -> str:
 
 def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> None:
     """Names become variables, group names and parts of objects on hosts; text reaches terminals and files: both are held to plain characters."""
-    names = [('product', catalog['product']), *((part, name) for part in ('options', 'components', 'groups') for name in catalog[part])]
+    names = [
+        ('product', catalog['product']),
+        *((part, name) for part in ('options', 'components', 'groups') for name in catalog[part]),
+    ]
     problems.extend(
-        f'{where}: {part}: {name!r} is no name; use lower case letters, digits and _ , a letter first' for part, name in names if not NAME.fullmatch(str(name))
+        f'{where}: {part}: {name!r} is no name; use lower case letters, digits and _ , a letter first'
+        for part, name in names
+        if not NAME.fullmatch(str(name))
     )
     problems.extend(
-        f'{where}: flows: {flow["id"]!r} is no id; use lower case letters, digits, - and _' for flow in catalog['flows'] if not FLOW_ID.fullmatch(flow['id'])
+        f'{where}: flows: {flow["id"]!r} is no id; use lower case letters, digits, - and _'
+        for flow in catalog['flows']
+        if not FLOW_ID.fullmatch(flow['id'])
     )
     problems.extend(
         f'{where}: {path}: {text!r} holds a character that does not print; keep it to one line of printable text'

@@ -40,7 +40,11 @@ def doubtful_groups(groups: dict[str, list[str]], catalogs: dict[str, Catalog]) 
     known = group_names(catalogs)
     warnings: dict[str, list[str]] = {}
     for group in sorted(set(groups) - set(known)):
-        close = difflib.get_close_matches(group, known, 1, 0.9) if any(group.startswith(f'{product}_') for product in catalogs) else []
+        close = (
+            difflib.get_close_matches(group, known, 1, 0.9)
+            if any(group.startswith(f'{product}_') for product in catalogs)
+            else []
+        )
         for host in groups[group] if close else ():
             warnings.setdefault(str(host), []).append(f'the group {group} declares no component; is {close[0]} meant?')
     return warnings
@@ -50,7 +54,11 @@ def played(host: str, value: t.Any, by_groups: t.Iterable[str], catalogs: dict[s
     """All components of HOST: VALUE (portmatrix_components) and those of its groups."""
     if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         raise PortmatrixError(f'{host}: portmatrix_components: {value!r} is no list of "product.component"')
-    problems = [f'{host}: portmatrix_components: {unknown(name, catalogs)}' for name in value or () if not is_known(name, catalogs)]
+    problems = [
+        f'{host}: portmatrix_components: {unknown(name, catalogs)}'
+        for name in value or ()
+        if not is_known(name, catalogs)
+    ]
     if problems:
         raise PortmatrixError(*problems)
     return tuple(sorted({*(value or ()), *by_groups}))

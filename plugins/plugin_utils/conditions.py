@@ -26,7 +26,9 @@ def check(expression: str, options: dict[str, dict[str, t.Any]], where: str, pro
         return
     unknown = sorted(_fields(compiled.parsed) - set(options) - {PLATFORM})
     if unknown:
-        problems.append(f'{where}: unknown option {", ".join(map(repr, unknown))}; known are {", ".join([*options, PLATFORM])}')
+        problems.append(
+            f'{where}: unknown option {", ".join(map(repr, unknown))}; known are {", ".join([*options, PLATFORM])}'
+        )
         return
     defaults = {name: option['default'] for name, option in options.items()}
     for platform in PLATFORMS:
@@ -36,11 +38,13 @@ def check(expression: str, options: dict[str, dict[str, t.Any]], where: str, pro
             problems.append(f'{where}: {expression!r} cannot be evaluated ({" ".join(str(error).split())})')
             return
         if not isinstance(value, bool):
-            problems.append(f'{where}: {expression!r} gives {value!r}; a condition gives true or false, compare the value with something')
+            problems.append(
+                f'{where}: {expression!r} gives {value!r}; a condition gives true or false, compare the value with something'
+            )
             return
 
 
-def _fields(node: dict[str, t.Any]) -> set[str]:
+def _fields(node: t.Mapping[str, t.Any]) -> set[str]:
     own = {node['value']} if node['type'] == 'field' else set()
     return own.union(*(_fields(child) for child in node['children'] if isinstance(child, dict)))
 
@@ -49,19 +53,23 @@ def check_options(options: dict[str, dict[str, t.Any]], where: str, problems: li
     """Append to PROBLEMS what is wrong with a catalog's options; coerce each default to its type."""
     for name, option in options.items():
         if name == PLATFORM:
-            problems.append(f'{where}: options.{name}: this name is the platform of the listener in conditions; take another')
+            problems.append(
+                f'{where}: options.{name}: this name is the platform of the listener in conditions; take another'
+            )
         if option['type'] == 'choice' and not option['choices']:
             problems.append(f'{where}: options.{name}: choices: missing; an option of type choice lists them')
         try:
-            option['default'] = option_values({name: option}, {}, lambda key: f'{where}: options.{key}: default')[name]
+            option['default'] = option_values({name: option}, {}, f'{where}: options.', ': default')[name]
         except PortmatrixError as error:
             problems.extend(error.problems)
 
 
-def option_values(options: dict[str, dict[str, t.Any]], given: dict[str, t.Any], where: t.Callable[[str], str]) -> dict[str, t.Any]:
+def option_values(
+    options: dict[str, dict[str, t.Any]], given: dict[str, t.Any], prefix: str, suffix: str = ''
+) -> dict[str, t.Any]:
     """Values of all OPTIONS: GIVEN ones coerced to their types, defaults for the rest.
 
-    WHERE names the place of one option in an error. Raises PortmatrixError for every value of a wrong type at once.
+    PREFIX, the option's name and SUFFIX name the place of one option in an error. Raises PortmatrixError for every value of a wrong type at once.
     """
     problems: list[str] = []
     values: dict[str, t.Any] = {}
@@ -74,9 +82,9 @@ def option_values(options: dict[str, dict[str, t.Any]], given: dict[str, t.Any],
         result = ArgumentSpecValidator({name: spec}).validate({name: given[name]} if name in given else {})
         values[name] = result.validated_parameters[name]
         if result.error_messages or (option['type'] in ('port', 'int') and isinstance(given.get(name), bool)):
-            problems.append(f'{where(name)}: {given.get(name, option["default"])!r} is no {_wanted(option)}')
+            problems.append(f'{prefix}{name}{suffix}: {given.get(name, option["default"])!r} is no {_wanted(option)}')
         elif option['type'] == 'port' and not 1 <= values[name] <= 65535:
-            problems.append(f'{where(name)}: {values[name]} is no port; give a number from 1 to 65535')
+            problems.append(f'{prefix}{name}{suffix}: {values[name]} is no port; give a number from 1 to 65535')
         elif option['type'] == 'list':
             values[name] = sorted(set(values[name]))
     if problems:

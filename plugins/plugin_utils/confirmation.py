@@ -48,7 +48,9 @@ class Confirmation:
                 return {**answer, 'reason': reason} if answer['outcome'] == 'rolled back' else answer
         return {'outcome': 'unknown', 'reason': reason}
 
-    def _call(self, ask: t.Callable[[], tuple[dict[str, t.Any] | None, str]], seconds: float) -> tuple[dict[str, t.Any] | None, str]:
+    def _call(
+        self, ask: t.Callable[[], tuple[dict[str, t.Any] | None, str]], seconds: float
+    ) -> tuple[dict[str, t.Any] | None, str]:
         """What to ASK gives over a new connection: (the answer, why there is none)."""
         try:
             with _at_most(seconds):
@@ -78,7 +80,9 @@ def _at_most(seconds: float) -> t.Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-def finish(action: t.Any, channel: t.Callable[[dict[str, str]], t.Any], outcome: dict[str, t.Any], seconds: int) -> dict[str, t.Any]:
+def finish(
+    action: t.Any, channel: t.Callable[[dict[str, str]], t.Any], outcome: dict[str, t.Any], seconds: int
+) -> dict[str, t.Any]:
     """The result of the task whose module gave OUTCOME; a change that waits is confirmed over a CHANNEL, or reported as rolled back."""
     pending = outcome.pop('pending', None)
     if not pending:
@@ -91,5 +95,8 @@ def finish(action: t.Any, channel: t.Callable[[dict[str, str]], t.Any], outcome:
         'unknown': f'the change was not confirmed over a new connection, and the host did not answer after its window of {seconds} s either: '
         f'{answer.get("reason", "")}. It rolls itself back without us; look at it before you go on',
     }
-    text = texts.get(answer['outcome'], f'the change was not confirmed, and the host says: {answer.get("reason", "")}; look at it now')
+    text = texts.get(
+        answer['outcome'],
+        f'the change was not confirmed, and the host says: {answer.get("reason", "")}; look at it now',
+    )
     return {**outcome, 'failed': True, 'changed': False, 'rolled_back': answer['outcome'] == 'rolled back', 'msg': text}

@@ -23,7 +23,9 @@ class HostPolicy(t.NamedTuple):
     warnings: list[str]
 
 
-def compile_policy(task_uuid: str, task_vars: dict[str, t.Any], templar: t.Any, arguments: dict[str, t.Any]) -> HostPolicy:
+def compile_policy(
+    task_uuid: str, task_vars: dict[str, t.Any], templar: t.Any, arguments: dict[str, t.Any]
+) -> HostPolicy:
     """Plan the host of TASK_VARS. ARGUMENTS are the task's: `components` and `egress` (None: what the inventory says).
 
     Raises PortmatrixError for everything that is wrong in the whole inventory, before any host of the task is touched.
@@ -34,13 +36,23 @@ def compile_policy(task_uuid: str, task_vars: dict[str, t.Any], templar: t.Any, 
     def get(name: str, default: t.Any = None) -> t.Any:
         return found.resolve(task_vars, name, default)
 
-    key = [task_uuid, get('portmatrix_catalogs'), get('portmatrix_baseline'), get('portmatrix_address_book'), arguments['egress']]
+    key = [
+        task_uuid,
+        get('portmatrix_catalogs'),
+        get('portmatrix_baseline'),
+        get('portmatrix_address_book'),
+        arguments['egress'],
+    ]
     play_hosts = task_vars.get('ansible_play_hosts_all', [host])
-    shared = index.shared(key, lambda: survey.take(found, survey.load_catalogs(get), get, play_hosts, arguments['egress']), host)
+    shared = index.shared(
+        key, lambda: survey.take(found, survey.load_catalogs(get), get, play_hosts, arguments['egress']), host
+    )
     own = _own(host, found, shared, get, arguments['components'] or [])
     if own is None:
         return HostPolicy(None, shared.warnings)
-    settings = inventory.settings(host, shared.catalogs, get)._replace(**{'egress': arguments['egress']} if arguments['egress'] else {})
+    settings = inventory.settings(host, shared.catalogs, get)._replace(
+        **{'egress': arguments['egress']} if arguments['egress'] else {}
+    )
     plan = plan_resolved(own, settings, shared.catalogs, shared.book)
     baseline = plan_baseline(own, settings, shared.catalogs, get)
     document = build_policy(plan, baseline, settings, shared.catalogs)
@@ -59,7 +71,9 @@ def plan_resolved(host: Host, settings: Settings, catalogs: dict[str, Catalog], 
     return plan
 
 
-def plan_baseline(host: Host, settings: Settings, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any]) -> HostPlan:
+def plan_baseline(
+    host: Host, settings: Settings, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any]
+) -> HostPlan:
     """The rules of the baseline; every hardened host plays `baseline.host`, and its other ends are known by addresses only."""
     played = (f'{survey.BASELINE}.host',)
     bare = Host(host.name, played, (), host.platform, inventory.options(host.name, played, catalogs, get))
@@ -74,7 +88,13 @@ def _own(host: str, found: Inventory, shared: index.Index, get: t.Callable[..., 
     played = components.played(host, more, declared, products)
     if not played:
         return None
-    own = Host(host, played, shared.host.addresses if shared.host else (), inventory.platform(host, get), inventory.options(host, played, shared.catalogs, get))
+    own = Host(
+        host,
+        played,
+        shared.host.addresses if shared.host else (),
+        inventory.platform(host, get),
+        inventory.options(host, played, shared.catalogs, get),
+    )
     if shared.host or declared:
         _compare(own._replace(components=declared), shared.host)
     return own
@@ -87,7 +107,9 @@ def _compare(mine: Host, theirs: Host | None) -> None:
             f'{mine.name}: portmatrix_components: this task sees {list(mine.components)}, other hosts see {list(theirs.components) if theirs else []}; {advice}'
         )
     if mine.platform != theirs.platform:
-        raise PortmatrixError(f'{mine.name}: portmatrix_platform: this task sees {mine.platform}, other hosts see {theirs.platform}; {advice}')
+        raise PortmatrixError(
+            f'{mine.name}: portmatrix_platform: this task sees {mine.platform}, other hosts see {theirs.platform}; {advice}'
+        )
     problems = [
         f'{mine.name}: {product}_{name}: this task sees {mine.options[product][name]!r}, other hosts see {value!r}; {advice}'
         for product, values in theirs.options.items()

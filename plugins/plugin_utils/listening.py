@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ..module_utils.errors import PortmatrixError
@@ -31,9 +32,13 @@ def _holds(expression: str, scope: dict[str, t.Any], where: str) -> bool:
     try:
         value = jmespath.search(expression, scope)
     except jmespath.exceptions.JMESPathError as error:
-        raise PortmatrixError(f'{where}: {expression!r} cannot be evaluated ({" ".join(str(error).split())})') from error
+        raise PortmatrixError(
+            f'{where}: {expression!r} cannot be evaluated ({" ".join(str(error).split())})'
+        ) from error
     if not isinstance(value, bool):
-        raise PortmatrixError(f'{where}: {expression!r} gives {value!r}; a condition gives true or false, compare the value with something')
+        raise PortmatrixError(
+            f'{where}: {expression!r} gives {value!r}; a condition gives true or false, compare the value with something'
+        )
     return value
 
 
@@ -41,11 +46,13 @@ def _ports(ports: tuple[str, ...], values: dict[str, t.Any], where: str) -> list
     """Resolved ports, in numeric order, without those that another entry contains."""
     spans: list[tuple[int, int]] = []
     for text in ports:
-        match = PORT.fullmatch(text)
+        match = t.cast('re.Match[str]', PORT.fullmatch(text))  # the catalog's checks have seen to it
         low = values[match['option']] + int(match['offset'] or 0) if match['option'] else int(match['low'])
         high = int(match['high']) if match['high'] else low
         if high > 65535:
-            raise PortmatrixError(f'{where}: the port {text!r} comes to {high}, above 65535; choose a lower {match["option"]}')
+            raise PortmatrixError(
+                f'{where}: the port {text!r} comes to {high}, above 65535; choose a lower {match["option"]}'
+            )
         spans.append((low, high))
     merged: list[tuple[int, int]] = []
     for low, high in sorted(set(spans)):

@@ -30,4 +30,6 @@ def resolve(names: set[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
 
 
 def _lookup(name: str) -> list[str]:
-    return sorted({str(answer[4][0]).partition('%')[0] for answer in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+    return sorted(
+        {str(answer[4][0]).partition('%')[0] for answer in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+    )

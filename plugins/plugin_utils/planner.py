@@ -70,7 +70,7 @@ def plan_host(host: Host, settings: Settings, catalogs: dict[str, Catalog], book
 class _HostPlanner:
     def __init__(self, host: Host, settings: Settings, catalogs: dict[str, Catalog], book: AddressBook):
         self.host, self.settings, self.catalogs, self.book = host, settings, catalogs, book
-        self.rules: dict[tuple, Rule] = {}
+        self.rules: dict[tuple[t.Any, ...], Rule] = {}
         self.notes: dict[tuple[str, str, str], list[str]] = {}
         self.unplayed: dict[str, list[tuple[str, str]]] = {}
         self.gaps: set[Gap] = set()
@@ -79,7 +79,9 @@ class _HostPlanner:
     def plan(self) -> HostPlan:
         for product in sorted({component.partition('.')[0] for component in self.host.components}):
             catalog = self.catalogs[product]
-            mine = {component.partition('.')[2] for component in self.host.components if component.startswith(f'{product}.')}
+            mine = {
+                component.partition('.')[2] for component in self.host.components if component.startswith(f'{product}.')
+            }
             options = self.host.options[product]
             by_platform = {platform: listening.table(catalog, options, platform) for platform in conditions.PLATFORMS}
             for flow in catalog.flows:
@@ -91,7 +93,9 @@ class _HostPlanner:
         for product, found in self.unplayed.items():  # nothing depends on them, so one warning for all is enough
             components = ', '.join(sorted({component for component, _flow in found}))
             self.notes[f'{components}: {_UNPLAYED}', 'egress', product] = sorted({flow for _component, flow in found})
-        warnings = tuple(sorted(f'{text} (flows: {", ".join(dict.fromkeys(flows))})' for (text, *rest), flows in self.notes.items()))
+        warnings = tuple(
+            sorted(f'{text} (flows: {", ".join(dict.fromkeys(flows))})' for (text, *rest), flows in self.notes.items())
+        )
         return HostPlan(tuple(sorted(self.rules.values(), key=_order)), warnings, tuple(sorted(self.gaps)))
 
     def _ingress(self, flow: Flow, component: str, ports: list[str]) -> None:
@@ -113,9 +117,13 @@ class _HostPlanner:
             if stated:
                 reach.setdefault(tuple(by_platform[applying[0]][flow.id]), set()).update(stated)
                 if len(applying) < len(conditions.PLATFORMS):
-                    self._note(f'{component}: known by addresses only, so its platform is unknown; the flows of every platform are planned', 'egress', flow)
-        for ports, found in reach.items():
-            self._add('egress', flow, component, list(ports), ANY if addresses.ANY in found else tuple(found))
+                    self._note(
+                        f'{component}: known by addresses only, so its platform is unknown; the flows of every platform are planned',
+                        'egress',
+                        flow,
+                    )
+        for listened, found in reach.items():
+            self._add('egress', flow, component, list(listened), ANY if addresses.ANY in found else tuple(found))
 
     def _stated(self, component: str, flow: Flow, direction: str) -> tuple[str, ...] | None:
         """Addresses of COMPONENT beyond the inventory's hosts: stated ones, or what its absence means. None: nobody."""
@@ -127,7 +135,9 @@ class _HostPlanner:
             return tuple(definition['addresses'])
         if definition['external']:
             self._note(
-                f'{component}: external and without addresses, so {direction} is open to any; set portmatrix_peers[{component!r}] to narrow it', direction, flow
+                f'{component}: external and without addresses, so {direction} is open to any; set portmatrix_peers[{component!r}] to narrow it',
+                direction,
+                flow,
             )
             return ANY
         return self._unknown(component, flow, direction)
@@ -138,12 +148,16 @@ class _HostPlanner:
         refused = self.settings.unresolved == 'fail' and enforced
         self.gaps.add(Gap(component, direction, refused))
         if self.settings.unresolved == 'any':
-            self._note(f'{component}: {advice}; portmatrix_unresolved is any, so {direction} is open to any', direction, flow)
+            self._note(
+                f'{component}: {advice}; portmatrix_unresolved is any, so {direction} is open to any', direction, flow
+            )
             return ANY
         if not enforced:
             self.unplayed.setdefault(flow.product, []).append((component, flow.name))
         elif not refused:
-            self._note(f'{component}: {advice}; portmatrix_unresolved is skip, so its {direction} has no rule', direction, flow)
+            self._note(
+                f'{component}: {advice}; portmatrix_unresolved is skip, so its {direction} has no rule', direction, flow
+            )
         return None
 
     def _note(self, text: str, direction: str, flow: Flow) -> None:
@@ -161,11 +175,14 @@ class _HostPlanner:
             self.rules[key] = rule._replace(
                 flows=(*rule.flows, *({flow.name} - set(rule.flows))),
                 assumed=rule.assumed and flow.assumed,
-                citations=(*rule.citations, *(citation for citation in flow.citations if citation not in rule.citations)),
+                citations=(
+                    *rule.citations,
+                    *(citation for citation in flow.citations if citation not in rule.citations),
+                ),
             )
 
 
-def _order(rule: Rule) -> tuple:
+def _order(rule: Rule) -> tuple[t.Any, ...]:
     return (
         DIRECTIONS.index(rule.direction),
         rule.protocol,

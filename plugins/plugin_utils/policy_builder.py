@@ -13,9 +13,13 @@ from .catalog import Catalog, citation_text, flows_by_name
 from .planner import ANY, HostPlan, Rule, Settings
 
 
-def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalogs: dict[str, Catalog]) -> dict[str, t.Any]:
+def build_policy(
+    plan: HostPlan, baseline: HostPlan, settings: Settings, catalogs: dict[str, Catalog]
+) -> dict[str, t.Any]:
     """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where egress is denied."""
-    rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or settings.egress == 'deny']
+    rules = [
+        rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or settings.egress == 'deny'
+    ]
     _refuse_ah(rules)
     flows = flows_by_name(catalogs)
     groups: dict[str, list[str]] = {}
@@ -41,7 +45,11 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
             }
             for rule in rules
         ],
-        'citations': {name: [citation_text(citation) for citation in flows[name].citations] for rule in rules for name in rule.flows},
+        'citations': {
+            name: [citation_text(citation) for citation in flows[name].citations]
+            for rule in rules
+            for name in rule.flows
+        },
     }
 
 

@@ -28,7 +28,8 @@ def plan_file(hosts: dict[str, Host], plans: dict[str, HostPlan], catalogs: dict
                 'platform': hosts[name].platform,
                 'components': list(hosts[name].components),
                 'addresses': [
-                    address.partition('/')[0] if address.endswith('/128' if ':' in address else '/32') else address for address in hosts[name].addresses
+                    address.partition('/')[0] if address.endswith('/128' if ':' in address else '/32') else address
+                    for address in hosts[name].addresses
                 ],
                 'rules': [_rule(rule) for rule in plan.rules],
                 'warnings': list(plan.warnings),
@@ -56,10 +57,16 @@ def _rule(rule: Rule) -> dict[str, t.Any]:
 def table(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> str:
     """Host, direction, port and protocol, peers, flow and citation: a line for every flow, what repeats left out."""
     flows = flows_by_name(catalogs)
-    rows = [_HEAD]
+    rows: list[tuple[str, ...]] = [_HEAD]
     for name, plan in sorted(plans.items()):
         for rule in plan.rules:
-            cited = [(flow + (' (port assumed)' if flows[flow].assumed else ''), '; '.join(map(citation_text, flows[flow].citations))) for flow in rule.flows]
+            cited = [
+                (
+                    flow + (' (port assumed)' if flows[flow].assumed else ''),
+                    '; '.join(map(citation_text, flows[flow].citations)),
+                )
+                for flow in rule.flows
+            ]
             rows.append((*_row(name, rule), *cited[0]))
             rows.extend(('', '', '', '', *line) for line in cited[1:])
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
@@ -68,7 +75,9 @@ def table(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> str:
 
 def _row(name: str, rule: Rule) -> tuple[str, ...]:
     port = f'{",".join(rule.ports)}/{rule.protocol}' if rule.ports else rule.protocol
-    shown = [peer.removesuffix('/32') if ':' not in peer else peer.removesuffix('/128') for peer in rule.peers[:_MOST_PEERS]]
+    shown = [
+        peer.removesuffix('/32') if ':' not in peer else peer.removesuffix('/128') for peer in rule.peers[:_MOST_PEERS]
+    ]
     more = f' +{len(rule.peers) - _MOST_PEERS}' if len(rule.peers) > _MOST_PEERS else ''
     return name, rule.direction, port, f'{rule.peer} {" ".join(shown)}{more}'
 

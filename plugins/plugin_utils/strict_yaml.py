@@ -19,11 +19,13 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """PyYAML's safe loader with its own rule for mappings."""
 
 
-def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict:
+def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[t.Any, t.Any]:
     keys = [loader.construct_object(key) for key, value in node.value if key.tag != 'tag:yaml.org,2002:merge']
     for number, key in enumerate(keys):
         if key in keys[:number]:
-            raise yaml.constructor.ConstructorError(None, None, f'the key {key!r} stands here twice', node.value[number][0].start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, f'the key {key!r} stands here twice', node.value[number][0].start_mark
+            )
     return loader.construct_mapping(node, deep=True)
 
 

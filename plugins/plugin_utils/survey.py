@@ -42,7 +42,9 @@ def load_catalogs(variables: t.Callable[..., t.Any]) -> dict[str, Catalog]:
     if isinstance(stated, dict):
         baseline = catalog.build(stated, 'portmatrix_baseline', '')
     else:
-        baseline = catalog.load_file(Path(catalog.existing(stated, variables('inventory_dir'))) if stated else catalog.BASELINE)
+        baseline = catalog.load_file(
+            Path(catalog.existing(stated, variables('inventory_dir'))) if stated else catalog.BASELINE
+        )
     if baseline.product != BASELINE or 'host' not in baseline.components:
         raise PortmatrixError(f'{baseline.path}: a baseline is a catalog with product: {BASELINE} and a component host')
     return {**catalogs, BASELINE: baseline}
@@ -53,7 +55,13 @@ def products(catalogs: dict[str, Catalog]) -> dict[str, Catalog]:
     return {name: catalog for name, catalog in catalogs.items() if name != BASELINE}
 
 
-def take(found: Inventory, catalogs: dict[str, Catalog], variables: t.Callable[..., t.Any], play_hosts: t.Iterable[str], egress: str | None = None) -> Survey:
+def take(
+    found: Inventory,
+    catalogs: dict[str, Catalog],
+    variables: t.Callable[..., t.Any],
+    play_hosts: t.Iterable[str],
+    egress: str | None = None,
+) -> Survey:
     """Survey the whole inventory. Raises one PortmatrixError with every problem of every host; PLAY_HOSTS must also have sound settings and all
     their peers, with EGRESS in place of their own where it is given."""
     stated = variables('portmatrix_address_book')
@@ -69,19 +77,29 @@ def take(found: Inventory, catalogs: dict[str, Catalog], variables: t.Callable[.
 def _refuse_slices(variables: t.Callable[..., t.Any], has_book: bool) -> None:
     """A job slice of AWX sees a part of the inventory only; a missing peer would be a missing rule."""
     name = variables('awx_workflow_job_name')
-    if not has_book and variables('awx_job_launch_type') == 'workflow' and name and name == variables('awx_job_template_name'):
+    if (
+        not has_book
+        and variables('awx_job_launch_type') == 'workflow'
+        and name
+        and name == variables('awx_job_template_name')
+    ):
         raise PortmatrixError(
             'this job is a slice and sees only a part of the inventory; set the slice count of the template to 1, or give the '
             'address book of a whole run in portmatrix_address_book'
         )
 
 
-def _minimum(found: Inventory, hosts: dict[str, Host], variables: t.Callable[..., t.Any], catalogs: dict[str, Catalog]) -> dict[str, int]:
+def _minimum(
+    found: Inventory, hosts: dict[str, Host], variables: t.Callable[..., t.Any], catalogs: dict[str, Catalog]
+) -> dict[str, int]:
     """The greatest number that any host's variables declare for a component, so that it does not matter which host asks."""
     least: dict[str, int] = {}
     problems: dict[str, None] = {}
     here = [name for name in hosts if name in found.groups['all']]
-    for stated in (variables('portmatrix_minimum', {}), *(found.value(name, 'portmatrix_minimum', {}) for name in here)):
+    for stated in (
+        variables('portmatrix_minimum', {}),
+        *(found.value(name, 'portmatrix_minimum', {}) for name in here),
+    ):
         if not isinstance(stated, dict) or not all(isinstance(number, int) for number in stated.values()):
             problems[f'portmatrix_minimum: {stated!r} is no mapping of "product.component" to a number of hosts'] = None
             continue
@@ -111,7 +129,13 @@ def _read_hosts(found: Inventory, catalogs: dict[str, Catalog]) -> dict[str, Hos
             known, target = inventory.stated_addresses(name, get)
             if target:
                 targets[name] = target
-            hosts[name] = Host(name, played, tuple(known), inventory.platform(name, get), inventory.options(name, played, catalogs, get))
+            hosts[name] = Host(
+                name,
+                played,
+                tuple(known),
+                inventory.platform(name, get),
+                inventory.options(name, played, catalogs, get),
+            )
         except PortmatrixError as error:
             problems.extend(text if text.startswith(f'{name}: ') else f'{name}: {text}' for text in error.problems)
     _resolve(hosts, targets, problems)
@@ -124,11 +148,17 @@ def _resolve(hosts: dict[str, Host], targets: dict[str, str], problems: list[str
     found, failed = names.resolve(set(targets.values()))
     for host, target in sorted(targets.items()):
         if target in failed:
-            problems.append(f'{host}: its name {target!r} does not resolve ({failed[target]}); set ansible_host to an address, or portmatrix_addresses')
+            problems.append(
+                f'{host}: its name {target!r} does not resolve ({failed[target]}); set ansible_host to an address, or portmatrix_addresses'
+            )
             continue
         try:
             where = f'{host}: its name {target!r} resolves to an address that cannot be a peer'
-            hosts[host] = hosts[host]._replace(addresses=tuple(addresses.ordered(cidr for text in found[target] for cidr in addresses.parse_peer(text, where))))
+            hosts[host] = hosts[host]._replace(
+                addresses=tuple(
+                    addresses.ordered(cidr for text in found[target] for cidr in addresses.parse_peer(text, where))
+                )
+            )
         except PortmatrixError as error:
             problems.extend(error.problems)
 
@@ -141,7 +171,9 @@ def _check_play_hosts(survey: Survey, found: Inventory, play_hosts: t.Iterable[s
     for name in (str(host) for host in play_hosts if str(host) in survey.hosts):
         host = survey.hosts[name]
         try:
-            settings = inventory.settings(name, survey.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default))
+            settings = inventory.settings(
+                name, survey.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default)
+            )
             settings = settings._replace(egress=egress or settings.egress)
         except PortmatrixError as error:
             problems.extend(error.problems)
@@ -151,7 +183,9 @@ def _check_play_hosts(survey: Survey, found: Inventory, play_hosts: t.Iterable[s
             kinds[key] = [name]
             for gap in planner.plan_host(host, settings, survey.catalogs, survey.book).refused:
                 missing.setdefault(gap[:2], []).append(name)
-    problems.extend(unresolved(component, direction, hosts) for (component, direction), hosts in sorted(missing.items()))
+    problems.extend(
+        unresolved(component, direction, hosts) for (component, direction), hosts in sorted(missing.items())
+    )
     if problems:
         raise PortmatrixError(*problems)
 

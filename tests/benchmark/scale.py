@@ -37,8 +37,14 @@ PLAYBOOKS = {
 
 
 def inventory(count: int) -> str:
-    hosts = {f'h{number:05}': {'ansible_host': f'10.{number >> 16}.{number >> 8 & 255}.{number & 255}'} for number in range(1, count + 1)}
-    groups = {f'avi_vantage_{name}': {'hosts': list(hosts)[offset :: len(COMPONENTS)]} for offset, name in enumerate(COMPONENTS)}
+    hosts = {
+        f'h{number:05}': {'ansible_host': f'10.{number >> 16}.{number >> 8 & 255}.{number & 255}'}
+        for number in range(1, count + 1)
+    }
+    groups = {
+        f'avi_vantage_{name}': {'hosts': list(hosts)[offset :: len(COMPONENTS)]}
+        for offset, name in enumerate(COMPONENTS)
+    }
     variables = {'portmatrix_unresolved': 'skip'}
     return json.dumps({**groups, 'all': {'children': list(groups), 'vars': variables}, '_meta': {'hostvars': hosts}})
 

@@ -52,7 +52,10 @@ def _run(folder: Path, hosts: str, name: str, task: str, number: int) -> float:
         assert world.play('portmatrix.firewall.harden').code == 0
     elif name != 'ping':
         source = f'192.0.2.{list(TASKS).index(name) * 20 + number}'
-        arguments = ['-e', f'{{"avi_vantage_kubernetes_unauthenticated": true, "portmatrix_management_sources": ["198.51.100.1", "{source}"]}}']
+        arguments = [
+            '-e',
+            f'{{"avi_vantage_kubernetes_unauthenticated": true, "portmatrix_management_sources": ["198.51.100.1", "{source}"]}}',
+        ]
     start = time.monotonic()
     run = world.play(str(playbook), *arguments)
     duration = time.monotonic() - start

@@ -61,15 +61,24 @@ def timed(playbook: str, *arguments: str) -> float:
 def times(counts: list[int]) -> None:
     ping = statistics.median(timed(PING) for _round in range(5))
     print(f'ansible.builtin.ping: {ping:.2f} s')
-    print(f'{"rules":>6}{"ours: first":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / ours, as ratios of the whole task')
+    print(
+        f'{"rules":>6}{"ours: first":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / ours, as ratios of the whole task'
+    )
     for count in counts:
-        given = ('-e', json.dumps({'portmatrix_peers': {'avi_vantage.controller': peers(count), 'enstratius.internet': ['192.0.2.1']}}))
+        given = (
+            '-e',
+            json.dumps(
+                {'portmatrix_peers': {'avi_vantage.controller': peers(count), 'enstratius.internet': ['192.0.2.1']}}
+            ),
+        )
         ours = [timed('portmatrix.firewall.harden', *given) for _round in range(2)]
         timed('portmatrix.firewall.release')
         theirs = [timed(LOOP, '-e', json.dumps({'peers': peers(count)})) for _round in range(2)]
         world.shell(HOST, f'{CLEAN}; {TO_UFW}')
         ratios = '  '.join(f'{other / own:5.1f} x' for own, other in zip(ours, theirs))
-        print(f'{count:>6}{ours[0]:14.2f}{ours[1]:12.2f}{theirs[0]:14.2f}{theirs[1]:12.2f}         {ratios}', flush=True)
+        print(
+            f'{count:>6}{ours[0]:14.2f}{ours[1]:12.2f}{theirs[0]:14.2f}{theirs[1]:12.2f}         {ratios}', flush=True
+        )
 
 
 def disruption() -> None:
@@ -84,13 +93,18 @@ def disruption() -> None:
     }
     for name, way in ways.items():
         allowed, denied = transitions.under_traffic(HOST, way, allowed_port=transitions.UFW_PORTS[HOST], source='mgmt1')
-        print(f'{name:<64} allowed lost {allowed[0] - allowed[1]} of {allowed[0]}, denied accepted {denied[1]} of {denied[0]}', flush=True)
+        print(
+            f'{name:<64} allowed lost {allowed[0] - allowed[1]} of {allowed[0]}, denied accepted {denied[1]} of {denied[0]}',
+            flush=True,
+        )
 
 
 def main() -> None:
     if not (PEERS / 'ansible_collections' / 'community' / 'general').exists():
         galaxy = str(Path(sys.executable).parent / 'ansible-galaxy')
-        subprocess.run([galaxy, 'collection', 'install', f'git+{RELEASE}', '-p', str(PEERS)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [galaxy, 'collection', 'install', f'git+{RELEASE}', '-p', str(PEERS)], check=True, stdout=subprocess.DEVNULL
+        )
     world.shell(HOST, TO_UFW)
     try:
         times([int(word) for word in sys.argv[1:]] or [10, 50, 200])

@@ -9,7 +9,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / 'lab'))
 
 if 'PORTMATRIX_LAB_KEY' not in os.environ:
-    raise pytest.UsageError('the integration tests run inside the lab: tests/lab/lab.py up, then tests/lab/lab.py run -- pytest tests/integration')
+    raise pytest.UsageError(
+        'the integration tests run inside the lab: tests/lab/lab.py up, then tests/lab/lab.py run -- pytest tests/integration'
+    )
 
 import documented
 import faults

@@ -38,7 +38,10 @@ CASES = {
         'nft delete rule inet firewalld $chain handle $(nft -a list chain inet firewalld $chain | grep "policy_portmatrix-in #" | grep -o "[0-9]*$")',
         'drift: the kernel does not pass ingress through portmatrix-in',
     ),
-    'our files were removed': ('rm /etc/firewalld/policies/portmatrix-in.xml', 'drift, only in the kernel: ingress tcp 22 from 198.51.100.1\n'),
+    'our files were removed': (
+        'rm /etc/firewalld/policies/portmatrix-in.xml',
+        'drift, only in the kernel: ingress tcp 22 from 198.51.100.1\n',
+    ),
 }
 
 
@@ -67,4 +70,6 @@ def test_drift_is_named_and_mended(hardened, case):
     run = world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS))
     assert run.statuses() == {host: 'changed' if host in spoilt else 'ok' for host in HOSTS}, run.output
     for host, after in world.pictures(HOSTS).items():
-        assert {key: sorted(after[key].split('\n')) for key in after} == {key: sorted(before[host][key].split('\n')) for key in after}
+        assert {key: sorted(after[key].split('\n')) for key in after} == {
+            key: sorted(before[host][key].split('\n')) for key in after
+        }

@@ -29,7 +29,9 @@ def test_a_failed_reload_brings_the_former_rules_back(released, before):
         for host in BOTH:
             world.shell(host, WRAPPER.format(count=2))
         # both a new option and another priority, so that only a reload leads there
-        run = world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'avi_vantage_http=true', '-e', 'portmatrix_exclusive=true')
+        run = world.play(
+            'portmatrix.firewall.harden', *LIMIT, '-e', 'avi_vantage_http=true', '-e', 'portmatrix_exclusive=true'
+        )
         assert run.statuses() == dict.fromkeys(BOTH, 'failed'), run.output
         for host in BOTH:
             assert 'reload broke; the host has its former rules back' in run.results[host]['msg']
@@ -38,14 +40,22 @@ def test_a_failed_reload_brings_the_former_rules_back(released, before):
         for host in BOTH:
             world.shell(host, 'rm -f /usr/local/bin/busctl /run/failures')
     assert world.pictures(BOTH) == pictures
-    assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'changed' if before == 'stock' else 'ok')
+    assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(
+        BOTH, 'changed' if before == 'stock' else 'ok'
+    )
 
 
 def test_logging_of_what_is_denied_and_counters_are_no_drift(released):
     try:
         for host in BOTH:
-            world.shell(host, 'cp -p /etc/firewalld/firewalld.conf /run/; sed -i s/^LogDenied=.*/LogDenied=all/ /etc/firewalld/firewalld.conf')
-            world.shell(host, 'sed -i s/^NftablesCounters=.*/NftablesCounters=yes/ /etc/firewalld/firewalld.conf; systemctl restart firewalld')
+            world.shell(
+                host,
+                'cp -p /etc/firewalld/firewalld.conf /run/; sed -i s/^LogDenied=.*/LogDenied=all/ /etc/firewalld/firewalld.conf',
+            )
+            world.shell(
+                host,
+                'sed -i s/^NftablesCounters=.*/NftablesCounters=yes/ /etc/firewalld/firewalld.conf; systemctl restart firewalld',
+            )
         run = world.play('portmatrix.firewall.harden', *LIMIT)
         assert run.statuses() == dict.fromkeys(BOTH, 'changed'), run.output
         for host in BOTH:

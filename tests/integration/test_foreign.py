@@ -53,7 +53,17 @@ def test_foreign_rules_survive(released):
         world.on_all(lambda host: world.shell(host, f'set -e; {FOREIGN} {DIRECT if host == "mgmt1" else ""}'), HOSTS)
         before = FIREWALLD.shell(READ)
         for host, text in before.items():
-            assert all(word in text for word in ('9100/tcp', '192.0.2.9', 'foreign0', '192.0.2.12', '192.0.2.13', *(['192.0.2.11'] if host == 'mgmt1' else [])))
+            assert all(
+                word in text
+                for word in (
+                    '9100/tcp',
+                    '192.0.2.9',
+                    'foreign0',
+                    '192.0.2.12',
+                    '192.0.2.13',
+                    *(['192.0.2.11'] if host == 'mgmt1' else []),
+                )
+            )
         run = FIREWALLD.play()
         assert [run.results[host]['transition'] for host in HOSTS] == ['reload', 'reload'], run.output
         assert FIREWALLD.shell(READ) == before
@@ -74,7 +84,9 @@ def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive
     try:
         FIREWALLD.shell(script)
         run = FIREWALLD.play()
-        assert all(f'{host}: the policy early of firewalld decides before ours' in run.output for host in HOSTS), run.output
+        assert all(f'{host}: the policy early of firewalld decides before ours' in run.output for host in HOSTS), (
+            run.output
+        )
         assert world.probe('data2', 'connect', targets) == [True, True]
         run = FIREWALLD.play('-e', 'portmatrix_exclusive=true')
         assert 'the policy early' not in run.output
@@ -83,7 +95,10 @@ def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive
     finally:
         for host, server in servers.items():
             world.stop_serving(host, server)
-        FIREWALLD.shell('firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; firewall-cmd -q --reload', check=False)
+        FIREWALLD.shell(
+            'firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; firewall-cmd -q --reload',
+            check=False,
+        )
 
 
 # What fail2ban does with its action nftables (Debian's default) and iptables-multiport, and podman or Docker with a published port.
@@ -98,8 +113,12 @@ iptables -w -I INPUT -p tcp -m multiport --dports 4505 -j f2b-probe
 ip link add docker0 type bridge
 iptables -t nat -N DOCKER; iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
 '''
-READ_BYSTANDERS = 'nft -s list table inet f2b-table; iptables -S f2b-probe; iptables -S INPUT | grep f2b; iptables -t nat -S DOCKER'
-CLEAN_BYSTANDERS = 'for table in "inet f2b-table" "ip filter" "ip nat"; do nft delete table $table; done; ip link del docker0'
+READ_BYSTANDERS = (
+    'nft -s list table inet f2b-table; iptables -S f2b-probe; iptables -S INPUT | grep f2b; iptables -t nat -S DOCKER'
+)
+CLEAN_BYSTANDERS = (
+    'for table in "inet f2b-table" "ip filter" "ip nat"; do nft delete table $table; done; ip link del docker0'
+)
 
 
 def test_fail2ban_and_containers_keep_working(released):
@@ -110,9 +129,14 @@ def test_fail2ban_and_containers_keep_working(released):
         FIREWALLD.shell(f'set -e; {BYSTANDERS}')
         before = FIREWALLD.shell(READ_BYSTANDERS)
         run = FIREWALLD.play(*admitted)
-        assert run.statuses() == dict.fromkeys(HOSTS, 'changed') and all(f'{host}: containers publish 8080/tcp' in run.output for host in HOSTS), run.output
+        assert run.statuses() == dict.fromkeys(HOSTS, 'changed') and all(
+            f'{host}: containers publish 8080/tcp' in run.output for host in HOSTS
+        ), run.output
         assert FIREWALLD.shell(READ_BYSTANDERS) == before
-        assert (world.probe('data2', 'connect', knock), world.probe('edge2', 'connect', knock)) == ([False, False], [True, True])
+        assert (world.probe('data2', 'connect', knock), world.probe('edge2', 'connect', knock)) == (
+            [False, False],
+            [True, True],
+        )
         assert FIREWALLD.play(*admitted).statuses() == dict.fromkeys(HOSTS, 'ok')
         FIREWALLD.shell('nft delete element inet f2b-table addr-set-sshd "{ 198.51.100.22 }"')
         assert world.probe('data2', 'connect', knock) == [True, True]
@@ -158,7 +182,9 @@ def test_networks_of_docker_stay_apart(released):
         # a change without a reload; its way back is one
         FIREWALLD.all(lambda host: faults.hang_new_connections(host, seconds=FIREWALLD.window + 5))
         run = FIREWALLD.play('-e', '{"portmatrix_management_sources": ["198.51.100.1", "192.0.2.77"]}')
-        assert [(run.results[host]['transition'], run.results[host].get('rolled_back')) for host in HOSTS] == [('hitless', True)] * 2, run.output
+        assert [(run.results[host]['transition'], run.results[host].get('rolled_back')) for host in HOSTS] == [
+            ('hitless', True)
+        ] * 2, run.output
         assert mixed not in run.output and apart() == before
         assert set(FIREWALLD.play(playbook='portmatrix.firewall.release').statuses().values()) == {'changed'}
         assert apart() == before
@@ -174,9 +200,14 @@ def test_what_a_zone_denies_in_vain_is_named(released):
     """fail2ban's action firewallcmd-rich-rules bans in the zone, which our policy comes before."""
     ban = """--zone=public --add-rich-rule='rule family="ipv4" source address="198.51.100.22" port port="22" protocol="tcp" reject'"""
     try:
-        world.shell('mgmt1', f'firewall-cmd -q --permanent --zone=public --add-interface=eth0; firewall-cmd -q --reload; firewall-cmd -q {ban}')
+        world.shell(
+            'mgmt1',
+            f'firewall-cmd -q --permanent --zone=public --add-interface=eth0; firewall-cmd -q --reload; firewall-cmd -q {ban}',
+        )
         run = world.play('portmatrix.firewall.harden', '-l', 'mgmt1')
-        assert 'the zone public of firewalld denies by rich rules' in run.output and 'banaction = nftables' in run.output
+        assert (
+            'the zone public of firewalld denies by rich rules' in run.output and 'banaction = nftables' in run.output
+        )
         assert 'reject' in world.shell('mgmt1', 'firewall-cmd --zone=public --list-rich-rules')
     finally:
         world.shell('mgmt1', 'rm -f /etc/firewalld/zones/public.xml*; firewall-cmd -q --reload', check=False)

@@ -27,12 +27,16 @@ def test_the_observed_port_is_guarded_wherever_sshd_listens(released):
     host = 'mgmt2'
     try:
         world.shell(
-            host, 'echo "Port 22\nPort 2222" > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; firewall-cmd -q --zone=public --add-port=2222/tcp'
+            host,
+            'echo "Port 22\nPort 2222" > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; firewall-cmd -q --zone=public --add-port=2222/tcp',
         )
         run = world.play('portmatrix.firewall.harden', '-l', host, '-e', 'ansible_port=2222')
         assert run.statuses() == {host: 'changed'}, run.output
         rules = world.shell(host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow')
-        assert 'ip saddr 198.51.100.1 tcp dport 22 accept' in rules and 'ip saddr 198.51.100.1 tcp dport 2222 accept' in rules
+        assert (
+            'ip saddr 198.51.100.1 tcp dport 22 accept' in rules
+            and 'ip saddr 198.51.100.1 tcp dport 2222 accept' in rules
+        )
         assert world.play('portmatrix.firewall.harden', '-l', host).statuses() == {host: 'ok'}
     finally:
         world.shell(host, 'rm /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; firewall-cmd -q --reload')

@@ -22,7 +22,10 @@ def resolver(tmp_path):
 
 
 def inventory(folder, name: str):
-    hosts = {name: {'portmatrix_components': ['enstratius.mysql']}, 'c': {'ansible_host': '192.0.2.9', 'portmatrix_components': ['enstratius.console']}}
+    hosts = {
+        name: {'portmatrix_components': ['enstratius.mysql']},
+        'c': {'ansible_host': '192.0.2.9', 'portmatrix_components': ['enstratius.console']},
+    }
     path = folder / 'inventory.yml'
     path.write_text(yaml.safe_dump({'all': {'hosts': hosts, 'vars': {'portmatrix_unresolved': 'skip'}}}))
     return path
@@ -30,13 +33,23 @@ def inventory(folder, name: str):
 
 def test_all_addresses_of_a_name_are_peers(resolver, tmp_path):
     plan = tmp_path / 'plan.json'
-    run = world.play('portmatrix.firewall.plan', '-e', f'portmatrix_plan_file={plan}', inventory_path=inventory(tmp_path, 'db.lab.example'))
+    run = world.play(
+        'portmatrix.firewall.plan',
+        '-e',
+        f'portmatrix_plan_file={plan}',
+        inventory_path=inventory(tmp_path, 'db.lab.example'),
+    )
     assert run.code == 0, run.output
     rules = json.loads(plan.read_text())['hosts']['c']['rules']
-    assert [rule['peers'] for rule in rules if rule['flow'] == 'enstratius/console-mysql'] == [['192.0.2.5/32', '192.0.2.6/32', '2001:db8::5/128']]
+    assert [rule['peers'] for rule in rules if rule['flow'] == 'enstratius/console-mysql'] == [
+        ['192.0.2.5/32', '192.0.2.6/32', '2001:db8::5/128']
+    ]
 
 
 def test_a_name_of_the_loopback_is_no_peer(resolver, tmp_path):
     run = world.play('portmatrix.firewall.plan', inventory_path=inventory(tmp_path, 'loop.lab.example'))
     assert run.code != 0
-    assert "its name 'loop.lab.example' resolves to an address that cannot be a peer: '127.0.0.1' is a loopback address" in run.output
+    assert (
+        "its name 'loop.lab.example' resolves to an address that cannot be a peer: '127.0.0.1' is a loopback address"
+        in run.output
+    )

@@ -34,5 +34,8 @@ def test_a_host_without_components_is_left_alone_but_not_with_rules_of_ours(rele
     assert world.play('portmatrix.firewall.harden', '-l', HOST).statuses() == {HOST: 'changed'}
     hardened = world.picture(HOST)
     run = world.play('portmatrix.firewall.harden', inventory_path=alone)
-    assert run.statuses() == {HOST: 'failed'} and 'plays no component any more but still has rules of ours' in run.results[HOST]['msg'], run.output
+    assert (
+        run.statuses() == {HOST: 'failed'}
+        and 'plays no component any more but still has rules of ours' in run.results[HOST]['msg']
+    ), run.output
     assert world.picture(HOST) == hardened

@@ -22,7 +22,9 @@ CLEAN = 'for tool in iptables ip6tables; do $tool -F; $tool -X; $tool -t nat -F;
 
 def pictures() -> dict[str, dict[str, str]]:
     """Everything; of tables of iptables, which come into being with a look at them, the rules."""
-    return {host: {**world.picture(host), 'kernel': world.shell(host, f'nft list tables inet; {LISTED}')} for host in BOTH}
+    return {
+        host: {**world.picture(host), 'kernel': world.shell(host, f'nft list tables inet; {LISTED}')} for host in BOTH
+    }
 
 
 def test_a_stopped_firewalld_is_started_and_stopped_again(released):
@@ -34,10 +36,16 @@ def test_a_stopped_firewalld_is_started_and_stopped_again(released):
         assert pictures() == before
         run = world.play('portmatrix.firewall.harden', *LIMIT, '--diff')
         assert run.statuses() == dict.fromkeys(BOTH, 'changed'), run.output
-        assert '-firewalld: stopped, does not start with the host' in run.output and '+firewalld: running, starts with the host' in run.output
+        assert (
+            '-firewalld: stopped, does not start with the host' in run.output
+            and '+firewalld: running, starts with the host' in run.output
+        )
         assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'ok')
         for host in BOTH:
-            assert world.shell(host, 'systemctl is-active firewalld; systemctl is-enabled firewalld').split() == ['active', 'enabled']
+            assert world.shell(host, 'systemctl is-active firewalld; systemctl is-enabled firewalld').split() == [
+                'active',
+                'enabled',
+            ]
         assert all(world.shell(host, LISTED) in before[host]['kernel'] for host in BOTH)
         assert world.play('portmatrix.firewall.release', *LIMIT).statuses() == dict.fromkeys(BOTH, 'changed')
         assert pictures() == before
@@ -49,8 +57,16 @@ def test_a_stopped_firewalld_is_started_and_stopped_again(released):
 @pytest.mark.parametrize(
     'spoil, mend, words',
     [
-        ('systemctl mask -q --now firewalld', 'systemctl unmask -q firewalld; systemctl enable -q --now firewalld', 'systemctl unmask firewalld'),
-        ('sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf', 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf', 'ufw is active on this host'),
+        (
+            'systemctl mask -q --now firewalld',
+            'systemctl unmask -q firewalld; systemctl enable -q --now firewalld',
+            'systemctl unmask firewalld',
+        ),
+        (
+            'sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf',
+            'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf',
+            'ufw is active on this host',
+        ),
         (
             HIDE.format('bin') + ';' + HIDE.format('sbin'),
             'for tool in /usr/bin/firew*.hidden /usr/sbin/firew*.hidden; do [ -e $tool ] && mv $tool ${tool%.hidden}; done; true',
@@ -82,7 +98,10 @@ def test_a_firewalld_below_the_minimum_is_refused_with_the_version_that_is_neede
                 'chmod +x /usr/local/bin/firewall-offline-cmd',
             )
         run = world.play('portmatrix.firewall.harden', *LIMIT)
-        assert all('firewalld 0.9.11 is too old: portmatrix.firewall needs 1.0.0 or later' in run.results[host]['msg'] for host in BOTH), run.output
+        assert all(
+            'firewalld 0.9.11 is too old: portmatrix.firewall needs 1.0.0 or later' in run.results[host]['msg']
+            for host in BOTH
+        ), run.output
     finally:
         for host in BOTH:
             world.shell(host, 'rm -f /usr/local/bin/firewall-offline-cmd; systemctl start firewalld')

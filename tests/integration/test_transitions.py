@@ -15,9 +15,18 @@ PEERS_OF_UFW = {**PEERS, 'avi_vantage.smtp_server': ['192.0.2.0/28', '2001:db8:9
 UFW_PORTS = {'data1': 3306, 'data2': 443}
 CHANGES = {
     'an option opens a port': {'avi_vantage_http': True},
-    'a component gets more peers': {'portmatrix_peers': {**PEERS, 'avi_vantage.service_engine': ['192.0.2.0/28', '192.0.2.99', '2001:db8:9::/64']}},
-    'a single peer becomes many': {'portmatrix_peers': {'enstratius.internet': ['203.0.113.0/24', '192.0.2.128/25', '2001:db8:2::/64', '2001:db8:7::1']}},
-    'a port moves and a product\'s flows go': {'enstratius_dispatcher_port': 3303, 'rivermeadow_migration_types': ['os_based']},
+    'a component gets more peers': {
+        'portmatrix_peers': {**PEERS, 'avi_vantage.service_engine': ['192.0.2.0/28', '192.0.2.99', '2001:db8:9::/64']}
+    },
+    'a single peer becomes many': {
+        'portmatrix_peers': {
+            'enstratius.internet': ['203.0.113.0/24', '192.0.2.128/25', '2001:db8:2::/64', '2001:db8:7::1']
+        }
+    },
+    'a port moves and a product\'s flows go': {
+        'enstratius_dispatcher_port': 3303,
+        'rivermeadow_migration_types': ['os_based'],
+    },
 }
 
 
@@ -33,7 +42,9 @@ def under_traffic(ports: dict[str, int], change, source: str = 'edge1') -> dict[
     servers = {host: world.serve(host, [('tcp', port), ('tcp', 9999)]) for host, port in ports.items()}
 
     def stream(origin: str, host: str, port: int):
-        return pool.submit(world.probe, origin, 'stream', {'target': [world.HOSTS[host]['ansible_host'], port], 'seconds': SECONDS})
+        return pool.submit(
+            world.probe, origin, 'stream', {'target': [world.HOSTS[host]['ansible_host'], port], 'seconds': SECONDS}
+        )
 
     try:
         with concurrent.futures.ThreadPoolExecutor(1 + 2 * len(ports)) as pool:
@@ -47,7 +58,9 @@ def under_traffic(ports: dict[str, int], change, source: str = 'edge1') -> dict[
 
 def assert_none_lost(counts: dict[str, tuple[list[int], list[int]]], when: str) -> None:
     for host, ((tried, answered), _denied) in counts.items():
-        assert tried > 500 and answered == tried, f'{host}: {tried - answered} of {tried} allowed connections were lost {when}'
+        assert tried > 500 and answered == tried, (
+            f'{host}: {tried - answered} of {tried} allowed connections were lost {when}'
+        )
 
 
 def assert_none_came_in(counts: dict[str, tuple[list[int], list[int]]]) -> None:
@@ -75,7 +88,12 @@ def test_ufw_changes_and_starts_without_a_lost_connection(plain_ufw):
     """All that may change at once: rules, default policies, what others let in. Nothing is denied before the first application, so that only an allowed
     connection can tell of it."""
     hosts = list(UFW_PORTS)
-    everything = {'portmatrix_egress': 'deny', 'portmatrix_exclusive': True, 'avi_vantage_kubernetes_unauthenticated': True, 'portmatrix_peers': PEERS_OF_UFW}
+    everything = {
+        'portmatrix_egress': 'deny',
+        'portmatrix_exclusive': True,
+        'avi_vantage_kubernetes_unauthenticated': True,
+        'portmatrix_peers': PEERS_OF_UFW,
+    }
 
     def start():
         assert play('harden', hosts).statuses() == dict.fromkeys(hosts, 'changed')

@@ -20,7 +20,9 @@ ufw allow 'WWW Full'; ufw reload
 
 def foreign(host: str) -> str:
     """The rules of others in their order, as ufw lists them."""
-    return '\n'.join(line for line in world.shell(host, 'ufw show added').splitlines() if "comment 'portmatrix" not in line)
+    return '\n'.join(
+        line for line in world.shell(host, 'ufw show added').splitlines() if "comment 'portmatrix" not in line
+    )
 
 
 def answers(host: str, port: int, source: str = 'edge2') -> list[bool]:
@@ -68,8 +70,12 @@ def test_exclusive_takes_the_effect_of_what_others_let_in_and_gives_it_back(plai
                 for address in ('224.0.0.251/32', '239.255.255.250/32', 'ff02::fb/128', 'ff02::f/128'):
                     assert (address in rules) is passes, address
                 assert 'ufw allow 80/tcp' in foreign(host)
-                assert ('open beside the policy: /etc/ufw/before.rules: mDNS' in run.results[host]['diff']['after']) is passes
-            assert hardened('-e', json.dumps({'portmatrix_exclusive': exclusive})).statuses() == dict.fromkeys(HOSTS, 'ok')
+                assert (
+                    'open beside the policy: /etc/ufw/before.rules: mDNS' in run.results[host]['diff']['after']
+                ) is passes
+            assert hardened('-e', json.dumps({'portmatrix_exclusive': exclusive})).statuses() == dict.fromkeys(
+                HOSTS, 'ok'
+            )
         assert world.play('portmatrix.firewall.release', *LIMIT).code == 0
         assert {host: world.shell(host, 'sha256sum /etc/ufw/before*.rules') for host in HOSTS} == files
     finally:
@@ -90,7 +96,10 @@ def test_a_denial_of_others_before_ours_is_reported(plain_ufw):
     for host in HOSTS:
         world.shell(host, f'{ON}; ufw deny proto tcp from 198.51.100.11 to any port 443')
     run = hardened()
-    assert 'rules of others that deny stand before ours and cut what the policy admits: deny in proto tcp from 198.51.100.11' in run.output
+    assert (
+        'rules of others that deny stand before ours and cut what the policy admits: deny in proto tcp from 198.51.100.11'
+        in run.output
+    )
     assert answers('data2', 443, 'mgmt1')[0] is False
 
 
@@ -99,10 +108,17 @@ def test_what_is_ours_goes_from_both_firewalls(plain_ufw):
     untouched = {host: world.picture(host)['files'] for host in HOSTS}
     try:
         assert world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw').code == 0
-        world.on_all(lambda host: world.shell(host, f'ufw --force disable >/dev/null; {fleet.CLEAR_TABLES}; systemctl start firewalld'), HOSTS)
+        world.on_all(
+            lambda host: world.shell(
+                host, f'ufw --force disable >/dev/null; {fleet.CLEAR_TABLES}; systemctl start firewalld'
+            ),
+            HOSTS,
+        )
         assert world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=firewalld').code == 0
         run = world.play('portmatrix.firewall.release', *LIMIT)
-        assert run.statuses() == dict.fromkeys(HOSTS, 'changed') and all(run.results[host]['backend'] == 'ufw, firewalld' for host in HOSTS), run.output
+        assert run.statuses() == dict.fromkeys(HOSTS, 'changed') and all(
+            run.results[host]['backend'] == 'ufw, firewalld' for host in HOSTS
+        ), run.output
         assert world.play('portmatrix.firewall.release', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'ok')
         for host in HOSTS:
             assert world.picture(host)['files'] == untouched[host]
@@ -113,20 +129,30 @@ def test_what_is_ours_goes_from_both_firewalls(plain_ufw):
 
 def test_a_session_lives_on_while_ufw_starts_and_denies_egress(plain_ufw):
     for host in HOSTS:
-        command = ['ssh', *lab.ssh_options(), f'ops@{world.HOSTS[host]["ansible_host"]}', 'for n in $(seq 80); do echo $n; sleep 0.1; done']
+        command = [
+            'ssh',
+            *lab.ssh_options(),
+            f'ops@{world.HOSTS[host]["ansible_host"]}',
+            'for n in $(seq 80); do echo $n; sleep 0.1; done',
+        ]
         session = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert session.stdout.readline() == '1\n'
         run = world.play('portmatrix.firewall.harden', '-l', host, '-e', 'portmatrix_egress=deny')
         assert run.statuses() == {host: 'changed'}, run.output
         assert session.stdout.read().split()[-1] == '80' and session.wait(10) == 0
-        assert world.play('portmatrix.firewall.harden', '-l', host, '-e', 'portmatrix_egress=deny').statuses() == {host: 'ok'}
+        assert world.play('portmatrix.firewall.harden', '-l', host, '-e', 'portmatrix_egress=deny').statuses() == {
+            host: 'ok'
+        }
         assert 'reject (outgoing)' in world.shell(host, 'ufw status verbose')
 
 
 def test_peers_by_the_thousand(plain_ufw):
     """Rules grow with peers, not with peers times flows; all of them are one transaction."""
     peers = [f'203.0.{number // 250}.{number % 250 + 1}' for number in range(0, 3000, 2)]
-    arguments = ('-e', json.dumps({'portmatrix_peers': {'enstratius.internet': ['192.0.2.1'], 'avi_vantage.controller': peers}}))
+    arguments = (
+        '-e',
+        json.dumps({'portmatrix_peers': {'enstratius.internet': ['192.0.2.1'], 'avi_vantage.controller': peers}}),
+    )
     run = hardened(*arguments)
     assert run.statuses() == dict.fromkeys(HOSTS, 'changed'), run.output
     for host in HOSTS:
@@ -139,7 +165,11 @@ def test_peers_by_the_thousand(plain_ufw):
 def hold(source: str, host: str, port: int) -> list[subprocess.Popen]:
     """A connection from SOURCE to a server on HOST that stands until the processes are killed."""
     address = world.HOSTS[host]['ansible_host']
-    server = subprocess.Popen([*lab.enter(host), 'python3', '-m', 'http.server', str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [*lab.enter(host), 'python3', '-m', 'http.server', str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     world.shell(host, f'for n in $(seq 100); do ss -Hltn sport = :{port} | grep -q . && exit; sleep 0.1; done; exit 1')
     script = f"import socket, time; s = socket.create_connection(('{address}', {port})); print('open', flush=True); time.sleep(120)"
     client = subprocess.Popen([*lab.enter(source), 'python3', '-c', script], stdout=subprocess.PIPE, text=True)
@@ -150,7 +180,14 @@ def hold(source: str, host: str, port: int) -> list[subprocess.Popen]:
 def test_documented_connections_that_stand_have_to_pass_where_that_is_asked_for(plain_ufw):
     """Denials of others, without effect until ufw starts, would cut a connection that came in and one that went out."""
     held = [*hold('edge1', 'data2', 8098), *hold('data1', 'data2', 5994)]
-    arguments = ('-e', 'portmatrix_confirm_flows=true', '-e', 'portmatrix_egress=deny', '-e', 'portmatrix_confirm_timeout=10')
+    arguments = (
+        '-e',
+        'portmatrix_confirm_flows=true',
+        '-e',
+        'portmatrix_egress=deny',
+        '-e',
+        'portmatrix_confirm_timeout=10',
+    )
     try:
         world.shell('data2', 'ufw deny from 198.51.100.31')
         world.shell('data1', 'ufw deny out to 198.51.100.22')
@@ -177,8 +214,13 @@ def test_ports_that_containers_publish_are_named(plain_ufw):
         for host in HOSTS:
             world.shell(host, f'ip link add docker0 type bridge; {publish}')
         run = hardened()
-        assert 'containers publish 8080/tcp: that traffic is forwarded and bypasses the policy of the host' in run.output
+        assert (
+            'containers publish 8080/tcp: that traffic is forwarded and bypasses the policy of the host' in run.output
+        )
         assert all('--to-destination 172.17.0.2:80' in world.shell(host, 'iptables-save -t nat') for host in HOSTS)
     finally:
         for host in HOSTS:
-            world.shell(host, 'ip link del docker0; iptables -t nat -F DOCKER; iptables -t nat -X DOCKER; nft delete table ip nat')
+            world.shell(
+                host,
+                'ip link del docker0; iptables -t nat -F DOCKER; iptables -t nat -X DOCKER; nft delete table ip nat',
+            )

@@ -6,7 +6,13 @@ import random
 
 import pytest
 import world
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import framework, settings, stock, tuples, userrules
+from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import (
+    framework,
+    settings,
+    stock,
+    tuples,
+    userrules,
+)
 from ufw_pair import HOSTS
 
 COMMANDS = 60
@@ -21,12 +27,19 @@ def random_command(rng: random.Random) -> str:
     if rng.random() < 0.15:
         return f"{action} {log} {rng.choice(['OpenSSH', 'WWW Full', 'DNS'])} {comment}"
     route = rng.random() < 0.2
-    where = rng.choice(['in', 'out', 'in on eth0', 'out on wg0']) if not route else rng.choice(['', 'in on eth0', 'in on eth0 out on eth1', 'out on eth1'])
+    where = (
+        rng.choice(['in', 'out', 'in on eth0', 'out on wg0'])
+        if not route
+        else rng.choice(['', 'in on eth0', 'in on eth0 out on eth1', 'out on eth1'])
+    )
     version = rng.choice([4, 6])
     protocol = rng.choice(['tcp', 'tcp', 'udp', 'any', 'esp', 'ah', 'gre', 'vrrp'])
     ends = []
     for word in ('from', 'to'):
-        hosts = {4: ['192.0.2.7', '192.0.2.9/32', '198.51.100.77/28', '10.0.0.0/8'], 6: ['2001:DB8::7', '2001:db8:5::/64', 'fe80::1/128']}[version]
+        hosts = {
+            4: ['192.0.2.7', '192.0.2.9/32', '198.51.100.77/28', '10.0.0.0/8'],
+            6: ['2001:DB8::7', '2001:db8:5::/64', 'fe80::1/128'],
+        }[version]
         address = rng.choice(['any', rng.choice(hosts)])
         ports = {'tcp': ['22', '80,443', '90:99', '5,3,7:9'], 'udp': ['53', '68,67'], 'any': ['77']}.get(protocol, [])
         ends.append(f'{word} {address}{f" port {rng.choice(ports)}" if ports and rng.random() < 0.6 else ""}')
@@ -42,7 +55,10 @@ def rendered(texts: dict[str, str]) -> dict[str, str]:
     """The rules of TEXTS, parsed and written again by us."""
     parsed = {family: userrules.parse(path, texts[path]) for family, path in userrules.PATHS.items()}
     now = settings.parse(texts)
-    return {userrules.PATHS[family]: userrules.render(family, rules.tuples, now, bool(rules.limits)) for family, rules in parsed.items()}
+    return {
+        userrules.PATHS[family]: userrules.render(family, rules.tuples, now, bool(rules.limits))
+        for family, rules in parsed.items()
+    }
 
 
 @pytest.mark.parametrize('level', ['off', 'low', 'medium', 'high', 'full'])
@@ -52,7 +68,9 @@ def test_what_ufw_writes_is_rendered_back_to_the_byte(plain_ufw, level):
     default = rng.choice(['allow', 'deny', 'reject'])
 
     def write(host):
-        script = f'ufw default {default} incoming; ufw logging {level}; ' + '; '.join(f'ufw {command} || true' for command in commands)
+        script = f'ufw default {default} incoming; ufw logging {level}; ' + '; '.join(
+            f'ufw {command} || true' for command in commands
+        )
         world.shell(host, f'{script}; ufw allow 1; ufw logging {level}')
         texts = read(host)
         count = sum(texts[path].count(tuples.MARK) for path in userrules.PATHS.values())
@@ -73,13 +91,19 @@ def test_ufw_leaves_our_files_as_they_are_when_it_rewrites_them(plain_ufw):
         kernel = world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter').split('\n')
         world.shell(host, 'ufw reload')
         again = world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter').split('\n')
-        assert [line for line in again if line.startswith('-A')] == [line for line in kernel if line.startswith('-A')], 'ufw makes another kernel of our files'
-    assert world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS), '-e', 'portmatrix_egress=deny').statuses() == dict.fromkeys(HOSTS, 'ok')
+        assert [line for line in again if line.startswith('-A')] == [
+            line for line in kernel if line.startswith('-A')
+        ], 'ufw makes another kernel of our files'
+    assert world.play(
+        'portmatrix.firewall.harden', '-l', ','.join(HOSTS), '-e', 'portmatrix_egress=deny'
+    ).statuses() == dict.fromkeys(HOSTS, 'ok')
 
 
 def test_the_stock_files_that_rendering_builds_on_are_those_of_the_package(plain_ufw):
     for host in HOSTS:
         for path in (*framework.BEFORE.values(), *framework.AFTER.values()):
-            assert list(framework.sections(path, stock.texts()[path])) == list(framework.sections(path, world.on(host, 'cat', path))), (host, path)
+            assert list(framework.sections(path, stock.texts()[path])) == list(
+                framework.sections(path, world.on(host, 'cat', path))
+            ), (host, path)
         for path in (settings.DEFAULTS, settings.CONF):
             assert settings.parse({**stock.texts()}) == settings.parse(read(host)), (host, path)

@@ -8,17 +8,32 @@ from ufw_pair import HOSTS, LIMIT
 
 CASES = {
     'the kernel was flushed': ('nft flush ruleset', 'drift: the kernel has no rules of ufw (ipv4)\n'),
-    'a rule was put first by hand': ('iptables -I ufw-user-input -s 192.0.2.77 -p tcp --dport 7777 -j ACCEPT', 'kernel: ingress tcp 7777 from 192.0.2.77\n'),
-    'the same for IPv6': ('ip6tables -A ufw6-user-input -p udp --dport 7777 -j ACCEPT', 'drift, only in the kernel: ingress udp 7777 from any\n'),
+    'a rule was put first by hand': (
+        'iptables -I ufw-user-input -s 192.0.2.77 -p tcp --dport 7777 -j ACCEPT',
+        'kernel: ingress tcp 7777 from 192.0.2.77\n',
+    ),
+    'the same for IPv6': (
+        'ip6tables -A ufw6-user-input -p udp --dport 7777 -j ACCEPT',
+        'drift, only in the kernel: ingress udp 7777 from any\n',
+    ),
     'a rule was taken out of the kernel': (
         'iptables -D ufw-user-input -s 198.51.100.1 -p tcp --dport 22 -j ACCEPT',
         'drift, missing in the kernel: ingress tcp 22 from 198.51.100.1\n',
     ),
-    'a policy was opened by hand': ('iptables -P INPUT ACCEPT', 'drift: the policy of INPUT (ipv4) is ACCEPT, not DROP\n'),
-    'ufw was unhooked': ('ip6tables -D INPUT -j ufw6-before-input', 'drift: INPUT (ipv6) does not pass through ufw as it should\n'),
+    'a policy was opened by hand': (
+        'iptables -P INPUT ACCEPT',
+        'drift: the policy of INPUT (ipv4) is ACCEPT, not DROP\n',
+    ),
+    'ufw was unhooked': (
+        'ip6tables -D INPUT -j ufw6-before-input',
+        'drift: INPUT (ipv6) does not pass through ufw as it should\n',
+    ),
     'the default was changed': ('ufw default allow incoming', 'rest of ingress: admitted (ufw default incoming)\n'),
     'our rule was deleted': ('ufw --force delete 2', 'ufw: running, starts with the host\n'),
-    'our rule was taken over': ("ufw allow proto tcp from 198.51.100.1 to any port 22 comment 'mine'", 'ufw: running, starts with the host\n'),
+    'our rule was taken over': (
+        "ufw allow proto tcp from 198.51.100.1 to any port 22 comment 'mine'",
+        'ufw: running, starts with the host\n',
+    ),
     'our section was deleted': (
         "sed -i '/^# portmatrix begin/,/^# portmatrix end/d' /etc/ufw/before.rules",
         'drift, only in the kernel: ingress icmp from any\n',
@@ -60,5 +75,7 @@ def test_drift_is_named_and_mended(hardened, case):
             world.shell(host, 'ufw delete allow proto tcp from 198.51.100.1 to any port 22')
         assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'changed')
     for host, after in world.pictures(HOSTS).items():
-        assert {key: sorted(after[key].split('\n')) for key in after} == {key: sorted(before[host][key].split('\n')) for key in after}
+        assert {key: sorted(after[key].split('\n')) for key in after} == {
+            key: sorted(before[host][key].split('\n')) for key in after
+        }
         assert '# theirs' in world.shell(host, 'ufw status')

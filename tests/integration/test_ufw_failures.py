@@ -26,17 +26,35 @@ chmod +x /usr/sbin/ip6tables-restore
 @pytest.mark.parametrize(
     'spoil, words',
     [
-        ('ufw allow 22/tcp; ufw insert 1 deny from 198.51.100.0/24', 'would lock out the management connection from 198.51.100.1 to port 22'),
-        ('ufw deny proto tcp from 198.51.100.1 to any port 22', 'of somebody else is against the policy; replace it with: ufw allow in'),
-        (r"sed -i 's/^### RULES ###/&\n-A ufw-user-input -p tcp --dport 7 -j ACCEPT/' /etc/ufw/user.rules", 'belongs to no tuple, so ufw would lose it'),
-        (r"sed -i 's/^### RULES ###/&\n### tuple ### allow tcp x 0.0.0.0\/0 any 0.0.0.0\/0 in/' /etc/ufw/user.rules", 'is no rule of ufw: its ports are none'),
+        (
+            'ufw allow 22/tcp; ufw insert 1 deny from 198.51.100.0/24',
+            'would lock out the management connection from 198.51.100.1 to port 22',
+        ),
+        (
+            'ufw deny proto tcp from 198.51.100.1 to any port 22',
+            'of somebody else is against the policy; replace it with: ufw allow in',
+        ),
+        (
+            r"sed -i 's/^### RULES ###/&\n-A ufw-user-input -p tcp --dport 7 -j ACCEPT/' /etc/ufw/user.rules",
+            'belongs to no tuple, so ufw would lose it',
+        ),
+        (
+            r"sed -i 's/^### RULES ###/&\n### tuple ### allow tcp x 0.0.0.0\/0 any 0.0.0.0\/0 in/' /etc/ufw/user.rules",
+            'is no rule of ufw: its ports are none',
+        ),
         (r"sed -i 's/^COMMIT/-A ufw-before-input -p nonsense -j ACCEPT\n&/' /etc/ufw/before.rules", 'does not load: '),
         ('sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw', 'ufw does not manage IPv6 on this host'),
         ('chmod +x /etc/ufw/after.init', 'then: chmod -x /etc/ufw/after.init'),
-        ('sed -i s/^DEFAULT_INPUT_POLICY=.*/DEFAULT_INPUT_POLICY=MAYBE/ /etc/default/ufw', "DEFAULT_INPUT_POLICY is 'MAYBE', which is none"),
+        (
+            'sed -i s/^DEFAULT_INPUT_POLICY=.*/DEFAULT_INPUT_POLICY=MAYBE/ /etc/default/ufw',
+            "DEFAULT_INPUT_POLICY is 'MAYBE', which is none",
+        ),
         ('rm /etc/ufw/user6.rules', '/etc/ufw/user6.rules: missing'),
         ('systemctl mask -q ufw', 'systemctl unmask ufw'),
-        ('iptables-legacy -N ufw-user-input; iptables-legacy -A ufw-user-input -j ACCEPT', 'chains of ufw are in the kernel by iptables-legacy too'),
+        (
+            'iptables-legacy -N ufw-user-input; iptables-legacy -A ufw-user-input -j ACCEPT',
+            'chains of ufw are in the kernel by iptables-legacy too',
+        ),
         ('systemctl start firewalld', 'firewalld is active on this host, and a packet would need both'),
     ],
 )
@@ -66,7 +84,9 @@ def test_two_active_firewalls_are_an_error_that_says_which_to_stop(plain_ufw):
             world.shell(host, 'systemctl start firewalld; sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf')
         run = world.play('portmatrix.firewall.harden', *LIMIT)
         words = 'firewalld and ufw are both active on this host, and a packet would need both; stop one: systemctl disable --now firewalld'
-        assert all(words in run.results[host]['msg'] and 'ufw disable' in run.results[host]['msg'] for host in HOSTS), run.output
+        assert all(words in run.results[host]['msg'] and 'ufw disable' in run.results[host]['msg'] for host in HOSTS), (
+            run.output
+        )
     finally:
         for host in HOSTS:
             world.shell(host, 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf; systemctl stop firewalld')
@@ -77,7 +97,9 @@ def test_the_lock_is_honoured_and_a_lost_update_is_mended(plain_ufw):
     host = 'data1'
     world.shell(host, ON)
     holder = 'import fcntl, sys; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()'
-    held = subprocess.Popen([*lab.enter(host), 'python3', '-c', holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    held = subprocess.Popen(
+        [*lab.enter(host), 'python3', '-c', holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert held.stdout.readline() == 'held\n'
     before = world.picture(host)['files']
     stale = subprocess.Popen([*lab.enter(host), 'ufw', 'allow', '9100/tcp'], stdout=subprocess.DEVNULL)
@@ -89,7 +111,9 @@ def test_the_lock_is_honoured_and_a_lost_update_is_mended(plain_ufw):
             run.result(6)
         assert world.picture(host)['files'] == before, 'something was written while ufw held its lock'
         held.stdin.close()
-        world.shell(host, 'for n in $(seq 100); do grep -q portmatrix /etc/ufw/before.rules && exit; sleep 0.1; done; exit 1')
+        world.shell(
+            host, 'for n in $(seq 100); do grep -q portmatrix /etc/ufw/before.rules && exit; sleep 0.1; done; exit 1'
+        )
         stale.send_signal(signal.SIGCONT)  # nsenter, which stopped with its child, lets it go on
         assert stale.wait(60) == 0
         assert run.result(90).statuses() == {host: 'changed'}, run.result().output

@@ -66,7 +66,10 @@ def random_policy(rng: random.Random, peers: Peers) -> dict:
 
 
 def random_group(rng: random.Random, peers: Peers) -> list[str]:
-    v4 = [peers.network(4, rng.randrange(1, 64), rng.choice([28, 29, 30, 31, 32, 32, 32])) for _ in range(rng.randint(0, 5))]
+    v4 = [
+        peers.network(4, rng.randrange(1, 64), rng.choice([28, 29, 30, 31, 32, 32, 32]))
+        for _ in range(rng.randint(0, 5))
+    ]
     v6 = [peers.network(6, rng.randrange(1, 64), rng.choice([124, 126, 128, 128])) for _ in range(rng.randint(0, 3))]
     found = [*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6)] or [peers.network(4, 7, 32)]
     return [str(network) for network in found]
@@ -81,24 +84,47 @@ def random_ports(rng: random.Random) -> list[str]:
 def samples(document: dict, rng: random.Random, peers: Peers) -> list[dict]:
     """For every rule, both families: what it admits, and the same with another peer, port, protocol or direction."""
     found = []
-    rules = [*document['rules'], {'direction': 'ingress', 'protocol': 'tcp', 'ports': [str(MANAGEMENT)], 'group': 'management'}]
-    groups = {**document['groups'], 'management': [source for source in document['management']['sources'] if source != 'any']}
+    rules = [
+        *document['rules'],
+        {'direction': 'ingress', 'protocol': 'tcp', 'ports': [str(MANAGEMENT)], 'group': 'management'},
+    ]
+    groups = {
+        **document['groups'],
+        'management': [source for source in document['management']['sources'] if source != 'any'],
+    }
     for rule in rules:
         for version in (4, 6):
-            networks = [network for network in map(ipaddress.ip_network, groups.get(rule['group'], ())) if network.version == version]
+            networks = [
+                network
+                for network in map(ipaddress.ip_network, groups.get(rule['group'], ()))
+                if network.version == version
+            ]
             networks = networks or [peers.network(version, 64, 26 if version == 4 else 122)]
             network = rng.choice(networks)
             inside = network[rng.randrange(network.num_addresses)]
             ports = [tuple(map(int, text.split('-'))) for text in rule['ports']] or [(80,)]
             span = rng.choice(ports)
-            right = {'direction': rule['direction'], 'protocol': rule['protocol'], 'peer': inside, 'dport': rng.randint(span[0], span[-1])}
+            right = {
+                'direction': rule['direction'],
+                'protocol': rule['protocol'],
+                'peer': inside,
+                'dport': rng.randint(span[0], span[-1]),
+            }
             found.append(right)
             found.extend({**right, 'peer': address} for address in (network[0] - 1, network[-1] + 1))
             found.extend({**right, 'dport': port} for port in (span[0] - 1, span[-1] + 1))
             found.append({**right, 'protocol': rng.choice(PROTOCOLS)})
             found.append({**right, 'direction': 'egress' if rule['direction'] == 'ingress' else 'ingress'})
             # the answers of management, and somebody who claims to be one
-            found.append({**right, 'direction': 'egress', 'protocol': 'tcp', 'sport': MANAGEMENT, 'dport': rng.randint(40000, 60000)})
+            found.append(
+                {
+                    **right,
+                    'direction': 'egress',
+                    'protocol': 'tcp',
+                    'sport': MANAGEMENT,
+                    'dport': rng.randint(40000, 60000),
+                }
+            )
     packets = []
     directions: dict[tuple, str] = {}
     for packet in found:
@@ -107,7 +133,10 @@ def samples(document: dict, rng: random.Random, peers: Peers) -> list[dict]:
         if (family is None or family == packet['peer'].version) and packet['dport'] > 0:
             # without ports, a packet the other way would pass as the answer to the first
             key = (packet['protocol'], packet['peer'])
-            if packet['protocol'] in (*WITH_PORTS, 'icmp', 'icmpv6') or directions.setdefault(key, packet['direction']) == packet['direction']:
+            if (
+                packet['protocol'] in (*WITH_PORTS, 'icmp', 'icmpv6')
+                or directions.setdefault(key, packet['direction']) == packet['direction']
+            ):
                 packets.append({'sport': rng.randint(1024, 60000), **packet, 'peer': str(packet['peer'])})
     return packets
 
@@ -129,7 +158,10 @@ def admitted(document: dict, packet: dict, firewall: str) -> bool:
         rule['direction'] == packet['direction']
         and rule['protocol'] == packet['protocol']
         and (not rule['ports'] or any(low <= packet['dport'] <= high for low, high in map(bounds, rule['ports'])))
-        and (rule['group'] is None or any(peer in ipaddress.ip_network(entry) for entry in document['groups'][rule['group']]))
+        and (
+            rule['group'] is None
+            or any(peer in ipaddress.ip_network(entry) for entry in document['groups'][rule['group']])
+        )
         for rule in document['rules']
     )
 
@@ -189,7 +221,9 @@ def test_random_policies_decide_alike_on_firewalld_ufw_and_on_paper(released, ju
     results = world.on_all(run, HOSTS)
     for host, (differences, passed, denied) in results.items():
         firewall, turn = HOSTS[host]
-        print(f'{host} ({firewall}): {len(cases[turn::2])} policies, {passed} packets to pass, {denied} to be denied, {len(differences)} differences')
+        print(
+            f'{host} ({firewall}): {len(cases[turn::2])} policies, {passed} packets to pass, {denied} to be denied, {len(differences)} differences'
+        )
         assert passed > 3 * POLICIES and denied > 3 * POLICIES
     assert not any(differences for differences, _passed, _denied in results.values()), '\n'.join(
         line for differences, _passed, _denied in results.values() for line in differences[:20]

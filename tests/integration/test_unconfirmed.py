@@ -20,7 +20,10 @@ ARM = ('systemd-run', '*on-active*')
 DEATHS = {
     'once armed': {'firewalld': Fault(*ARM, after=KILL), 'ufw': Fault(*ARM, after=KILL)},
     'before anything is in force': {'firewalld': Fault(*RELOAD, before=KILL), 'ufw': Fault(*LOAD4, before=KILL)},
-    'half-way': {'firewalld': Fault(*RELOAD, before='systemctl restart firewalld', after=KILL), 'ufw': Fault(*LOAD4, after=KILL)},
+    'half-way': {
+        'firewalld': Fault(*RELOAD, before='systemctl restart firewalld', after=KILL),
+        'ufw': Fault(*LOAD4, after=KILL),
+    },
     'once all is in force': {'firewalld': Fault(*RELOAD, after=KILL), 'ufw': Fault(*LOAD6, after=KILL)},
 }
 BUS = 'systemctl start dbus; systemctl restart systemd-logind'
@@ -57,7 +60,10 @@ def test_the_bus_is_gone_in_mid_change(before):
             FLEET.each({'firewalld': f'{BUS}; systemctl restart firewalld', 'ufw': BUS})
             FLEET.wait_until_decided()
         for host, firewall in FLEET.firewalls.items():
-            whole = world.shell(host, 'ls /etc/firewalld/policies/portmatrix-in.xml 2>/dev/null; grep -ls portmatrix /etc/ufw/before.rules; true')
+            whole = world.shell(
+                host,
+                'ls /etc/firewalld/policies/portmatrix-in.xml 2>/dev/null; grep -ls portmatrix /etc/ufw/before.rules; true',
+            )
             assert bool(whole) is (run.statuses()[host] == 'changed'), run.output
             outage.note(f'D-Bus killed in mid-change ({firewall})', 1, management.longest[host])
         FLEET.release()
@@ -106,7 +112,9 @@ def test_the_rollback_is_killed(before):
     FLEET.all(lambda host: faults.install(host, DEATHS['before anything is in force'][FLEET.firewalls[host]]))
     FLEET.wait_until_decided()
     assert all(FLEET.all(faults.happened).values())
-    assert {host: int(text) - int(former[host]) for host, text in FLEET.shell(restarts).items()} == dict.fromkeys(FLEET.hosts, 1)
+    assert {host: int(text) - int(former[host]) for host, text in FLEET.shell(restarts).items()} == dict.fromkeys(
+        FLEET.hosts, 1
+    )
     FLEET.all(faults.remove)
     FLEET.is_as(before)
     outage.note('the rollback is killed', len(FLEET.hosts), None)
@@ -137,8 +145,12 @@ def test_new_connections_hang(before):
         run = FLEET.play()
         assert set(run.statuses().values()) == {'failed'}, run.output
         for host in FLEET.hosts:
-            known = 'the host did not answer after its window' if host == silent else 'the host has its former rules back'
-            assert run.results[host]['rolled_back'] is (host != silent) and known in run.results[host]['msg'], run.output
+            known = (
+                'the host did not answer after its window' if host == silent else 'the host has its former rules back'
+            )
+            assert run.results[host]['rolled_back'] is (host != silent) and known in run.results[host]['msg'], (
+                run.output
+            )
         FLEET.all(faults.answer_again)
         FLEET.is_as(before)
         outage.note('new connections hang', len(FLEET.hosts), None)
@@ -152,7 +164,10 @@ def test_a_guard_that_is_broken(before, tmp_path):
         shutil.copytree(world.HERE.parents[1] / name, root / name, ignore=shutil.ignore_patterns('__pycache__'))
     converge = root / 'plugins' / 'module_utils' / 'converge.py'
     text = converge.read_text()
-    for sound, broken in (('policy.guard(wanted, ports)', 'policy.guard(wanted, [])'), ('not backend.admits(changes, connection)', 'False')):
+    for sound, broken in (
+        ('policy.guard(wanted, ports)', 'policy.guard(wanted, [])'),
+        ('not backend.admits(changes, connection)', 'False'),
+    ):
         assert sound in text
         text = text.replace(sound, broken)
     converge.write_text(text)
@@ -193,7 +208,12 @@ def test_somebody_stops_the_timer_so_the_next_run_decides(before):
     run = FLEET.play()
     assert set(run.statuses().values()) == {'changed'}, run.output
     FLEET.converges()
-    assert 'firewalld' not in FLEET.each({'firewalld': 'firewall-cmd -q --zone=public --query-port=9103/tcp || echo firewalld', 'ufw': 'true'}).values()
+    assert (
+        'firewalld'
+        not in FLEET.each(
+            {'firewalld': 'firewall-cmd -q --zone=public --query-port=9103/tcp || echo firewalld', 'ufw': 'true'}
+        ).values()
+    )
     outage.note('the timer is stopped', len(FLEET.hosts), None)
 
 
@@ -216,7 +236,9 @@ def test_somebody_changes_the_firewall_during_the_window(before):
         else:
             # a reload may come before the confirmation, which is seen, or after it, when it loads what was kept
             assert status == 'changed' or 'the host has its former rules back' in run.results[host]['msg'], run.output
-            here = world.shell(host, 'firewall-cmd --get-policies; nft list table inet firewalld; ls /etc/firewalld/policies')
+            here = world.shell(
+                host, 'firewall-cmd --get-policies; nft list table inet firewalld; ls /etc/firewalld/policies'
+            )
             assert ('portmatrix-in' in here) is (status == 'changed')
     FLEET.each({'firewalld': 'firewall-cmd -q --zone=public --add-port=9101/tcp', 'ufw': 'ufw delete allow 9200/tcp'})
     FLEET.converges()
@@ -226,14 +248,21 @@ def test_somebody_disables_ufw_during_the_window(before):
     """The rules that it took out of the kernel do not come back with the former ones of ours."""
     assert FLEET.play().code == 0
     hosts = [host for host, firewall in FLEET.firewalls.items() if firewall == 'ufw']
-    world.on_all(lambda host: faults.install(host, Fault(*LOAD4, after='systemd-run --quiet --on-active=0 ufw disable; sleep 2')), hosts)
+    world.on_all(
+        lambda host: faults.install(
+            host, Fault(*LOAD4, after='systemd-run --quiet --on-active=0 ufw disable; sleep 2')
+        ),
+        hosts,
+    )
     run = FLEET.play('-e', 'portmatrix_exclusive=true', '-e', 'enstratius_console_port=8444')
     FLEET.all(faults.remove)
     FLEET.wait_until_decided()
     for host in hosts:
         assert run.statuses()[host] == 'failed' and run.results[host]['rolled_back'] is True, run.output
         assert 'inactive' in world.shell(host, 'ufw status')
-        assert not re.search('(?m)^-A ufw|portmatrix', world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter'))
+        assert not re.search(
+            '(?m)^-A ufw|portmatrix', world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter')
+        )
     world.on_all(lambda host: world.shell(host, 'ufw --force enable'), hosts)
     FLEET.converges()
 

@@ -21,7 +21,9 @@ FULL = (
 def test_no_room_on_the_disk_for_the_way_back(before):
     FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o size=16k tmpfs /var/lib/portmatrix')
     run = FLEET.play()
-    assert all('the way back could not be prepared, so nothing was changed' in run.results[host]['msg'] for host in FLEET.hosts), run.output
+    assert all(
+        'the way back could not be prepared, so nothing was changed' in run.results[host]['msg'] for host in FLEET.hosts
+    ), run.output
     FLEET.shell('umount /var/lib/portmatrix; rmdir /var/lib/portmatrix')
     FLEET.is_as(before)
     FLEET.converges()
@@ -32,7 +34,10 @@ def test_a_way_back_that_could_not_be_gone(before):
     FLEET.shell('systemctl set-environment PYTHONHOME=/nowhere')
     run = FLEET.play()
     FLEET.shell('systemctl unset-environment PYTHONHOME')
-    assert all('the way back could not be prepared, so nothing was changed: systemd-run' in run.results[host]['msg'] for host in FLEET.hosts), run.output
+    assert all(
+        'the way back could not be prepared, so nothing was changed: systemd-run' in run.results[host]['msg']
+        for host in FLEET.hosts
+    ), run.output
     FLEET.is_as(before)
 
 
@@ -62,7 +67,9 @@ def test_a_disk_that_turns_read_only_while_a_change_waits(before):
     FLEET.all(faults.answer_again)
     time.sleep(FLEET.window + 5)
     kernels = FLEET.all(world.kernel)
-    assert {host: sorted(text.split('\n')) for host, text in kernels.items()} == {host: picture['kernel'] for host, picture in before.items()}
+    assert {host: sorted(text.split('\n')) for host, text in kernels.items()} == {
+        host: picture['kernel'] for host, picture in before.items()
+    }
     assert all(FLEET.shell('ls /var/lib/portmatrix/pending').values())
     FLEET.shell('umount /var/lib/portmatrix')
     FLEET.wait_until_decided()
@@ -75,7 +82,9 @@ def test_power_is_lost_inside_and_after_the_window(before):
         FLEET.lose_the_controller()
         faults.power_cycle(FLEET.hosts)
         FLEET.wait_until_decided()
-        assert FLEET.all(lambda host: sorted(world.files(host).split('\n'))) == {host: picture['files'] for host, picture in before.items()}
+        assert FLEET.all(lambda host: sorted(world.files(host).split('\n'))) == {
+            host: picture['files'] for host, picture in before.items()
+        }
         ours = 'nft list ruleset 2>/dev/null | grep -cE "dport (3306|3302|5050|8888|8443)|dports.*(3306|8098)"; true'
         assert set(FLEET.all(lambda host, ours=ours: world.shell(host, ours).strip()).values()) == {'0'}
         outage.note('power lost inside the window', len(FLEET.hosts), None)

@@ -69,7 +69,9 @@ def shown(expectation: documented.Expectation) -> list[str]:
 
 def without_hosts() -> int:
     """No root, no Debian or no namespaces: plan and render the embedded inventory, and say so."""
-    say('No hosts can be started here (that takes root on Debian, and namespaces): the embedded inventory is planned and rendered only')
+    say(
+        'No hosts can be started here (that takes root on Debian, and namespaces): the embedded inventory is planned and rendered only'
+    )
     ansible('portmatrix.firewall.plan')
     with tempfile.NamedTemporaryFile('w', suffix='.yml') as file:
         file.write(

@@ -19,7 +19,10 @@ class Expectation:
 
     def __init__(self) -> None:
         data = inventory()
-        self.components = {host: set(yaml.safe_load((INVENTORY / 'host_vars' / f'{host}.yml').read_text())['portmatrix_components']) for host in HOSTS}
+        self.components = {
+            host: set(yaml.safe_load((INVENTORY / 'host_vars' / f'{host}.yml').read_text())['portmatrix_components'])
+            for host in HOSTS
+        }
         for group, content in data['children'].items():
             product = next(name for name in matrices.PRODUCTS if group.startswith(f'{name}_'))
             for host in content['hosts']:
@@ -43,7 +46,14 @@ class Expectation:
     def _options(self, product: str, data: dict[str, t.Any]) -> dict[str, t.Any]:
         # every option that a condition or a port of the matrices names, with the documents' defaults
         defaults = yaml.safe_load((HERE / 'defaults.yml').read_text()).get(product) or {}
-        return {**defaults, **{name[len(product) + 1 :]: value for name, value in data['vars'].items() if name.startswith(f'{product}_')}}
+        return {
+            **defaults,
+            **{
+                name[len(product) + 1 :]: value
+                for name, value in data['vars'].items()
+                if name.startswith(f'{product}_')
+            },
+        }
 
     def services(self) -> list[tuple[str, int]]:
         return sorted({(row.protocol, int(port)) for _product, row, port in self.rows} | set(UNDOCUMENTED))
@@ -51,13 +61,15 @@ class Expectation:
     def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool:
         rows = [(product, row) for product, row, number in self.rows if (row.protocol, number) == (protocol, str(port))]
         into = any(
-            self._plays(destination, product, row.destination) and (self._plays(source, product, row.source) or f'{product}.{row.source}' in self.any)
+            self._plays(destination, product, row.destination)
+            and (self._plays(source, product, row.source) or f'{product}.{row.source}' in self.any)
             for product, row in rows
         )
         out_of = (
             source not in self.egress_denied
             or any(
-                self._plays(source, product, row.source) and (self._plays(destination, product, row.destination) or f'{product}.{row.destination}' in self.any)
+                self._plays(source, product, row.source)
+                and (self._plays(destination, product, row.destination) or f'{product}.{row.destination}' in self.any)
                 for product, row in rows
             )
             or (protocol, port) in (('udp', 53), ('tcp', 53), ('udp', 123), ('udp', 67), ('udp', 547))
@@ -68,7 +80,9 @@ class Expectation:
         return f'{product}.{component}' in self.components[host]
 
 
-def truth_table(expectation: Expectation, allowed: t.Callable[[str, str, str, int], bool]) -> tuple[int, int, list[str]]:
+def truth_table(
+    expectation: Expectation, allowed: t.Callable[[str, str, str, int], bool]
+) -> tuple[int, int, list[str]]:
     """Probe every pair of hosts on every service over both families: (expected to pass, expected not to, differences)."""
     servers = {host: serve(host, expectation.services()) for host in HOSTS}
     try:
@@ -83,7 +97,9 @@ def truth_table(expectation: Expectation, allowed: t.Callable[[str, str, str, in
             wanted = allowed(source, destination, protocol, port)
             passing, blocked = passing + wanted, blocked + (not wanted)
             if passed != wanted:
-                differences.append(f'{source} -> {destination} ({address}) {protocol}/{port}: {"passes" if passed else "is blocked"}')
+                differences.append(
+                    f'{source} -> {destination} ({address}) {protocol}/{port}: {"passes" if passed else "is blocked"}'
+                )
     return passing, blocked, differences
 
 
@@ -95,5 +111,7 @@ def _probe_from(source: str, services: list[tuple[str, int]]) -> dict[tuple[str,
         for address in (variables['ansible_host'], variables['lab_ipv6'])
         for protocol, port in services
     ]
-    answers = probe(source, 'connect', {'targets': [[protocol, address, port] for _host, address, protocol, port in keys]})
+    answers = probe(
+        source, 'connect', {'targets': [[protocol, address, port] for _host, address, protocol, port in keys]}
+    )
     return dict(zip(keys, answers))

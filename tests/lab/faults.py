@@ -60,7 +60,10 @@ def remove(host: str) -> None:
 
 def once(host: str, script: str, ready: str = ARMED) -> None:
     """Run SCRIPT on HOST as soon as it is READY: a change waits there."""
-    world.shell(host, f'(: fault waits; for n in $(seq 6000); do if {ready}; then {script}; break; fi; sleep 0.02; done) >/dev/null 2>&1 &')
+    world.shell(
+        host,
+        f'(: fault waits; for n in $(seq 6000); do if {ready}; then {script}; break; fi; sleep 0.02; done) >/dev/null 2>&1 &',
+    )
 
 
 def hang_new_connections(host: str, seconds: int | None = None) -> None:

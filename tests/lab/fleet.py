@@ -29,7 +29,10 @@ FOREIGN = {
     'firewalld': 'firewall-cmd -q --permanent --zone=public --add-port=9100/tcp; firewall-cmd -q --reload; firewall-cmd -q --zone=public --add-port=9101/tcp',
     'ufw': 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null; ufw allow 9100/tcp comment theirs >/dev/null; ufw reload >/dev/null',
 }
-THEIRS = {'firewalld': ('firewall-cmd --zone=public --list-ports', '9100/tcp 9101/tcp'), 'ufw': ('ufw status', '9100/tcp')}
+THEIRS = {
+    'firewalld': ('firewall-cmd --zone=public --list-ports', '9100/tcp 9101/tcp'),
+    'ufw': ('ufw status', '9100/tcp'),
+}
 CLEAN = {'firewalld': 'rm -f /etc/firewalld/zones/public.xml*; firewall-cmd -q --reload', 'ufw': RESET_UFW}
 ROUNDS = int(os.environ.get('PORTMATRIX_FAULT_ROUNDS', '1'))  # how often each fault is injected
 Pictures = t.Dict[str, t.Dict[str, t.List[str]]]
@@ -37,7 +40,11 @@ Pictures = t.Dict[str, t.Dict[str, t.List[str]]]
 
 def release(hosts: t.Iterable[str] = tuple(world.HOSTS), inventory: Path = world.INVENTORY) -> None:
     """Take everything of ours off HOSTS; those that have nothing are not asked."""
-    found = [host for host, listing in world.on_all(lambda host: world.shell(host, f'{OURS}; true'), hosts).items() if listing]
+    found = [
+        host
+        for host, listing in world.on_all(lambda host: world.shell(host, f'{OURS}; true'), hosts).items()
+        if listing
+    ]
     if found:
         run = world.play('portmatrix.firewall.release', '-l', ','.join(found), inventory_path=inventory)
         assert run.code == 0, run.output
@@ -72,7 +79,10 @@ class Fleet:
 
     def pictures(self) -> Pictures:
         """Everything, without regard to the order in which the kernel lists chains."""
-        return {host: {key: sorted(text.split('\n')) for key, text in found.items()} for host, found in self.all(world.picture).items()}
+        return {
+            host: {key: sorted(text.split('\n')) for key, text in found.items()}
+            for host, found in self.all(world.picture).items()
+        }
 
     def is_as(self, before: Pictures) -> None:
         differences = [
@@ -88,7 +98,9 @@ class Fleet:
         deadline = time.monotonic() + self.window + 60
         for host in self.hosts:
             while world.shell(host, 'ls -d /var/lib/portmatrix/pending 2>/dev/null; true'):
-                assert time.monotonic() < deadline, f'{host}: a change still waits: {world.shell(host, "journalctl -t portmatrix --no-pager | tail")}'
+                assert time.monotonic() < deadline, (
+                    f'{host}: a change still waits: {world.shell(host, "journalctl -t portmatrix --no-pager | tail")}'
+                )
                 time.sleep(0.2)
 
     def converges(self) -> None:
@@ -109,7 +121,12 @@ class Fleet:
         environment = {**os.environ, **dict([mark.split('=')])}
         controller = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         try:
-            world.on_all(lambda host: world.shell(host, f'for n in $(seq 1000); do {faults.APPLIED} && exit; sleep 0.05; done; exit 1'), hosts)
+            world.on_all(
+                lambda host: world.shell(
+                    host, f'for n in $(seq 1000); do {faults.APPLIED} && exit; sleep 0.05; done; exit 1'
+                ),
+                hosts,
+            )
         finally:
             # its workers have sessions of their own, so they are found by the environment that they share
             for pid in filter(str.isdigit, os.listdir('/proc')):

@@ -9,9 +9,31 @@ import subprocess
 from pathlib import Path
 
 SUITES = {'debian12': 'bookworm', 'debian13': 'trixie', 'machine12': 'bookworm', 'machine13': 'trixie'}
-INCLUDE = ['systemd', 'systemd-sysv', 'dbus', 'python3', 'openssh-server', 'iproute2', 'nftables', 'iptables', 'firewalld', 'ufw', 'procps', 'sudo']
+INCLUDE = [
+    'systemd',
+    'systemd-sysv',
+    'dbus',
+    'python3',
+    'openssh-server',
+    'iproute2',
+    'nftables',
+    'iptables',
+    'firewalld',
+    'ufw',
+    'procps',
+    'sudo',
+]
 # what a virtual machine (machine12, machine13) has besides
-MACHINE = ['linux-image-cloud-amd64', 'qemu-guest-agent', 'network-manager', 'ipset', 'docker.io', 'busybox-static', 'fail2ban', 'python3-systemd']
+MACHINE = [
+    'linux-image-cloud-amd64',
+    'qemu-guest-agent',
+    'network-manager',
+    'ipset',
+    'docker.io',
+    'busybox-static',
+    'fail2ban',
+    'python3-systemd',
+]
 ALONE = {'machine13': ['docker-cli']}  # what is a package of its own in one suite only
 # Debian's firewalld starts with the machine; the lab wants hosts as an administrator finds them: firewalld on, ufw off.
 CUSTOMIZE = [
@@ -22,7 +44,9 @@ CUSTOMIZE = [
     'chroot "$1" systemctl disable ufw.service',
     'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*',
 ]
-LATER = ['chroot "$1" systemctl disable docker.service docker.socket containerd.service fail2ban.service']  # a test starts them
+LATER = [
+    'chroot "$1" systemctl disable docker.service docker.socket containerd.service fail2ban.service'
+]  # a test starts them
 
 
 def is_machine(name: str) -> bool:
@@ -47,7 +71,9 @@ def build(names: list[str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for former in set(folder.iterdir()) - {folder / f'{tag(name)}.tar' for name in SUITES}:
         former.unlink()
-    jobs = [(name, start(name, folder / f'{tag(name)}.tar')) for name in names if not (folder / f'{tag(name)}.tar').exists()]
+    jobs = [
+        (name, start(name, folder / f'{tag(name)}.tar')) for name in names if not (folder / f'{tag(name)}.tar').exists()
+    ]
     for name, job in jobs:
         if job.wait():
             raise SystemExit(f'lab: building the image {name} failed (output above)')
@@ -64,7 +90,15 @@ def start(name: str, target: Path) -> subprocess.Popen:
 def mirror() -> list[str]:
     """The Debian mirror that this machine is set up to use; empty (mmdebstrap's own choice) where apt knows none."""
     listing = subprocess.run(
-        ['apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Identifier: Packages', 'Component: main', 'Label: Debian'],
+        [
+            'apt-get',
+            'indextargets',
+            '--format',
+            '$(REPO_URI)',
+            'Identifier: Packages',
+            'Component: main',
+            'Label: Debian',
+        ],
         capture_output=True,
         text=True,
         check=False,

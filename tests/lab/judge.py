@@ -39,7 +39,9 @@ def sh(command, text=None):
 
 
 def start():
-    sh("ip netns add tested; ip netns add outside; ip link add cable netns tested type veth peer name cable netns outside")
+    sh(
+        "ip netns add tested; ip netns add outside; ip link add cable netns tested type veth peer name cable netns outside"
+    )
     for name in ("tested", "outside"):
         # forged senders are the point here; checksums of forged packets are not worth the trouble
         sh(f"""ip netns exec {name} sh -c 'sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.all.accept_dad=0 \
@@ -57,7 +59,11 @@ def start():
 
 
 def stop():
-    subprocess.run("pkill -f '[f]irewalld --nofork --nopid'; ip netns del tested; ip netns del outside; rm -rf /run/judge", shell=True, check=False)
+    subprocess.run(
+        "pkill -f '[f]irewalld --nofork --nopid'; ip netns del tested; ip netns del outside; rm -rf /run/judge",
+        shell=True,
+        check=False,
+    )
 
 
 def load(name, files):
@@ -74,7 +80,13 @@ def load_firewalld(files):
             file.write(text)
     if subprocess.run("firewall-cmd -q --state 2>/dev/null", shell=True, check=False).returncode:
         with open("/run/judge.log", "w", encoding="utf-8") as log:
-            subprocess.Popen("exec ip netns exec tested firewalld --nofork --nopid", shell=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            subprocess.Popen(
+                "exec ip netns exec tested firewalld --nofork --nopid",
+                shell=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         sh("for n in $(seq 200); do firewall-cmd -q --state 2>/dev/null && exit; sleep 0.1; done; exit 1")
     else:
         sh("firewall-cmd -q --reload")
@@ -88,7 +100,10 @@ def load_ufw(files):
         with open(UFW + path, "w", encoding="utf-8") as file:
             file.write(text)
     for tool in ("iptables", "ip6tables"):
-        sh(f"ip netns exec tested {tool}-restore", "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n")
+        sh(
+            f"ip netns exec tested {tool}-restore",
+            "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n",
+        )
     sh(f"ip netns exec tested /lib/ufw/ufw-init --datadir {UFW} start")
 
 
@@ -99,7 +114,10 @@ def send(packets):
         sent[packet["direction"]].append((number, packet))
     for direction, where in (("ingress", "outside"), ("egress", "tested")):
         raw = [
-            (packet["peer"] if direction == "egress" else TESTED[6 if ":" in packet["peer"] else 4], build(number, packet).hex())
+            (
+                packet["peer"] if direction == "egress" else TESTED[6 if ":" in packet["peer"] else 4],
+                build(number, packet).hex(),
+            )
             for number, packet in sent[direction]
         ]
         sh(f"ip netns exec {where} {sys.executable} {os.path.abspath(__file__)} raw", json.dumps(raw))

@@ -33,7 +33,12 @@ KEY = STATE / 'id_ed25519'
 NETWORK = ['--ipv6', '--subnet', '198.51.100.0/24', '--subnet', '2001:db8:1::/64', '--disable-dns']
 PODMAN = [
     'podman',
-    *(f'--root={STATE}/storage', f'--runroot={STATE}/run', f'--tmpdir={STATE}/tmp', f'--network-config-dir={STATE}/networks'),
+    *(
+        f'--root={STATE}/storage',
+        f'--runroot={STATE}/run',
+        f'--tmpdir={STATE}/tmp',
+        f'--network-config-dir={STATE}/networks',
+    ),
     *('--runtime=crun', '--cgroup-manager=cgroupfs', '--storage-driver=overlay', '--events-backend=file'),
 ]
 
@@ -81,7 +86,17 @@ def enter(name: str) -> list[str]:
     """What makes a COMMAND run as root on the host NAME, from inside the lab: its namespaces, and an environment of its own."""
     pid = (STATE / 'run' / f'{name}.pid').read_text()
     spaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--root', '--wd']
-    return ['nsenter', '--target', pid, *spaces, 'env', '-i', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LANG=C.UTF-8']
+    return [
+        'nsenter',
+        '--target',
+        pid,
+        *spaces,
+        'env',
+        '-i',
+        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        'HOME=/root',
+        'LANG=C.UTF-8',
+    ]
 
 
 def podman(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -123,7 +138,13 @@ def up(machines: bool = False) -> None:
     podman('rm', '--all', '--force', '--time', '0', check=False, capture_output=True)
     for tag in map(images.tag, wanted):
         if podman('image', 'exists', f'localhost/lab-{tag}', check=False).returncode:
-            podman('import', '--quiet', str(STATE / 'images' / f'{tag}.tar'), f'localhost/lab-{tag}', stdout=subprocess.DEVNULL)
+            podman(
+                'import',
+                '--quiet',
+                str(STATE / 'images' / f'{tag}.tar'),
+                f'localhost/lab-{tag}',
+                stdout=subprocess.DEVNULL,
+            )
     podman('network', 'create', *NETWORK, 'lab', stdout=subprocess.DEVNULL)
     for name, host in hosts().items():
         start(name, host)
@@ -144,7 +165,12 @@ def start(name: str, host: dict) -> None:
     podman(
         'run',
         *('--detach', '--privileged', '--cgroupns=private', '--systemd=always', *limits),
-        *(f'--name={name}', f'--hostname={name}', f'--pidfile={STATE}/run/{name}.pid', f'--volume={KEY}.pub:/etc/ssh/authorized_keys/ops:ro'),
+        *(
+            f'--name={name}',
+            f'--hostname={name}',
+            f'--pidfile={STATE}/run/{name}.pid',
+            f'--volume={KEY}.pub:/etc/ssh/authorized_keys/ops:ro',
+        ),
         *('--network=lab', f'--ip={host["ansible_host"]}', f'--ip6={host["lab_ipv6"]}'),
         *(f'localhost/lab-{images.tag(host["lab_image"])}', '/sbin/init'),
         stdout=subprocess.DEVNULL,
@@ -152,11 +178,19 @@ def start(name: str, host: dict) -> None:
 
 
 def answers(address: str) -> bool:
-    return sh(*inside('ssh', *ssh_options(), f'ops@{address}', 'true'), check=False, capture_output=True).returncode == 0
+    return (
+        sh(*inside('ssh', *ssh_options(), f'ops@{address}', 'true'), check=False, capture_output=True).returncode == 0
+    )
 
 
 def ssh_options() -> list[str]:
-    options = ('StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=2', 'BatchMode=yes')
+    options = (
+        'StrictHostKeyChecking=no',
+        'UserKnownHostsFile=/dev/null',
+        'LogLevel=ERROR',
+        'ConnectTimeout=2',
+        'BatchMode=yes',
+    )
     return ['-i', str(KEY), *(word for option in options for word in ('-o', option))]
 
 
@@ -183,7 +217,11 @@ def main() -> int:
     if os.geteuid():
         raise SystemExit('lab: needs root (it makes namespaces and containers)')
     if arguments.verb == 'run':
-        return run([word for word in arguments.command if word != '--'] if arguments.command[:1] == ['--'] else arguments.command)
+        return run(
+            [word for word in arguments.command if word != '--']
+            if arguments.command[:1] == ['--']
+            else arguments.command
+        )
     if arguments.verb == 'up':
         up('machines' in arguments.command)
     else:

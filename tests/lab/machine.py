@@ -51,7 +51,13 @@ def start(name: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     root = folder / 'root'
     root.mkdir(parents=True)
-    lab.sh('tar', '--extract', '--numeric-owner', f'--directory={root}', f'--file={lab.STATE}/images/{images.tag(HOSTS[name]["lab_image"])}.tar')
+    lab.sh(
+        'tar',
+        '--extract',
+        '--numeric-owner',
+        f'--directory={root}',
+        f'--file={lab.STATE}/images/{images.tag(HOSTS[name]["lab_image"])}.tar',
+    )
     _furnish(name, root)
     for kind in ('vmlinuz', 'initrd.img'):
         next(root.glob(f'boot/{kind}-*')).rename(folder / kind)
@@ -76,7 +82,9 @@ def _furnish(name: str, root: Path) -> None:
 
 
 def _bridge() -> str:
-    listing = subprocess.run(['ip', '-json', 'link', 'show', 'type', 'bridge'], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        ['ip', '-json', 'link', 'show', 'type', 'bridge'], check=True, capture_output=True, text=True
+    ).stdout
     return next(entry['ifname'] for entry in json.loads(listing))
 
 
@@ -102,7 +110,9 @@ def boot(name: str) -> None:
 def wait_until_up(name: str) -> None:
     for _attempt in range(3):
         lab.wait_for(
-            lambda: not running(name) or lab.answers(HOSTS[name]['ansible_host']), f'sshd of {name} (its console: {STATE}/{name}/console)', seconds=240
+            lambda: not running(name) or lab.answers(HOSTS[name]['ansible_host']),
+            f'sshd of {name} (its console: {STATE}/{name}/console)',
+            seconds=240,
         )
         if running(name):
             on(name, 'sh', '-c', 'systemctl is-system-running --wait >/dev/null; true')
@@ -134,8 +144,14 @@ def on(name: str, *command: str, text: str | None = None, timeout: float = 120) 
     deadline = time.monotonic() + timeout
     with _AGENTS[name], _Agent(name, deadline) as agent:
         given = {'input-data': base64.b64encode(text.encode()).decode()} if text else {}
-        environment = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LANG=C.UTF-8']
-        job = agent.ask('guest-exec', {'path': 'env', 'arg': ['-i', *environment, *command], 'capture-output': True, **given})
+        environment = [
+            'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+            'HOME=/root',
+            'LANG=C.UTF-8',
+        ]
+        job = agent.ask(
+            'guest-exec', {'path': 'env', 'arg': ['-i', *environment, *command], 'capture-output': True, **given}
+        )
         while not (state := agent.ask('guest-exec-status', job))['exited']:
             if time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired(command, timeout)

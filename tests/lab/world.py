@@ -37,7 +37,9 @@ def on(host: str, *command: str, text: str | None = None, check: bool = True, ti
     if host in machine.HOSTS:
         result = machine.on(host, *command, text=text, timeout=timeout)
     else:
-        result = subprocess.run([*lab.enter(host), *command], input=text, text=True, capture_output=True, timeout=timeout, check=False)
+        result = subprocess.run(
+            [*lab.enter(host), *command], input=text, text=True, capture_output=True, timeout=timeout, check=False
+        )
     if check and result.returncode:
         raise AssertionError(f'{host}: {shlex.join(command)}: {result.stderr or result.stdout}')
     return result.stdout
@@ -55,15 +57,26 @@ class Run(t.NamedTuple):
     results: dict[str, dict[str, t.Any]]
 
     def statuses(self) -> dict[str, str]:
-        return {host: 'changed' if result.get('changed') and result['status'] == 'ok' else result['status'] for host, result in self.results.items()}
+        return {
+            host: 'changed' if result.get('changed') and result['status'] == 'ok' else result['status']
+            for host, result in self.results.items()
+        }
 
 
-def play(playbook: str, *arguments: str, inventory_path: Path = INVENTORY, environment: dict[str, str] | None = None) -> Run:
+def play(
+    playbook: str, *arguments: str, inventory_path: Path = INVENTORY, environment: dict[str, str] | None = None
+) -> Run:
     """Run a playbook of the collection (or a file) on the lab."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / 'results'
         results.touch()
-        command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(inventory_path), playbook, *arguments]
+        command = [
+            str(Path(sys.executable).parent / 'ansible-playbook'),
+            '-i',
+            str(inventory_path),
+            playbook,
+            *arguments,
+        ]
         finished = subprocess.run(
             command,
             text=True,
@@ -104,8 +117,16 @@ def picture(host: str) -> dict[str, str]:
     return {
         'kernel': kernel(host),
         'files': files(host),
-        'service': shell(host, 'for unit in firewalld ufw; do systemctl is-active $unit; systemctl is-enabled $unit; done', check=False),
-        'runtime': shell(host, 'firewall-cmd --list-all-zones; firewall-cmd --list-all-policies; firewall-cmd --direct --get-all-rules', check=False),
+        'service': shell(
+            host,
+            'for unit in firewalld ufw; do systemctl is-active $unit; systemctl is-enabled $unit; done',
+            check=False,
+        ),
+        'runtime': shell(
+            host,
+            'firewall-cmd --list-all-zones; firewall-cmd --list-all-policies; firewall-cmd --direct --get-all-rules',
+            check=False,
+        ),
     }
 
 
@@ -128,7 +149,12 @@ def probe(host: str, verb: str, request: dict[str, t.Any]) -> t.Any:
 def serve(host: str, services: t.Iterable[tuple[str, int]]) -> subprocess.Popen:
     """Answer on SERVICES of HOST until the returned process is killed (stop_serving)."""
     on(host, 'sh', '-c', 'cat > /run/probe.py', text=PROBE)
-    server = subprocess.Popen([*lab.enter(host), 'python3', '/run/probe.py', 'serve'], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    server = subprocess.Popen(
+        [*lab.enter(host), 'python3', '/run/probe.py', 'serve'],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     server.stdin.write(json.dumps({'services': sorted(services)}))
     server.stdin.close()
     assert server.stdout.readline().strip() == 'ready'

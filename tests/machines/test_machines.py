@@ -60,7 +60,9 @@ def test_the_power_goes_while_a_change_waits(hosts, before):
 @pytest.mark.parametrize('seconds', [0, 0.1, 0.5])
 def test_the_clock_jumps_back_and_the_power_goes_while_a_change_is_kept(hosts, before, seconds):
     """Each host is wholly old or wholly new, whatever had reached its disk; a run that follows says the same."""
-    hosts.all(lambda host: faults.once(host, f'date -s "10 years ago"; {RESET.format(armed=faults.ARMED, seconds=seconds)}'))
+    hosts.all(
+        lambda host: faults.once(host, f'date -s "10 years ago"; {RESET.format(armed=faults.ARMED, seconds=seconds)}')
+    )
     hosts.play()
     hosts.all(lambda host: lab.wait_for(lambda: not machine.running(host), f'the end of {host}', seconds=60))
     cut_power(hosts)

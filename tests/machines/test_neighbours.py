@@ -14,7 +14,9 @@ import world
 from fleet import Fleet
 
 # firewalld is there before it has done all its work, and Docker does its own when it hears of it
-RESTART_FIREWALLD = 'systemctl restart firewalld; for n in $(seq 99); do firewall-cmd -q --state && break; sleep 0.2; done; sleep 5'
+RESTART_FIREWALLD = (
+    'systemctl restart firewalld; for n in $(seq 99); do firewall-cmd -q --state && break; sleep 0.2; done; sleep 5'
+)
 # containers of nothing but busybox in two networks; the web server of one is published
 WEB = """
 set -e; systemctl start docker
@@ -87,12 +89,19 @@ def test_ports_that_docker_publishes_keep_working_and_are_named(hosts, docker, f
     run = hosts.play()
     assert set(run.statuses().values()) == {'changed'}, run.output
     for host in hosts.hosts:
-        assert f'[WARNING]: {host}: containers publish 8080/tcp: that traffic is forwarded and bypasses the policy' in run.output
+        assert (
+            f'[WARNING]: {host}: containers publish 8080/tcp: that traffic is forwarded and bypasses the policy'
+            in run.output
+        )
     as_ever(hosts, tables)
     world.shell(firewalld, RESTART_FIREWALLD)
     wait_for_ways(hosts)
     run = hosts.play()
-    assert set(run.statuses().values()) == {'ok'} and run.output.count(MIXED) == 1 and f'{firewalld}: {MIXED}' in run.output, run.output
+    assert (
+        set(run.statuses().values()) == {'ok'}
+        and run.output.count(MIXED) == 1
+        and f'{firewalld}: {MIXED}' in run.output
+    ), run.output
     hosts.shell('systemctl restart docker; docker start web other')
     as_ever(hosts, tables)
     hosts.release()
@@ -111,16 +120,22 @@ def test_docker_keeps_working_when_a_change_is_rolled_back(hosts, docker):
 
 
 def test_an_address_that_fail2ban_banned_stays_banned_though_the_policy_admits_it(hosts, before):
-    hosts.shell(f"printf '{JAIL}' > /etc/fail2ban/jail.local; systemctl start fail2ban; for n in $(seq 99); do fail2ban-client ping && break; sleep 0.5; done")
+    hosts.shell(
+        f"printf '{JAIL}' > /etc/fail2ban/jail.local; systemctl start fail2ban; for n in $(seq 99); do fail2ban-client ping && break; sleep 0.5; done"
+    )
     hosts.shell('fail2ban-client set sshd banip 198.51.100.22')
     sources = json.dumps({'portmatrix_management_sources': ['198.51.100.1', '198.51.100.22', '198.51.100.32']})
     run = hosts.play('-e', sources)
     assert set(run.statuses().values()) == {'changed'}, run.output
-    assert hosts.all(lambda host: [reaches(host, 22, source) for source in ('data2', 'edge2')]) == dict.fromkeys(hosts.hosts, [False, True])
+    assert hosts.all(lambda host: [reaches(host, 22, source) for source in ('data2', 'edge2')]) == dict.fromkeys(
+        hosts.hosts, [False, True]
+    )
     assert set(hosts.play('-e', sources).statuses().values()) == {'ok'}
     hosts.shell('fail2ban-client set sshd unbanip 198.51.100.22')
     assert all(hosts.all(lambda host: reaches(host, 22, 'data2')).values())
     hosts.shell('fail2ban-client set sshd banip 198.51.100.22')
     hosts.release()
-    assert hosts.all(lambda host: [reaches(host, 22, source) for source in ('data2', 'edge1')]) == dict.fromkeys(hosts.hosts, [False, True])
+    assert hosts.all(lambda host: [reaches(host, 22, source) for source in ('data2', 'edge1')]) == dict.fromkeys(
+        hosts.hosts, [False, True]
+    )
     hosts.shell('systemctl stop fail2ban; rm /etc/fail2ban/jail.local')

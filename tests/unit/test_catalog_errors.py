@@ -54,11 +54,17 @@ def test_a_path_without_catalogs_is_refused(path, words, tmp_path):
 
 def test_a_good_catalog_of_a_user_loads_like_ours():
     loaded = catalog.load_catalogs([str(CASES / 'good_catalog.yml')])['acme']
-    values = conditions.option_values(loaded.options, {'web_port': '8999', 'mode': 'pull'}, str)
-    assert listening.table(loaded, values, 'linux') == {'web': ['8999', '9000-9010'], 'ping': [], 'ipsec': [], 'pull': ['7000'], 'home': ['443']}
+    values = conditions.option_values(loaded.options, {'web_port': '8999', 'mode': 'pull'}, '')
+    assert listening.table(loaded, values, 'linux') == {
+        'web': ['8999', '9000-9010'],
+        'ping': [],
+        'ipsec': [],
+        'pull': ['7000'],
+        'home': ['443'],
+    }
 
 
 def test_a_derived_port_above_the_last_is_refused():
     loaded = catalog.load_file(CASES / 'good_catalog.yml')
     with pytest.raises(PortmatrixError, match=r"flow 'web': the port 'web_port\+1' comes to 65536"):
-        listening.table(loaded, conditions.option_values(loaded.options, {'web_port': 65535}, str), 'linux')
+        listening.table(loaded, conditions.option_values(loaded.options, {'web_port': 65535}, ''), 'linux')

@@ -19,8 +19,14 @@ LISTS = {'migration_types': [[], ['os_based'], ['vm_based'], ['os_based', 'vm_ba
 def combinations(product: str):
     """Every combination of truth values and list choices on both platforms; ports moved away from their defaults, each by its own amount."""
     options = CATALOGS[product].options
-    switches = {name: LISTS.get(name, [False, True]) for name, option in options.items() if option['type'] in ('bool', 'list')}
-    ports = {name: option['default'] + 100 + number for number, (name, option) in enumerate(options.items()) if option['type'] == 'port'}
+    switches = {
+        name: LISTS.get(name, [False, True]) for name, option in options.items() if option['type'] in ('bool', 'list')
+    }
+    ports = {
+        name: option['default'] + 100 + number
+        for number, (name, option) in enumerate(options.items())
+        if option['type'] == 'port'
+    }
     for values in itertools.product(*switches.values()):
         for platform in conditions.PLATFORMS:
             yield {**ports, **dict(zip(switches, values))}, platform
@@ -30,7 +36,11 @@ def combinations(product: str):
 def test_catalog_opens_what_the_document_says(product):
     matrix = matrices.load(product)
     for options, platform in combinations(product):
-        expected = {(row.source, row.destination, row.protocol, row.number(options)) for row in matrix if row.applies(options, platform)}
+        expected = {
+            (row.source, row.destination, row.protocol, row.number(options))
+            for row in matrix
+            if row.applies(options, platform)
+        }
         table = listening.table(CATALOGS[product], options, platform)
         found = {
             (source, destination, protocol, port)
@@ -50,8 +60,12 @@ def test_every_flow_cites_exactly_the_rows_that_state_it_under_its_condition(pro
         table = listening.table(CATALOGS[product], options, platform)
         cited: dict[tuple, set] = {}
         for flow in CATALOGS[product].flows:
-            for (source, destination), protocol, port in itertools.product(flow.pairs, flow.protocols, table.get(flow.id, ())):
-                cited.setdefault((source, destination, protocol, port), set()).update((entry['section'], entry['row']) for entry in flow.citations)
+            for (source, destination), protocol, port in itertools.product(
+                flow.pairs, flow.protocols, table.get(flow.id, ())
+            ):
+                cited.setdefault((source, destination, protocol, port), set()).update(
+                    (entry['section'], entry['row']) for entry in flow.citations
+                )
         expected: dict[tuple, set] = {}
         for row in matrix:
             if row.applies(options, platform):
@@ -86,9 +100,18 @@ def test_components_options_and_flags_are_those_agreed_upon(product):
 def test_role_offers_every_option_of_its_catalog(product):
     role = Path(__file__).parents[2] / 'roles' / product
     readme, shipped = (role / 'README.md').read_text(), CATALOGS[product]
-    stated = [*(f'`{product}.{name}`' for name in shipped.components), *(f'`{product}_{name}`' for name in shipped.options), *shipped.notes]
+    stated = [
+        *(f'`{product}.{name}`' for name in shipped.components),
+        *(f'`{product}_{name}`' for name in shipped.options),
+        *shipped.notes,
+    ]
     assert [text for text in stated if text not in readme] == []
     spec = yaml.safe_load((role / 'meta' / 'argument_specs.yml').read_text())['argument_specs']['main']
     types = {'bool': 'bool', 'port': 'int', 'list': 'list', 'choice': 'str', 'int': 'int'}
-    expected = {f'{product}_{name}': (types[option['type']], option['default'], option['choices']) for name, option in CATALOGS[product].options.items()}
-    assert {name: (entry['type'], entry['default'], entry.get('choices')) for name, entry in spec['options'].items()} == expected
+    expected = {
+        f'{product}_{name}': (types[option['type']], option['default'], option['choices'])
+        for name, option in CATALOGS[product].options.items()
+    }
+    assert {
+        name: (entry['type'], entry['default'], entry.get('choices')) for name, entry in spec['options'].items()
+    } == expected

@@ -62,8 +62,15 @@ def test_documented_connections_that_stand(monkeypatch):
     monkeypatch.setattr(sockets, 'established', lambda: established)
     found = standing.standing(admits)
     assert [flow.words() for flow in found] == ['egress tcp 8444 to 2001:db8::5', 'ingress tcp 443 from 192.0.2.7']
-    assert standing.cut([flow for flow in found if flow.way == 'ingress'], lambda connection: False) == ['ingress tcp 443 from 192.0.2.7']
-    assert standing.cut([flow for flow in found if flow.way == 'ingress'], lambda connection: connection.local == '198.51.100.1') == []
+    assert standing.cut([flow for flow in found if flow.way == 'ingress'], lambda connection: False) == [
+        'ingress tcp 443 from 192.0.2.7'
+    ]
+    assert (
+        standing.cut(
+            [flow for flow in found if flow.way == 'ingress'], lambda connection: connection.local == '198.51.100.1'
+        )
+        == []
+    )
 
 
 def test_sockets_of_this_machine_are_read():

@@ -23,7 +23,12 @@ def apart(*bridges):
         (apart('br-1', 'docker0'), ENDS, ['br-1', 'docker0'], apart('br-1', 'docker0')),
         (apart('br-1', 'docker0'), ENDS, ['docker0'], apart('docker0')),
         (apart('docker0'), [], ['docker0'], apart('docker0')),
-        (apart('docker0'), apart('br-2'), ['br-2', 'docker0'], [rule for rule in apart('br-2') if rule not in ENDS] + apart('docker0')),
+        (
+            apart('docker0'),
+            apart('br-2'),
+            ['br-2', 'docker0'],
+            [rule for rule in apart('br-2') if rule not in ENDS] + apart('docker0'),
+        ),
         ([], apart('br-2'), ['br-2'], apart('br-2')),
     ],
     ids=['nothing lost', 'all lost', 'a network is gone', 'empty chains', 'another network is new', 'nothing before'],
@@ -48,10 +53,26 @@ def saved(*bridges, rules):
         (saved('docker0', rules=[f'-A {ONE} ! -s 172.18.0.0/16 -o docker0 -j DROP', *ENDS]), '', ''),
         ('*filter\n-A FORWARD -o docker0 -j DOCKER\nCOMMIT\n', '', ''),
     ],
-    ids=['apart', 'mixed', 'a new network only', 'no IPv6 networks', 'IPv6 mixed', 'an internal network', 'a Docker with other chains'],
+    ids=[
+        'apart',
+        'mixed',
+        'a new network only',
+        'no IPv6 networks',
+        'IPv6 mixed',
+        'an internal network',
+        'a Docker with other chains',
+    ],
 )
 def test_a_network_that_nothing_keeps_apart_is_named(monkeypatch, ipv4, ipv6, named):
     monkeypatch.setattr(bystanders, 'exists', lambda _tool: True)
-    monkeypatch.setattr(bystanders, 'run', lambda command, check: type('Result', (), {'stdout': {'iptables-save': ipv4, 'ip6tables-save': ipv6}[command[0]]}))
+    monkeypatch.setattr(
+        bystanders,
+        'run',
+        lambda command, check: type(
+            'Result', (), {'stdout': {'iptables-save': ipv4, 'ip6tables-save': ipv6}[command[0]]}
+        ),
+    )
     monkeypatch.setattr(bystanders.os, 'listdir', lambda _folder: ['br-0123456789ab', 'docker0', 'eth0'])
-    assert [text.split(' apart')[0] for text in bystanders.warnings()] == ([f"nothing keeps Docker's {named}"] if named else [])
+    assert [text.split(' apart')[0] for text in bystanders.warnings()] == (
+        [f"nothing keeps Docker's {named}"] if named else []
+    )

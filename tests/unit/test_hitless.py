@@ -5,7 +5,12 @@ from __future__ import annotations
 from unittest import mock
 
 from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, hitless
-from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld.documents import Documents, PolicyDocument, RichRule, SetDocument
+from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld.documents import (
+    Documents,
+    PolicyDocument,
+    RichRule,
+    SetDocument,
+)
 from hypothesis import given, settings, strategies as st
 
 HOSTS = [f'192.0.2.{number}' for number in range(1, 6)]
@@ -15,9 +20,14 @@ SETS = ['portmatrix-aaaaaaaaaa-4', 'portmatrix-bbbbbbbbbb-4']
 @st.composite
 def states(draw) -> Documents:
     """A policy with rules towards single hosts and towards two sets of two and more members."""
-    sets = {name: SetDocument('ipv4', name, tuple(sorted(draw(st.sets(st.sampled_from(HOSTS), min_size=2))))) for name in draw(st.sets(st.sampled_from(SETS)))}
+    sets = {
+        name: SetDocument('ipv4', name, tuple(sorted(draw(st.sets(st.sampled_from(HOSTS), min_size=2)))))
+        for name in draw(st.sets(st.sampled_from(SETS)))
+    }
     peers = [*HOSTS[:2], *(f'@{name}' for name in sets)]
-    chosen = draw(st.lists(st.tuples(st.sampled_from(peers), st.sampled_from(['80', '443', '8443'])), max_size=6, unique=True))
+    chosen = draw(
+        st.lists(st.tuples(st.sampled_from(peers), st.sampled_from(['80', '443', '8443'])), max_size=6, unique=True)
+    )
     rules = tuple(RichRule('ipv4', peer, 'port', port, 'tcp') for peer, port in chosen)
     return Documents({'portmatrix-in': PolicyDocument('ingress', 'DROP', -100, rules, {}, {})}, sets)
 
@@ -27,7 +37,10 @@ class Firewalld:
 
     def __init__(self, state: Documents, stale: dict[str, tuple[str, ...]]):
         self.rules = [rule.text('ingress') for rule in state.policies['portmatrix-in'].rules]
-        self.sets = {**{name: set(members) for name, members in stale.items()}, **{name: set(entry.entries) for name, entry in state.sets.items()}}
+        self.sets = {
+            **{name: set(members) for name, members in stale.items()},
+            **{name: set(entry.entries) for name, entry in state.sets.items()},
+        }
         self.moments = [self.open()]
 
     def open(self) -> set[tuple[str, str]]:
@@ -35,7 +48,9 @@ class Firewalld:
         for rule in self.rules:
             port = rule.split('port port="')[1].split('"')[0]
             name = rule.split('ipset="')[1].split('"')[0] if 'ipset=' in rule else None
-            found.update((member, port) for member in (self.sets[name] if name else {rule.split('address="')[1].split('"')[0]}))
+            found.update(
+                (member, port) for member in (self.sets[name] if name else {rule.split('address="')[1].split('"')[0]})
+            )
         return found
 
     def call(self, _interface, method, _signature, name, entry):
@@ -59,9 +74,14 @@ class Firewalld:
 def test_every_moment_lies_between_the_old_and_the_new_state(old, new, keep_stale):
     stale = dict.fromkeys(SETS, ('192.0.2.4', '192.0.2.5')) if keep_stale else {}
     running = Firewalld(old, stale)
-    planned = hitless.steps(new, {name: tuple(members) for name, members in running.sets.items()}, {'portmatrix-in': list(running.rules)})
+    planned = hitless.steps(
+        new, {name: tuple(members) for name, members in running.sets.items()}, {'portmatrix-in': list(running.rules)}
+    )
     assert planned is not None
-    with mock.patch.object(hitless.bus, 'call', running.call), mock.patch.object(hitless.bus, 'set_dictionary', running.set_dictionary):
+    with (
+        mock.patch.object(hitless.bus, 'call', running.call),
+        mock.patch.object(hitless.bus, 'set_dictionary', running.set_dictionary),
+    ):
         hitless.take(planned)
     before, after = running.moments[0], running.moments[-1]
     wanted = documents.reach_of(new)

@@ -48,17 +48,29 @@ def test_what_firewalld_writes_is_understood():
 
 
 def test_counters_are_passed_over():
-    found = kernel.interpret(with_parts(lambda chain, parts: [*parts[:-1], {'counter': {'packets': 1, 'bytes': 2}}, parts[-1]]))
+    found = kernel.interpret(
+        with_parts(lambda chain, parts: [*parts[:-1], {'counter': {'packets': 1, 'bytes': 2}}, parts[-1]])
+    )
     assert (dict(found.rules), found.faults) == (EXPECTED, ())
 
 
 def test_connection_states_of_firewalld_before_1_3_are_passed_over():
-    found = kernel.interpret(with_parts(lambda chain, parts: [*parts[:-1], STATE, parts[-1]] if chain.endswith('_allow') else parts))
+    found = kernel.interpret(
+        with_parts(lambda chain, parts: [*parts[:-1], STATE, parts[-1]] if chain.endswith('_allow') else parts)
+    )
     assert (dict(found.rules), found.faults) == (EXPECTED, ())
 
 
 def test_rules_that_log_what_is_denied_are_passed_over():
-    table = [*TABLE[:-1], rule(POLICY, match({'meta': {'key': 'pkttype'}}, 'unicast'), {'log': {'prefix': 'filter_IN_policy_portmatrix-in_DROP: '}}), TABLE[-1]]
+    table = [
+        *TABLE[:-1],
+        rule(
+            POLICY,
+            match({'meta': {'key': 'pkttype'}}, 'unicast'),
+            {'log': {'prefix': 'filter_IN_policy_portmatrix-in_DROP: '}},
+        ),
+        TABLE[-1],
+    ]
     found = kernel.interpret(table)
     assert (dict(found.rules), found.faults) == (EXPECTED, ())
 

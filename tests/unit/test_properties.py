@@ -8,7 +8,13 @@ import json
 
 from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
 from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, xml
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils import address_book, addresses, analysis, catalog, planner
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils import (
+    address_book,
+    addresses,
+    analysis,
+    catalog,
+    planner,
+)
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils.address_book import AddressBook, Host
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils.policy_builder import build_policy
 from hypothesis import given, settings, strategies as st
@@ -35,7 +41,9 @@ def catalogs(draw):
                 'ports': ports,
                 'assumed': draw(st.booleans()),
                 'source': draw(st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)),
-                'destination': draw(st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)),
+                'destination': draw(
+                    st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)
+                ),
                 'when': draw(st.sampled_from([None, 'on', '!on', "platform == 'windows'"])),
                 'citations': [{'document': 'doc', 'section': 'S', 'row': str(number)}],
             }
@@ -45,7 +53,10 @@ def catalogs(draw):
             'product': 'p',
             'title': 'P',
             'documents': {'doc': {'title': 'D', 'version': '1', 'retrieved': 'now'}},
-            'options': {'on': {'type': 'bool', 'default': False, 'description': 'x'}, 'web': {'type': 'port', 'default': 8000, 'description': 'x'}},
+            'options': {
+                'on': {'type': 'bool', 'default': False, 'description': 'x'},
+                'web': {'type': 'port', 'default': 8000, 'description': 'x'},
+            },
             'components': {name: {'title': name, 'external': name == 'd'} for name in COMPONENTS},
             'groups': {'mesh': ['a', 'b']},
             'flows': flows,
@@ -61,7 +72,14 @@ def inventories(draw):
         Host(
             f'h{number}',
             tuple(sorted(f'p.{name}' for name in draw(st.sets(st.sampled_from(COMPONENTS), min_size=1, max_size=3)))),
-            tuple(addresses.merge([f'192.0.2.{number * 2 + 1}/32', *([f'2001:db8::{number + 1:x}/128'] if draw(st.booleans()) else [])])),
+            tuple(
+                addresses.merge(
+                    [
+                        f'192.0.2.{number * 2 + 1}/32',
+                        *([f'2001:db8::{number + 1:x}/128'] if draw(st.booleans()) else []),
+                    ]
+                )
+            ),
             draw(st.sampled_from(['linux', 'windows'])),
             {'p': {'on': draw(st.booleans()), 'web': draw(st.sampled_from([80, 8000]))}},
         )
@@ -79,7 +97,12 @@ def plan_all(chosen, hosts, peers=None, unresolved='skip'):
 def ports_of(flow, host):
     """Every port number of FLOW at the listener HOST, worked out the slow way."""
     options = host.options['p']
-    if not {None: True, 'on': options['on'], '!on': not options['on'], "platform == 'windows'": host.platform == 'windows'}[flow.when]:
+    if not {
+        None: True,
+        'on': options['on'],
+        '!on': not options['on'],
+        "platform == 'windows'": host.platform == 'windows',
+    }[flow.when]:
         return None
     numbers = set()
     for text in flow.ports:
@@ -95,7 +118,9 @@ def oracle(chosen, source, destination):
     """(protocol, port) pairs that SOURCE may open at DESTINATION; port 0 stands for a protocol without ports."""
     allowed = set()
     for flow in chosen.flows:
-        plays = any(f'p.{one}' in source.components and f'p.{other}' in destination.components for one, other in flow.pairs)
+        plays = any(
+            f'p.{one}' in source.components and f'p.{other}' in destination.components for one, other in flow.pairs
+        )
         numbers = ports_of(flow, destination) if plays else None
         if numbers is not None:
             allowed.update((protocol, number) for protocol in flow.protocols for number in (numbers or {0}))
@@ -109,7 +134,9 @@ def opened(plan, direction, peer):
         address = ipaddress.ip_network(cidr).network_address
         here = set()
         for rule in plan.rules:
-            if rule.direction == direction and ('any' in rule.peers or any(address in ipaddress.ip_network(entry) for entry in rule.peers)):
+            if rule.direction == direction and (
+                'any' in rule.peers or any(address in ipaddress.ip_network(entry) for entry in rule.peers)
+            ):
                 spans = [[int(part) for part in text.split('-')] for text in rule.ports] or [[0]]
                 here.update((rule.protocol, number) for span in spans for number in range(span[0], span[-1] + 1))
         found = here if found is None else found & here
@@ -124,7 +151,9 @@ def test_plans_open_exactly_what_the_oracle_allows_at_both_ends(chosen, hosts):
         assert opened(plans[destination.name], 'ingress', source) == oracle(chosen, source, destination)
         assert opened(plans[source.name], 'egress', destination) == oracle(chosen, source, destination)
     for host in hosts:
-        assert not opened(plans[host.name], 'ingress', host) and not opened(plans[host.name], 'egress', host), 'a rule towards the host itself'
+        assert not opened(plans[host.name], 'ingress', host) and not opened(plans[host.name], 'egress', host), (
+            'a rule towards the host itself'
+        )
     assert not any('any' in rule.peers for plan in plans.values() for rule in plan.rules)
     assert analysis.asymmetries({host.name: host for host in hosts}, plans, book) == []
 
@@ -150,9 +179,9 @@ def test_nothing_is_any_and_nothing_is_dropped_without_a_word(chosen, hosts):
             for source, destination in flow.pairs
             if f'p.{destination}' in host.components and ports_of(flow, host) is not None
         }
-        assert {(component, direction) for component, direction in needed if component not in played and component != 'p.d'} <= {
-            gap[:2] for gap in plan.refused
-        }
+        assert {
+            (component, direction) for component, direction in needed if component not in played and component != 'p.d'
+        } <= {gap[:2] for gap in plan.refused}
 
 
 @settings(max_examples=100, deadline=None)
@@ -164,15 +193,23 @@ def test_a_broken_twin_is_found(chosen, hosts):
         for rule in plans[host.name].rules:
             broken = plans[host.name]._replace(rules=tuple(other for other in plans[host.name].rules if other != rule))
             # a rule that others cover may go without a loss: only a loss has to be found
-            if rule.direction == 'egress' and any(opened(broken, 'egress', other) != oracle(chosen, host, other) for other in hosts if other != host):
+            if rule.direction == 'egress' and any(
+                opened(broken, 'egress', other) != oracle(chosen, host, other) for other in hosts if other != host
+            ):
                 assert analysis.asymmetries(by_name, {**plans, host.name: broken}, book)
                 return
 
 
 NETWORKS = st.one_of(
-    st.builds(lambda number, prefix: str(ipaddress.ip_network((number, prefix), strict=False)), st.integers(0x0A000000, 0x0A0000FF), st.integers(24, 32)),
     st.builds(
-        lambda number, prefix: str(ipaddress.ip_network((number + (0x20010DB8 << 96), prefix), strict=False)), st.integers(0, 255), st.integers(120, 128)
+        lambda number, prefix: str(ipaddress.ip_network((number, prefix), strict=False)),
+        st.integers(0x0A000000, 0x0A0000FF),
+        st.integers(24, 32),
+    ),
+    st.builds(
+        lambda number, prefix: str(ipaddress.ip_network((number + (0x20010DB8 << 96), prefix), strict=False)),
+        st.integers(0, 255),
+        st.integers(120, 128),
     ),
 )
 
@@ -203,15 +240,30 @@ def test_files_hold_the_plan_and_read_back_as_they_were_written(chosen, hosts, e
         for rule in (*parsed.rules, *guard):
             for low, high in rule.ports or [(0, 0)]:
                 for family, version in (('ipv4', 4), ('ipv6', 6)):
-                    if {'icmp': 4, 'icmpv6': 6}.get(rule.protocol, version) == version and rule.direction in parsed.directions:
+                    if {'icmp': 4, 'icmpv6': 6}.get(
+                        rule.protocol, version
+                    ) == version and rule.direction in parsed.directions:
                         whole = ['0.0.0.0/0' if version == 4 else '::/0']
-                        networks = [net for net in map(ipaddress.ip_network, whole if rule.peers is None else rule.peers) if net.version == version]
+                        networks = [
+                            net
+                            for net in map(ipaddress.ip_network, whole if rule.peers is None else rule.peers)
+                            if net.version == version
+                        ]
                         side = ('source' if rule.source_port else 'destination') if rule.ports else ''
                         if networks:
-                            expected.setdefault((rule.direction, family, rule.protocol, side, low, high), []).extend(networks)
+                            expected.setdefault((rule.direction, family, rule.protocol, side, low, high), []).extend(
+                                networks
+                            )
         found = documents.reach_of(built)
-        assert {key: [(int(net[0]), int(net[-1])) for net in ipaddress.collapse_addresses(nets)] for key, nets in expected.items()} == {
-            key: [(int(net[0]), int(net[-1])) for first, last in spans for net in ipaddress.collapse_addresses(_summarise(key[1], first, last))]
+        assert {
+            key: [(int(net[0]), int(net[-1])) for net in ipaddress.collapse_addresses(nets)]
+            for key, nets in expected.items()
+        } == {
+            key: [
+                (int(net[0]), int(net[-1]))
+                for first, last in spans
+                for net in ipaddress.collapse_addresses(_summarise(key[1], first, last))
+            ]
             for key, spans in found.items()
         }
 

@@ -10,20 +10,41 @@ import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils import backends, policy as policies, words
 from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, lines as firewalld_lines
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import build, edits, framework, lines, tuples, userrules
+from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import (
+    build,
+    edits,
+    framework,
+    lines,
+    tuples,
+    userrules,
+)
 from hypothesis import given, settings, strategies as st
 
 NETWORKS = st.one_of(
-    st.builds(lambda number, width: str(ipaddress.ip_network((0xC0000200 + number, width), strict=False)), st.integers(0, 255), st.integers(28, 32)),
-    st.builds(lambda number, width: str(ipaddress.ip_network(((0x20010DB8 << 96) + number, width), strict=False)), st.integers(0, 255), st.integers(124, 128)),
+    st.builds(
+        lambda number, width: str(ipaddress.ip_network((0xC0000200 + number, width), strict=False)),
+        st.integers(0, 255),
+        st.integers(28, 32),
+    ),
+    st.builds(
+        lambda number, width: str(ipaddress.ip_network(((0x20010DB8 << 96) + number, width), strict=False)),
+        st.integers(0, 255),
+        st.integers(124, 128),
+    ),
 )
-PORTS = st.builds(lambda low, more: str(low) if more == 0 else f'{low}-{low + more}', st.integers(1, 60), st.sampled_from([0, 0, 0, 1, 5]))
+PORTS = st.builds(
+    lambda low, more: str(low) if more == 0 else f'{low}-{low + more}',
+    st.integers(1, 60),
+    st.sampled_from([0, 0, 0, 1, 5]),
+)
 GROUPS = st.lists(NETWORKS, min_size=1, max_size=6).map(lambda found: sorted(map(str, _collapse(found))))
 
 
 def _collapse(networks):
     for version in (4, 6):
-        yield from ipaddress.collapse_addresses(net for net in map(ipaddress.ip_network, networks) if net.version == version)
+        yield from ipaddress.collapse_addresses(
+            net for net in map(ipaddress.ip_network, networks) if net.version == version
+        )
 
 
 @st.composite
@@ -36,9 +57,15 @@ def documents_of_policies(draw):
             {
                 'direction': draw(st.sampled_from(['ingress', 'egress'])),
                 'protocol': protocol,
-                'ports': draw(st.lists(PORTS, min_size=1, max_size=20, unique=True)) if protocol in ('tcp', 'udp', 'sctp') else [],
+                'ports': draw(st.lists(PORTS, min_size=1, max_size=20, unique=True))
+                if protocol in ('tcp', 'udp', 'sctp')
+                else [],
                 'group': draw(st.sampled_from([*groups, None])),
-                'flows': draw(st.lists(st.sampled_from([f'p/f{number}', 'p/shared', 'q/other']), min_size=1, max_size=2, unique=True)),
+                'flows': draw(
+                    st.lists(
+                        st.sampled_from([f'p/f{number}', 'p/shared', 'q/other']), min_size=1, max_size=2, unique=True
+                    )
+                ),
             }
         )
     return {
@@ -73,7 +100,13 @@ def opened(text, family):
         assert len(re.findall(r'\d+', stated)) <= 15, 'more ports than iptables compares in one rule'
         for low, _colon, high in (part.partition(':') for part in stated.split(',')):
             for port in range(int(low), int(high or low) + 1):
-                yield chain, {'ipv6-icmp': 'icmpv6'}.get(found['-p'], found['-p']), side if port else '', ipaddress.ip_network(peer), port
+                yield (
+                    chain,
+                    {'ipv6-icmp': 'icmpv6'}.get(found['-p'], found['-p']),
+                    side if port else '',
+                    ipaddress.ip_network(peer),
+                    port,
+                )
 
 
 @settings(max_examples=200, deadline=None)
@@ -88,18 +121,31 @@ def test_rendered_files_admit_exactly_the_policy(document):
                 found.setdefault((chain, protocol, side, port), []).append(network)
         wanted: dict = {}
         for rule in (*guard, *policy.rules):
-            applies = rule.direction in policy.directions and {'icmp': 4, 'icmpv6': 6}.get(rule.protocol, version) == version
+            applies = (
+                rule.direction in policy.directions and {'icmp': 4, 'icmpv6': 6}.get(rule.protocol, version) == version
+            )
             whole = ['0.0.0.0/0' if version == 4 else '::/0']
-            networks = [net for net in map(ipaddress.ip_network, whole if rule.peers is None else rule.peers) if net.version == version]
+            networks = [
+                net
+                for net in map(ipaddress.ip_network, whole if rule.peers is None else rule.peers)
+                if net.version == version
+            ]
             for low, high in (rule.ports or ((0, 0),)) if applies and networks else ():
                 for port in range(low, high + 1):
                     side = ('source' if rule.source_port else 'destination') if port else ''
-                    wanted.setdefault(({'ingress': 'input', 'egress': 'output'}[rule.direction], rule.protocol, side, port), []).extend(networks)
+                    wanted.setdefault(
+                        ({'ingress': 'input', 'egress': 'output'}[rule.direction], rule.protocol, side, port), []
+                    ).extend(networks)
         assert {key: list(ipaddress.collapse_addresses(nets)) for key, nets in found.items()} == {
             key: list(ipaddress.collapse_addresses(nets)) for key, nets in wanted.items()
         }
-    assert 'ENABLED=yes\n' in texts['/etc/ufw/ufw.conf'] and 'DEFAULT_INPUT_POLICY="DROP"\n' in texts['/etc/default/ufw']
-    assert f'DEFAULT_OUTPUT_POLICY="{"REJECT" if document["egress"] == "deny" else "ACCEPT"}"\n' in texts['/etc/default/ufw']
+    assert (
+        'ENABLED=yes\n' in texts['/etc/ufw/ufw.conf'] and 'DEFAULT_INPUT_POLICY="DROP"\n' in texts['/etc/default/ufw']
+    )
+    assert (
+        f'DEFAULT_OUTPUT_POLICY="{"REJECT" if document["egress"] == "deny" else "ACCEPT"}"\n'
+        in texts['/etc/default/ufw']
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -126,8 +172,15 @@ def rule(text):
     return tuples.parse(f'### tuple ### {text}')
 
 
-FOREIGN = [rule('allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in'), rule('deny any any 0.0.0.0/0 any 192.0.2.5 in'), rule('limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in')]
-OURS = [rule(f'allow tcp {port} 0.0.0.0/0 any 192.0.2.9 in comment={tuples.comment("portmatrix p/f")}') for port in (443, 444)]
+FOREIGN = [
+    rule('allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in'),
+    rule('deny any any 0.0.0.0/0 any 192.0.2.5 in'),
+    rule('limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in'),
+]
+OURS = [
+    rule(f'allow tcp {port} 0.0.0.0/0 any 192.0.2.9 in comment={tuples.comment("portmatrix p/f")}')
+    for port in (443, 444)
+]
 REST = rule(f'deny_log any any 0.0.0.0/0 any 0.0.0.0/0 in comment={tuples.comment("portmatrix exclusive")}')
 
 
@@ -137,7 +190,9 @@ def test_others_keep_their_order_and_ours_their_place(place, exclusive):
     old = [*FOREIGN[:place], OURS[0], *FOREIGN[place:]]
     merged = edits.merge('f', old, [*OURS, REST] if exclusive else OURS, exclusive)
     assert [entry for entry in merged if not build.is_ours(entry)] == FOREIGN
-    assert [number for number, entry in enumerate(merged) if build.is_ours(entry)] == ([0, 1, 2] if exclusive else [place, place + 1])
+    assert [number for number, entry in enumerate(merged) if build.is_ours(entry)] == (
+        [0, 1, 2] if exclusive else [place, place + 1]
+    )
     assert edits.merge('f', merged, [*OURS, REST] if exclusive else OURS, exclusive) == merged
     assert edits.merge('f', merged, (), False) == tuple(FOREIGN)
 

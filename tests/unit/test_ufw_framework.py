@@ -33,12 +33,12 @@ def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
     assert any(framework.beyond(opening, 'ipv4', admits) for opening in found) is opens
 
 
-TEXT = (
-    '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-before-input -p udp --dport 1900 -j ACCEPT\n  -A ufw-before-input -j ACCEPT\nCOMMIT\n'
+TEXT = '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-before-input -p udp --dport 1900 -j ACCEPT\n  -A ufw-before-input -j ACCEPT\nCOMMIT\n'
+
+
+@pytest.mark.parametrize(
+    'closing', [(), ('-A ufw-before-input -p udp --dport 1900 -j ACCEPT',), ('-A ufw-before-input -j ACCEPT',)]
 )
-
-
-@pytest.mark.parametrize('closing', [(), ('-A ufw-before-input -p udp --dport 1900 -j ACCEPT',), ('-A ufw-before-input -j ACCEPT',)])
 @pytest.mark.parametrize('lines_of_ours', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
 def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
     composed = framework.compose(TEXT, build.section('ipv4', lines_of_ours), closing)
@@ -52,7 +52,10 @@ def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
     'text, words',
     [
         ('*filter\n-A ufw-before-input -j ACCEPT\n', 'the table filter has no "COMMIT" at its end'),
-        ('-A ufw-before-input -j ACCEPT\n*filter\nCOMMIT\n', "line 1: '-A ufw-before-input -j ACCEPT' stands outside of a table"),
+        (
+            '-A ufw-before-input -j ACCEPT\n*filter\nCOMMIT\n',
+            "line 1: '-A ufw-before-input -j ACCEPT' stands outside of a table",
+        ),
         ('*nat\n*filter\nCOMMIT\n', "line 2: '*filter' stands outside of a table"),
     ],
 )
@@ -61,7 +64,13 @@ def test_files_that_would_load_in_part_are_refused(text, words):
         list(framework.sections('before.rules', text))
 
 
-ODD = ['-s 10.0.0.0/8,192.168.0.0/16', '-s 192.168.0.0/255.255.0.0', '-s localhost', "-m comment --comment don't", '-p tcp --dport 80:http-alt']
+ODD = [
+    '-s 10.0.0.0/8,192.168.0.0/16',
+    '-s 192.168.0.0/255.255.0.0',
+    '-s localhost',
+    "-m comment --comment don't",
+    '-p tcp --dport 80:http-alt',
+]
 
 
 @pytest.mark.parametrize('words', ODD)
@@ -72,6 +81,7 @@ def test_what_is_not_understood_in_a_file_counts_as_open(words):
 
 def test_a_jump_into_a_chain_that_accepts_is_an_opening():
     found = framework.openings(
-        'f', '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j ufw-not-local\nCOMMIT\n'
+        'f',
+        '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j ufw-not-local\nCOMMIT\n',
     )
     assert [opening.line for opening in found] == ['-A ufw-before-input -j adm']

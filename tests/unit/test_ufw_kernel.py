@@ -47,10 +47,16 @@ def test_the_guard_sees_what_a_new_connection_meets(rules, accepted):
 
 def test_the_guard_knows_the_interface_and_the_answers():
     packet = verdict.Packet('192.0.2.9', '192.0.2.1', 50000, 22, 'eth0')
-    table = kernel.parse(CHAINS + '-A ufw-user-input -i eth9 -j DROP\n-A ufw-user-input -i eth0 -p tcp -m tcp --dport 22 -j ACCEPT\n')
+    table = kernel.parse(
+        CHAINS + '-A ufw-user-input -i eth9 -j DROP\n-A ufw-user-input -i eth0 -p tcp -m tcp --dport 22 -j ACCEPT\n'
+    )
     assert verdict.accepts(table, packet)
-    leaving = kernel.parse(':OUTPUT DROP [0:0]\n-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A OUTPUT -p tcp -m tcp --sport 22 -j ACCEPT\n')
-    assert verdict.accepts(leaving, packet._replace(leaving=True)) and not verdict.accepts(leaving, packet._replace(leaving=True, port=23))
+    leaving = kernel.parse(
+        ':OUTPUT DROP [0:0]\n-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A OUTPUT -p tcp -m tcp --sport 22 -j ACCEPT\n'
+    )
+    assert verdict.accepts(leaving, packet._replace(leaving=True)) and not verdict.accepts(
+        leaving, packet._replace(leaving=True, port=23)
+    )
 
 
 OWNED = {'ufw-before-input', 'ufw-user-input'}
@@ -59,11 +65,21 @@ OPEN = {'INPUT': 'DROP', 'OUTPUT': 'ACCEPT', 'FORWARD': 'ACCEPT'}
 
 def test_a_transaction_touches_only_what_differs_and_nothing_of_others():
     others = '-A INPUT -j f2b-sshd\n:f2b-sshd - [0:0]\n-A f2b-sshd -s 192.0.2.66/32 -j DROP\n-A INPUT -j ufw-blocklist\n:ufw-blocklist - [0:0]\n'
-    old = kernel.parse(CHAINS + others + '-A ufw-user-input -p tcp -j ACCEPT\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j ufw-user-input\n')
+    old = kernel.parse(
+        CHAINS + others + '-A ufw-user-input -p tcp -j ACCEPT\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j ufw-user-input\n'
+    )
     wanted = kernel.Table(kernel.parse(CHAINS + '-A ufw-user-input -p udp -j ACCEPT\n').chains, OPEN)
-    assert kernel.transaction(old, wanted, OWNED) == '*filter\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -j ACCEPT\nCOMMIT\n'
+    assert (
+        kernel.transaction(old, wanted, OWNED)
+        == '*filter\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -j ACCEPT\nCOMMIT\n'
+    )
     gone = kernel.transaction(old, kernel.Table({}, {**OPEN, 'INPUT': 'ACCEPT'}), OWNED)
-    assert 'f2b' not in gone and 'blocklist' not in gone and '-D INPUT -j ufw-before-input' in gone and ':INPUT ACCEPT' in gone
+    assert (
+        'f2b' not in gone
+        and 'blocklist' not in gone
+        and '-D INPUT -j ufw-before-input' in gone
+        and ':INPUT ACCEPT' in gone
+    )
     # what leads into a chain that goes would hold it
     assert gone.index('-D DOCKER-USER -j ufw-user-input') < gone.index('-X ufw-user-input')
     assert [line for line in gone.splitlines() if line.startswith('-X')] == ['-X ufw-before-input', '-X ufw-user-input']
@@ -71,6 +87,10 @@ def test_a_transaction_touches_only_what_differs_and_nothing_of_others():
 
 def test_a_chain_of_others_that_files_declare_is_made_where_it_is_missing():
     old = kernel.Table(kernel.parse(CHAINS).chains, OPEN)
-    wanted = kernel.Table(kernel.parse(CHAINS + ':LIMITER - [0:0]\n-A LIMITER -j RETURN\n-A ufw-before-input -j LIMITER\n').chains, OPEN)
+    wanted = kernel.Table(
+        kernel.parse(CHAINS + ':LIMITER - [0:0]\n-A LIMITER -j RETURN\n-A ufw-before-input -j LIMITER\n').chains, OPEN
+    )
     text = kernel.transaction(old, wanted, OWNED)
-    assert text.index(':LIMITER - [0:0]') < text.index('-A ufw-before-input -j LIMITER') and '-A LIMITER -j RETURN' in text
+    assert (
+        text.index(':LIMITER - [0:0]') < text.index('-A ufw-before-input -j LIMITER') and '-A LIMITER -j RETURN' in text
+    )

@@ -7,7 +7,14 @@ import json
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
 from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import Refused
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import build, edits, service, settings, stock, userrules
+from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import (
+    build,
+    edits,
+    service,
+    settings,
+    stock,
+    userrules,
+)
 
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="{input}"\nDEFAULT_OUTPUT_POLICY="{output}"\nDEFAULT_FORWARD_POLICY="DROP"\n'
 
@@ -23,7 +30,15 @@ def texts_of(enabled='yes', input='DROP', output='ACCEPT', more=''):
 def policy_with(egress):
     return policies.parse(
         json.dumps(
-            {'format': 1, 'egress': egress, 'exclusive': False, 'management': {'sources': ['any'], 'ports': []}, 'groups': {}, 'rules': [], 'citations': {}}
+            {
+                'format': 1,
+                'egress': egress,
+                'exclusive': False,
+                'management': {'sources': ['any'], 'ports': []},
+                'groups': {},
+                'rules': [],
+                'citations': {},
+            }
         )
     )
 
@@ -31,7 +46,11 @@ def policy_with(egress):
 def step(texts, memory, egress):
     """(files, memory) after a run that allows or denies egress, or (None) takes everything away."""
     policy = policy_with(egress) if egress else None
-    own = build.build(policy, ()) if policy else build.Rules(dict.fromkeys(userrules.PREFIXES, ()), dict.fromkeys(userrules.PREFIXES, ()))
+    own = (
+        build.build(policy, ())
+        if policy
+        else build.Rules(dict.fromkeys(userrules.PREFIXES, ()), dict.fromkeys(userrules.PREFIXES, ()))
+    )
     edited = edits.edit(texts, memory, policy, own, {}, dict.fromkeys(userrules.PREFIXES, True))
     return edited.texts, edited.memory
 
@@ -52,7 +71,14 @@ def test_default_policies_are_ours_only_as_long_as_we_hold_them():
 
 def test_what_was_on_before_us_stays_on_though_it_was_off_for_a_while():
     texts, memory = step(texts_of('yes', 'DROP', 'ACCEPT'), edits.Memory(), 'allow')
-    spoilt = {**texts, **{path: text for path, text in texts_of('no', 'ACCEPT', 'ACCEPT').items() if path in ('/etc/default/ufw', '/etc/ufw/ufw.conf')}}
+    spoilt = {
+        **texts,
+        **{
+            path: text
+            for path, text in texts_of('no', 'ACCEPT', 'ACCEPT').items()
+            if path in ('/etc/default/ufw', '/etc/ufw/ufw.conf')
+        },
+    }
     texts, memory = step(spoilt, memory, 'allow')
     after = settings.parse(step(texts, memory, None)[0])
     assert after.enabled and after.policies['input'] == 'DROP'
@@ -68,7 +94,13 @@ def test_a_setting_that_another_file_overrules_is_refused():
 
 @pytest.mark.parametrize(
     ('starting', 'forwards', 'policy', 'warned'),
-    [(True, True, 'DROP', True), (True, True, 'REJECT', True), (True, True, 'ACCEPT', False), (True, False, 'DROP', False), (False, True, 'DROP', False)],
+    [
+        (True, True, 'DROP', True),
+        (True, True, 'REJECT', True),
+        (True, True, 'ACCEPT', False),
+        (True, False, 'DROP', False),
+        (False, True, 'DROP', False),
+    ],
 )
 def test_starting_ufw_on_a_host_that_forwards_is_warned_of(starting, forwards, policy, warned):
     texts = texts_of('no', 'DROP', 'ACCEPT')

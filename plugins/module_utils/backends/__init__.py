@@ -24,12 +24,16 @@ def choose(name: str) -> t.Any:
     on the distribution. Raises Refused where two are active."""
     if name != 'auto':
         if name not in BACKENDS:
-            raise Refused(f'backend: {name!r} does not work on Linux hosts here; choose from auto, {", ".join(BACKENDS)}')
+            raise Refused(
+                f'backend: {name!r} does not work on Linux hosts here; choose from auto, {", ".join(BACKENDS)}'
+            )
         return BACKENDS[name]()
     active = [backend for backend in BACKENDS.values() if backend.active()]
     if len(active) > 1:
         ways = ', or '.join(f'{backend.stop_command} (stops {backend.name})' for backend in active)
-        raise Refused(f'{" and ".join(backend.name for backend in active)} are both active on this host, and a packet would need both; stop one: {ways}')
+        raise Refused(
+            f'{" and ".join(backend.name for backend in active)} are both active on this host, and a packet would need both; stop one: {ways}'
+        )
     for candidates in (active, having_ours(), [backend for backend in BACKENDS.values() if backend.installed()]):
         if len(candidates) == 1:
             return candidates[0]()

@@ -38,7 +38,12 @@ class Firewalld:
         found = {path: files.read(path) or '' for path in _our_files()}
         running = kernel.read() if observed.active else None
         return State(
-            observed, found, xml.parse(found), running, foreign.priorities() if observed.active else {}, foreign.zones() if observed.active else foreign.Zones()
+            observed,
+            found,
+            xml.parse(found),
+            running,
+            foreign.priorities() if observed.active else {},
+            foreign.zones() if observed.active else foreign.Zones(),
         )
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
@@ -76,7 +81,12 @@ class Firewalld:
 
     def outcome(self, changes: Changes) -> t.Dict[str, t.Any]:
         """What `persist` needs to keep CHANGES, as plain data."""
-        return {'files': changes.files, 'wanted': xml.files(changes.wanted), 'steps': list(changes.steps), 'remember': list(changes.remember)}
+        return {
+            'files': changes.files,
+            'wanted': xml.files(changes.wanted),
+            'steps': list(changes.steps),
+            'remember': list(changes.remember),
+        }
 
     def apply(self, state: State, changes: Changes) -> str:
         """Bring CHANGES into force and prove them in the kernel; returns how the runtime got there. The files are as before when this returns: firewalld
@@ -127,7 +137,9 @@ class Firewalld:
         if boot and 'enable' in after['steps']:
             service.start_later()
 
-    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, applied: bool = False) -> None:
+    def restore(
+        self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, applied: bool = False
+    ) -> None:
         """Go back to what `snapshot` saw. Safe to repeat; BOOT: firewalld will start and read the files. APPLIED: what others have in the runtime is theirs,
         and stays; otherwise a reload may have taken it away, and they get back what they had."""
         files.put({path: before['files'].get(path) for path in {*before['files'], *_our_files(), *after['files']}})
@@ -158,7 +170,11 @@ class Firewalld:
 
     def gathered(self, state: State) -> t.Dict[str, t.Any]:
         """What of ours is there, in words and as data."""
-        in_force = state.kernel is not None and bool(state.documents.policies) and not verify.deviation(state.documents, state.kernel)
+        in_force = (
+            state.kernel is not None
+            and bool(state.documents.policies)
+            and not verify.deviation(state.documents, state.kernel)
+        )
         return {
             'backend': self.name,
             'version': '.'.join(map(str, state.service.version)),

@@ -28,13 +28,20 @@ class Ufw:
     stop_command = 'ufw disable'
     lockout_advice = ', and see that no rule of ufw denies it (ufw status)'
     # what ufw's own files let in beside any policy, for the plan of a host that is known to use ufw
-    stock_openings = 'ufw lets in mDNS (UDP 5353), SSDP (UDP 1900) and DHCP (UDP 67 to 68) from anywhere by /etc/ufw/before.rules'
+    stock_openings = (
+        'ufw lets in mDNS (UDP 5353), SSDP (UDP 1900) and DHCP (UDP 67 to 68) from anywhere by /etc/ufw/before.rules'
+    )
 
     def observe(self) -> State:
         """Read files, service and kernel. Changes nothing."""
         observed = service.observe()
         texts = service.read()
-        return State(observed, texts, {family: kernel.read(family) for family in service.families(observed.settings)}, service.recall())
+        return State(
+            observed,
+            texts,
+            {family: kernel.read(family) for family in service.families(observed.settings)},
+            service.recall(),
+        )
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         """Path -> content of the files that enforce POLICY on a host with ufw as it comes, without rules of others. Pure: needs no host."""
@@ -52,17 +59,30 @@ class Ufw:
             # a family that ufw does not manage is denied as a whole while ufw runs
             return not changes.edited.settings.enabled
         packet = _packet(connection)
-        return verdict.accepts(table, packet) and (not changes.starting or verdict.accepts(table, packet._replace(leaving=True)))
+        return verdict.accepts(table, packet) and (
+            not changes.starting or verdict.accepts(table, packet._replace(leaving=True))
+        )
 
     def snapshot(self, state: State, changes: Changes) -> t.Dict[str, t.Any]:
         """What `restore` needs to go back to STATE, as plain data."""
-        return {'texts': state.texts, 'live': kernel.plain(state.live), 'memory': state.memory._asdict(), 'enabled': state.service.enabled}
+        return {
+            'texts': state.texts,
+            'live': kernel.plain(state.live),
+            'memory': state.memory._asdict(),
+            'enabled': state.service.enabled,
+        }
 
     def outcome(self, changes: Changes) -> t.Dict[str, t.Any]:
         """What `persist` needs to keep CHANGES, as plain data."""
         owned = {family: sorted(names) for family, names in changes.owned.items()}
         memory = changes.edited.memory._asdict()
-        return {'files': changes.files, 'stated': kernel.plain(changes.stated), 'owned': owned, 'memory': memory, 'steps': list(changes.steps)}
+        return {
+            'files': changes.files,
+            'stated': kernel.plain(changes.stated),
+            'owned': owned,
+            'memory': memory,
+            'steps': list(changes.steps),
+        }
 
     def apply(self, state: State, changes: Changes) -> str:
         """Bring CHANGES into force in the kernel, and prove them there; returns how the runtime got there. Files stay as they are."""
@@ -101,7 +121,9 @@ class Ufw:
             service.start_later()
         service.remember(memory)  # what was before us is forgotten last
 
-    def restore(self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, _applied: bool = True) -> None:
+    def restore(
+        self, before: t.Dict[str, t.Any], after: t.Dict[str, t.Any], boot: bool = False, _applied: bool = True
+    ) -> None:
         """Go back to what `snapshot` saw from what was to be AFTER. What somebody else changed in the files meanwhile is kept, and the kernel follows the
         files then. Safe to repeat; BOOT: the kernel is new and ufw will read the files."""
         service.bring(before['enabled'])
@@ -127,7 +149,17 @@ class Ufw:
     def _stated(state: State) -> t.Optional[t.Dict[str, t.Any]]:
         """What the kernel holds once it follows the files; None where these do not load."""
         try:
-            return dict(zip(state.live, kernel.canonical([(family, startup.compose(family, state.texts, state.service.settings)) for family in state.live])))
+            return dict(
+                zip(
+                    state.live,
+                    kernel.canonical(
+                        [
+                            (family, startup.compose(family, state.texts, state.service.settings))
+                            for family in state.live
+                        ]
+                    ),
+                )
+            )
         except BackendError:
             return None
 
@@ -145,7 +177,11 @@ class Ufw:
         if found and state.service.settings.enabled:
             owned = {family: startup.owned(family, state.texts) for family in state.live}
             stated = shown.stated(state, Edited(state.texts, state.service.settings, {}, state.memory, (), ()))[0]
-            deviations = [text for family, table in stated.items() for text in lines.drift(family, state.live[family], table, owned[family])]
+            deviations = [
+                text
+                for family, table in stated.items()
+                for text in lines.drift(family, state.live[family], table, owned[family])
+            ]
         return {
             'backend': self.name,
             'version': state.service.version,
@@ -157,4 +193,6 @@ class Ufw:
 
 
 def _packet(connection: management.Connection) -> verdict.Packet:
-    return verdict.Packet(connection.peer, connection.local, connection.peer_port, connection.port, management.interface(connection.local))
+    return verdict.Packet(
+        connection.peer, connection.local, connection.peer_port, connection.port, management.interface(connection.local)
+    )

@@ -44,4 +44,8 @@ def _sources() -> t.Dict[str, bytes]:
         found = glob.glob(f'{glob.escape(here)}/**/*.py', recursive=True)
         return {os.path.relpath(path, here): (files.read(path) or '').encode('utf-8') for path in found}
     with zipfile.ZipFile(f'{archive}.zip') as source:
-        return {name[len(inside) + 1 :]: source.read(name) for name in source.namelist() if name.startswith(f'{inside}/') and name.endswith('.py')}
+        return {
+            name[len(inside) + 1 :]: source.read(name)
+            for name in source.namelist()
+            if name.startswith(f'{inside}/') and name.endswith('.py')
+        }

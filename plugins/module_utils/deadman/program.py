@@ -31,7 +31,10 @@ def main(arguments: t.List[str]) -> int:
     elif verb == 'rollback' and len(arguments) > 1 and getattr(store.read(), 'token', '') != arguments[1]:
         answer = {'outcome': 'nothing'}  # the timer of another change
     elif verb in ('rollback', 'boot'):
-        answer = rollback('it was not confirmed in time' if verb == 'rollback' else 'the host started anew before it was confirmed', boot=verb == 'boot')
+        answer = rollback(
+            'it was not confirmed in time' if verb == 'rollback' else 'the host started anew before it was confirmed',
+            boot=verb == 'boot',
+        )
     else:
         answer = {'outcome': 'error', 'reason': 'usage: program check | confirm TOKEN | rollback [TOKEN] | boot'}
     print(json.dumps(answer), flush=True)
@@ -46,7 +49,10 @@ def confirm(token: str) -> t.Dict[str, t.Any]:
             return _last(token) or {'outcome': 'rolled back', 'reason': 'it does not wait any more'}
         same = management.observed()
         if same and pending.connection == [same.peer, same.peer_port]:
-            return {'outcome': 'refused', 'reason': 'the confirmation came over the connection that applied the change, which proves nothing'}
+            return {
+                'outcome': 'refused',
+                'reason': 'the confirmation came over the connection that applied the change, which proves nothing',
+            }
         backend = backends.BACKENDS[pending.backend]()
         with backend.locked():
             reason = backend.deviates(pending.before, pending.after) or _cut(backend, pending)
@@ -61,15 +67,21 @@ def confirm(token: str) -> t.Dict[str, t.Any]:
             except Exception as error:  # a full disk, files that may not be written
                 store.revoke()
                 return rollback(f'it could not be kept: {error}', held=True)
-            watched = backend.watch()
+            watched: t.Iterable[int] = backend.watch()
         answer = _forget(pending, 'confirmed', '')
     return {**answer, 'settled': backend.settled(watched)}
 
 
 def _cut(backend: t.Any, pending: store.Pending) -> t.Optional[str]:
     """Which documented connections stood before and would not pass any more, or None."""
-    found = standing.cut([standing.Flow(*flow) for flow in pending.flows], lambda connection: backend.lets_in(pending.after, connection))
-    return f'connections that worked before do not pass any more: {"; ".join(found[:5])}{" and others" if len(found) > 5 else ""}' if found else None
+    found = standing.cut(
+        [standing.Flow(*flow) for flow in pending.flows], lambda connection: backend.lets_in(pending.after, connection)
+    )
+    return (
+        f'connections that worked before do not pass any more: {"; ".join(found[:5])}{" and others" if len(found) > 5 else ""}'
+        if found
+        else None
+    )
 
 
 def _forget(pending: store.Pending, outcome: str, reason: str) -> t.Dict[str, t.Any]:
@@ -114,7 +126,11 @@ def _finish(pending: store.Pending, won: bool, reason: str, boot: bool, held: bo
         except Exception as error:
             print(f'attempt {attempt} failed: {error}', file=sys.stderr, flush=True)
             if attempt == _ATTEMPTS:
-                answer = {'token': pending.token, 'outcome': 'error', 'reason': f'the former rules could not be brought back: {error}'}
+                answer = {
+                    'token': pending.token,
+                    'outcome': 'error',
+                    'reason': f'the former rules could not be brought back: {error}',
+                }
                 store.tell(answer)
                 return answer
             time.sleep(_PAUSE)

@@ -39,7 +39,11 @@ def _systemd() -> bool:
 def check(command: t.List[str]) -> None:
     """Raise BackendError where what starts the timer could not run COMMAND: it has another environment and other rights than we have here."""
     environment = ['env', '-i', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']
-    run(['systemd-run', '--quiet', '--wait', '--pipe', '--collect', f'--unit={UNIT}-check', *command] if _systemd() else [*environment, *command])
+    run(
+        ['systemd-run', '--quiet', '--wait', '--pipe', '--collect', f'--unit={UNIT}-check', *command]
+        if _systemd()
+        else [*environment, *command]
+    )
 
 
 def arm(seconds: int, token: str) -> None:
@@ -48,7 +52,11 @@ def arm(seconds: int, token: str) -> None:
     if not _systemd():
         # a process of its own, which the end of this session does not reach
         subprocess.Popen(
-            ['sh', '-c', f'sleep {seconds}; {script}'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            ['sh', '-c', f'sleep {seconds}; {script}'],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         return
     files.write(_BOOT, _BOOT_TEXT)

@@ -20,7 +20,10 @@ def call(interface: str, method: str, signature: str = '', *arguments: str, time
     """The answer of METHOD ("" is firewalld's main INTERFACE) as plain values; variants keep their {"type", "data"} form."""
     where = f'{_NAME}.{interface}' if interface else _NAME
     words = [signature, *arguments] if signature else []
-    result = run(['busctl', '--json=short', f'--timeout={timeout}', '--', 'call', _NAME, _PATH, where, method, *words], timeout=timeout + 5)
+    result = run(
+        ['busctl', '--json=short', f'--timeout={timeout}', '--', 'call', _NAME, _PATH, where, method, *words],
+        timeout=timeout + 5,
+    )
     if not result.stdout.strip():
         return None
     data = json.loads(result.stdout)['data']
@@ -29,7 +32,9 @@ def call(interface: str, method: str, signature: str = '', *arguments: str, time
 
 def get(name: str) -> str:
     """A property of firewalld: "version" or "state"."""
-    return json.loads(run(['busctl', '--json=short', '--', 'get-property', _NAME, _PATH, _NAME, name]).stdout)['data']
+    return str(
+        json.loads(run(['busctl', '--json=short', '--', 'get-property', _NAME, _PATH, _NAME, name]).stdout)['data']
+    )
 
 
 def reload() -> None:
@@ -58,7 +63,9 @@ def arguments(signature: str, value: t.Any) -> t.List[str]:
         return [str(len(value)), *(word for item in value for word in arguments(signature[1:], item))]
     if signature.startswith('('):
         return [word for part, item in zip(_members(signature[1:-1]), value) for word in arguments(part, item)]
-    raise BackendError(f'firewalld answered with a value of D-Bus type {signature}, which this version of portmatrix.firewall does not know')
+    raise BackendError(
+        f'firewalld answered with a value of D-Bus type {signature}, which this version of portmatrix.firewall does not know'
+    )
 
 
 def _members(signature: str) -> t.Iterator[str]:

@@ -45,7 +45,10 @@ def kept(before: t.Dict[str, t.List[str]]) -> t.Iterator[None]:
             rules = wanted(before.get(command, []), now, os.listdir('/sys/class/net'))
             if rules != now:
                 empty = [f':{chain} - [0:0]' for chain in _CHAINS]
-                run([f'{command}-restore', '-w', '10', '--noflush'], text='\n'.join(['*filter', *empty, *rules, 'COMMIT', '']))
+                run(
+                    [f'{command}-restore', '-w', '10', '--noflush'],
+                    text='\n'.join(['*filter', *empty, *rules, 'COMMIT', '']),
+                )
 
 
 def wanted(former: t.List[str], now: t.List[str], interfaces: t.Iterable[str]) -> t.List[str]:

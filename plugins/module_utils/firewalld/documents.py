@@ -39,7 +39,11 @@ class RichRule(t.NamedTuple):
         if self.peer:
             kind, value = ('ipset', self.peer[1:]) if self.peer.startswith('@') else ('address', self.peer)
             words.append(f'{peer_side(direction)} {kind}="{value}"')
-        words.append(f'protocol value="{self.value}"' if self.element == 'protocol' else f'{self.element} port="{self.value}" protocol="{self.protocol}"')
+        words.append(
+            f'protocol value="{self.value}"'
+            if self.element == 'protocol'
+            else f'{self.element} port="{self.value}" protocol="{self.protocol}"'
+        )
         return ' '.join([*words, 'accept'])
 
 
@@ -87,7 +91,12 @@ def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Document
     rules = [*guard, *policy.rules]
     for direction in policy.directions:
         described: t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]] = {}
-        rich = [line for rule in rules if rule.direction == direction for line in _rich_rules(rule, documents.sets, described)]
+        rich = [
+            line
+            for rule in rules
+            if rule.direction == direction
+            for line in _rich_rules(rule, documents.sets, described)
+        ]
         flows = {flow for names in described.values() for flow in names}
         documents.policies[NAMES[direction]] = PolicyDocument(
             direction,
@@ -100,9 +109,14 @@ def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Document
     return documents
 
 
-def _rich_rules(rule: policies.Rule, sets: t.Dict[str, SetDocument], described: t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]]) -> t.Iterator[RichRule]:
+def _rich_rules(
+    rule: policies.Rule, sets: t.Dict[str, SetDocument], described: t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]]
+) -> t.Iterator[RichRule]:
     protocol = PROTOCOLS.get(rule.protocol, rule.protocol)
-    elements = [('source-port' if rule.source_port else 'port', f'{low}' if low == high else f'{low}-{high}') for low, high in rule.ports]
+    elements = [
+        ('source-port' if rule.source_port else 'port', f'{low}' if low == high else f'{low}-{high}')
+        for low, high in rule.ports
+    ]
     for family, peer in _peers(rule, sets):
         for element, value in elements or [('protocol', protocol)]:
             line = RichRule(family, peer, element, value, protocol)
@@ -111,14 +125,20 @@ def _rich_rules(rule: policies.Rule, sets: t.Dict[str, SetDocument], described: 
             yield line
 
 
-def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.Tuple[t.Optional[str], t.Optional[str]]]:
+def _peers(
+    rule: policies.Rule, sets: t.Dict[str, SetDocument]
+) -> t.Iterator[t.Tuple[t.Optional[str], t.Optional[str]]]:
     """(family, peer) of each rich rule that RULE needs; adds the sets that they refer to."""
     if rule.peers is None:
         yield None, None
         return
     for family, peers in policies.by_family(rule):
         members = tuple(map(reach.plain, peers or ()))
-        if len(members) == 1 or rule.label == policies.GUARD or (rule.protocol == 'vrrp' and rule.direction == 'egress'):
+        if (
+            len(members) == 1
+            or rule.label == policies.GUARD
+            or (rule.protocol == 'vrrp' and rule.direction == 'egress')
+        ):
             yield from ((family, member) for member in members)
         else:
             name = set_name(rule.label, family)
@@ -137,7 +157,7 @@ def reach_of(documents: Documents) -> reach.Reach:
     return _collect(documents, documents.sets).reach()
 
 
-def runtime_rules(documents: Documents, running: t.Container[str]) -> t.Counter[t.Tuple]:
+def runtime_rules(documents: Documents, running: t.Container[str]) -> t.Counter[reach.RuleKey]:
     """The rules (reach.Builder.rules) that the kernel holds for DOCUMENTS while the sets RUNNING are there."""
     return _collect(documents, running).rules
 
@@ -155,7 +175,9 @@ def _collect(documents: Documents, running: t.Container[str]) -> reach.Builder:
     builder = reach.Builder()
     names = {firewalld: name for name, firewalld in PROTOCOLS.items()}
     for document in documents.policies.values():
-        for rule in dict.fromkeys(line for stated in document.rules for line in written_out(stated, documents, running)):
+        for rule in dict.fromkeys(
+            line for stated in document.rules for line in written_out(stated, documents, running)
+        ):
             members: t.Optional[t.Iterable[str]] = None
             if rule.peer:
                 stored = documents.sets.get(rule.peer[1:])

@@ -17,8 +17,15 @@ from ..commands import run
 from . import bus, iptables
 from .documents import NAMES, PREFIX, our_priority
 
-_OBJECTS = (('zone', 'getZones', 'getZoneSettings2', 'setZoneSettings2'), ('policy', 'getPolicies', 'getPolicySettings', 'setPolicySettings'))
-_DIRECT = (('getAllChains', 'addChain', 'sss'), ('getAllRules', 'addRule', 'sssias'), ('getAllPassthroughs', 'addPassthrough', 'sas'))
+_OBJECTS = (
+    ('zone', 'getZones', 'getZoneSettings2', 'setZoneSettings2'),
+    ('policy', 'getPolicies', 'getPolicySettings', 'setPolicySettings'),
+)
+_DIRECT = (
+    ('getAllChains', 'addChain', 'sss'),
+    ('getAllRules', 'addRule', 'sssias'),
+    ('getAllPassthroughs', 'addPassthrough', 'sas'),
+)
 _DENIES = re.compile(r'\b(reject|drop)\b')
 _FIREWALLDS_OWN = ('allow-host-ipv6',)
 # What firewalld lets anybody change at run time, besides the interfaces of zones.
@@ -62,7 +69,11 @@ def snapshot(reload_keeps_iptables: bool) -> Snapshot:
         for name in bus.call(interface, names)
         if not name.startswith(PREFIX)
     }
-    sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in bus.call('ipset', 'getIPSets') if not name.startswith(PREFIX)}
+    sets = {
+        name: bus.call('ipset', 'getEntries', 's', name)
+        for name in bus.call('ipset', 'getIPSets')
+        if not name.startswith(PREFIX)
+    }
     direct = {method: bus.call('direct', method) for method, _add, _signature in _DIRECT}
     return Snapshot(objects, sets, direct, {} if reload_keeps_iptables else iptables.tables())
 
@@ -77,7 +88,9 @@ def put_back(before: Snapshot) -> None:
     at_home = {name for settings in now.objects.values() for name in _interfaces(settings)}
     for (interface, zone), settings in before.objects.items():
         for name in _interfaces(settings):
-            if name not in at_home and (interface, zone) in now.objects:  # unless somebody (NetworkManager) has put it elsewhere meanwhile
+            if (
+                name not in at_home and (interface, zone) in now.objects
+            ):  # unless somebody (NetworkManager) has put it elsewhere meanwhile
                 bus.call(interface, 'changeZoneOfInterface', 'ss', zone, name)
     for name, entries in before.sets.items():
         if name in now.sets and sorted(now.sets[name]) != sorted(entries):
@@ -93,7 +106,7 @@ def put_back(before: Snapshot) -> None:
 
 def _interfaces(settings: t.Dict[str, t.Any]) -> t.List[str]:
     """The interfaces of a zone; policies have none."""
-    return settings.get('interfaces', {}).get('data', [])
+    return list(settings.get('interfaces', {}).get('data', []))
 
 
 def _changed(before: t.Dict[str, t.Any], now: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
@@ -124,10 +137,17 @@ class Zones(t.NamedTuple):
 
 
 def zones() -> Zones:
-    settings = {zone: bus.call('zone', 'getZoneSettings2', 's', zone) for zone in sorted(bus.call('zone', 'getActiveZones') or ())}
+    settings = {
+        zone: bus.call('zone', 'getZoneSettings2', 's', zone)
+        for zone in sorted(bus.call('zone', 'getActiveZones') or ())
+    }
     return Zones(
         tuple(zone for zone, found in settings.items() if found.get('forward_ports', {}).get('data')),
-        tuple(zone for zone, found in settings.items() if any(_DENIES.search(rule) for rule in found.get('rules_str', {}).get('data') or ())),
+        tuple(
+            zone
+            for zone, found in settings.items()
+            if any(_DENIES.search(rule) for rule in found.get('rules_str', {}).get('data') or ())
+        ),
     )
 
 
@@ -135,10 +155,21 @@ def warnings(priorities: t.Dict[str, int], zones: Zones, policy: t.Optional[poli
     """What passes by a POLICY of ours: policies of others with their PRIORITIES, zones that forward ports; and what a zone denies in vain."""
     if policy is None:
         return ()
-    advice = 'raise its priority number' if policy.exclusive else 'raise its priority number, or set portmatrix_exclusive: true'
-    ahead = [name for name, number in sorted(priorities.items()) if number <= our_priority(policy) and name not in NAMES.values()]
+    advice = (
+        'raise its priority number'
+        if policy.exclusive
+        else 'raise its priority number, or set portmatrix_exclusive: true'
+    )
+    ahead = [
+        name
+        for name, number in sorted(priorities.items())
+        if number <= our_priority(policy) and name not in NAMES.values()
+    ]
     return (
-        *(f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}' for name in ahead),
+        *(
+            f'the policy {name} of firewalld decides before ours and may let other traffic pass; {advice}'
+            for name in ahead
+        ),
         *(
             f'the zone {zone} of firewalld forwards ports, and forwarded traffic is accepted before any policy; remove the forwarding if it is not meant'
             for zone in zones.forwarding

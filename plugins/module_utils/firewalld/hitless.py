@@ -71,22 +71,37 @@ def steps(wanted: Documents, running: t.Dict[str, t.Tuple[str, ...]], now: Rules
     )
     written_out_sets = {change.name for change in changes if change.when == 'between'}
     between = _texts(wanted, {name: members for name, members in running.items() if name not in written_out_sets})
-    inline = sum(len(document.entries) for name, document in wanted.sets.items() if name not in running or name in written_out_sets)
+    inline = sum(
+        len(document.entries)
+        for name, document in wanted.sets.items()
+        if name not in running or name in written_out_sets
+    )
     entries = sum(len(change.add) + len(change.remove) for change in changes)
-    if inline > MOST_INLINE or entries > MOST_ENTRIES or any(_overlap(change, running[change.name]) for change in changes if change.when == 'around'):
+    if (
+        inline > MOST_INLINE
+        or entries > MOST_ENTRIES
+        or any(_overlap(change, running[change.name]) for change in changes if change.when == 'around')
+    ):
         return None
     return Steps(changes, now, between, final)
 
 
 def _texts(wanted: Documents, running: t.Container[str]) -> Rules:
     return {
-        name: list(dict.fromkeys(line.text(document.direction) for rule in document.rules for line in written_out(rule, wanted, running)))
+        name: list(
+            dict.fromkeys(
+                line.text(document.direction) for rule in document.rules for line in written_out(rule, wanted, running)
+            )
+        )
         for name, document in wanted.policies.items()
     }
 
 
 def _set_change(name: str, old: t.Iterable[str], new: t.Iterable[str], now: Rules, final: Rules) -> SetChange:
-    users = [{(policy, line) for policy, lines in rules.items() for line in lines if f'"{name}"' in line} for rules in (now, final)]
+    users = [
+        {(policy, line) for policy, lines in rules.items() for line in lines if f'"{name}"' in line}
+        for rules in (now, final)
+    ]
     when = 'before' if not users[0] else 'around' if users[0] == users[1] else 'between'
     return SetChange(name, tuple(sorted(set(new) - set(old))), tuple(sorted(set(old) - set(new))), when)
 

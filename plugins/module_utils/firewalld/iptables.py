@@ -20,7 +20,14 @@ _DIRECT = re.compile(r'_direct\b')
 def tables(check: bool = True) -> t.Dict[str, str]:
     """Command -> rules of iptables, without counters; only tables that hold a rule. Raises BackendError where they cannot be read and CHECK is set."""
     return {
-        command: _COUNTERS.sub(r'\1 [0:0]', ''.join(line for line in run([f'{command}-save'], check=check).stdout.splitlines(True) if not line.startswith('#')))
+        command: _COUNTERS.sub(
+            r'\1 [0:0]',
+            ''.join(
+                line
+                for line in run([f'{command}-save'], check=check).stdout.splitlines(True)
+                if not line.startswith('#')
+            ),
+        )
         for command in ('iptables', 'ip6tables')
         if exists(f'{command}-save')
     }
@@ -34,7 +41,11 @@ def kept() -> t.Iterator[None]:
     now = tables(check=False)
     for command, text in before.items():
         left = _rules(now[command])
-        lost = ''.join(_without_direct(table) for name, table in _split(text).items() if _rules(text).get(name) and not left.get(name))
+        lost = ''.join(
+            _without_direct(table)
+            for name, table in _split(text).items()
+            if _rules(text).get(name) and not left.get(name)
+        )
         if lost:
             run([f'{command}-restore', '--noflush'], text=lost)
 
@@ -45,7 +56,10 @@ def _split(text: str) -> t.Dict[str, str]:
 
 def _rules(text: str) -> t.Dict[str, t.List[str]]:
     """Table -> its rules, firewalld's own left out."""
-    return {name: [line for line in table.splitlines() if line.startswith('-A') and not _DIRECT.search(line)] for name, table in _split(text).items()}
+    return {
+        name: [line for line in table.splitlines() if line.startswith('-A') and not _DIRECT.search(line)]
+        for name, table in _split(text).items()
+    }
 
 
 def _without_direct(table: str) -> str:

@@ -16,14 +16,17 @@ _CHAINS = {'ingress': ('filter_INPUT', 'filter_IN_policy_'), 'egress': ('filter_
 _VERDICTS = {'DROP': 'drop', 'REJECT': 'reject'}
 _FAMILIES = {'ip': 'ipv4', 'ip6': 'ipv6'}
 _NUMBERS = {1: 'icmp', 58: 'icmpv6', 50: 'esp', 51: 'ah', 47: 'gre', 112: 'vrrp'}
-_PROTOCOLS = {**{firewalld: name for name, firewalld in PROTOCOLS.items()}, **{str(number): name for number, name in _NUMBERS.items()}}
+_PROTOCOLS = {
+    **{firewalld: name for name, firewalld in PROTOCOLS.items()},
+    **{str(number): name for number, name in _NUMBERS.items()},
+}
 
 
 class Kernel(t.NamedTuple):
     """Our rules in the kernel (reach.Builder.rules) and the directions found there; `faults` are deviations that only a reload can mend; `sets` are
     ours, name -> entries."""
 
-    rules: t.Counter[t.Tuple]
+    rules: t.Counter[reach.RuleKey]
     directions: t.Tuple[str, ...]
     faults: t.Tuple[str, ...]
     sets: t.Dict[str, t.Tuple[str, ...]]
@@ -67,11 +70,19 @@ def _reachable(start: str, chains: t.Dict[str, t.List[t.List[t.Dict[str, t.Any]]
         chain = todo.pop()
         if chain not in found:
             found.add(chain)
-            todo.extend(part[verb]['target'] for rule in chains.get(chain, []) for part in rule for verb in ('jump', 'goto') if verb in part)
+            todo.extend(
+                part[verb]['target']
+                for rule in chains.get(chain, [])
+                for part in rule
+                for verb in ('jump', 'goto')
+                if verb in part
+            )
     return found
 
 
-def _read_policy(direction: str, chain: str, chains: t.Dict[str, t.Any], sets: t.Dict[str, t.Tuple[str, ...]], builder: reach.Builder) -> t.Iterator[str]:
+def _read_policy(
+    direction: str, chain: str, chains: t.Dict[str, t.Any], sets: t.Dict[str, t.Tuple[str, ...]], builder: reach.Builder
+) -> t.Iterator[str]:
     """Add what the policy admits to BUILDER; yield what is not as we would have it."""
     own = [_without_counters(rule) for rule in chains[chain]]
     if not own or len(own[-1]) != 1 or _VERDICTS[TARGETS[direction]] not in own[-1][0]:
@@ -96,7 +107,9 @@ def _only_logs(rule: t.List[t.Dict[str, t.Any]]) -> bool:
     return bool(rule) and 'log' in rule[-1] and all('match' in part for part in rule[:-1])
 
 
-def _read_rule(direction: str, rule: t.List[t.Dict[str, t.Any]], sets: t.Dict[str, t.Tuple[str, ...]], builder: reach.Builder) -> bool:
+def _read_rule(
+    direction: str, rule: t.List[t.Dict[str, t.Any]], sets: t.Dict[str, t.Tuple[str, ...]], builder: reach.Builder
+) -> bool:
     """Whether RULE has the form of ours; if so what it admits goes into BUILDER."""
     try:
         family, protocol, side, span, members = _understand(direction, rule, sets)
@@ -123,7 +136,9 @@ def _understand(
             raise ValueError(part)
         if field.get('protocol') in _FAMILIES and field.get('field') == peer_side(direction)[0] + 'addr':
             family = _FAMILIES[field['protocol']]
-            members = sets.get(right[1:], ()) if isinstance(right, str) and right.startswith('@') else (_network(right),)
+            members = (
+                sets.get(right[1:], ()) if isinstance(right, str) and right.startswith('@') else (_network(right),)
+            )
         elif field.get('field') in ('dport', 'sport'):
             protocol, side = field['protocol'], 'destination' if field['field'] == 'dport' else 'source'
             low, high = right['range'] if isinstance(right, dict) else (right, right)

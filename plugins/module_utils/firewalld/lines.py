@@ -18,14 +18,26 @@ _DENIED = {'DROP': 'denied in silence', 'REJECT': 'denied with an answer'}
 
 def rules(documents: Documents) -> t.List[Line]:
     """Our rules in words."""
-    return words.lines(grant for document in documents.policies.values() for rule in document.rules for grant in _grants(document, rule, documents))
+    return words.lines(
+        grant
+        for document in documents.policies.values()
+        for rule in document.rules
+        for grant in _grants(document, rule, documents)
+    )
 
 
 def _grants(document: PolicyDocument, rule: RichRule, documents: Documents) -> t.Iterator[Grant]:
     flows = document.described.get(describe_key(rule), ())
     port = '' if rule.element == 'protocol' else rule.value
     for peer in _peers(rule.peer, documents):
-        yield Grant(document.direction, _NAMES.get(rule.protocol, rule.protocol), rule.element == 'source-port', port, peer, flows)
+        yield Grant(
+            document.direction,
+            _NAMES.get(rule.protocol, rule.protocol),
+            rule.element == 'source-port',
+            port,
+            peer,
+            flows,
+        )
 
 
 def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.List[str]:
@@ -44,12 +56,20 @@ def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.L
 
 def _drift(kernel: Kernel, documents: Documents) -> t.Iterator[str]:
     stated = runtime_rules(documents, kernel.sets)
-    for where, rules in (('only in the kernel', kernel.rules - stated), ('missing in the kernel', stated - kernel.rules)):
+    for where, rules in (
+        ('only in the kernel', kernel.rules - stated),
+        ('missing in the kernel', stated - kernel.rules),
+    ):
         yield from sorted(f'drift, {where}: {_rule(*rule)}' for rule in rules)
 
 
 def _rule(
-    direction: str, family: t.Optional[str], protocol: str, side: str, span: t.Tuple[int, int], intervals: t.Optional[t.Tuple[reach.Interval, ...]]
+    direction: str,
+    family: t.Optional[str],
+    protocol: str,
+    side: str,
+    span: t.Tuple[int, int],
+    intervals: t.Optional[t.Tuple[reach.Interval, ...]],
 ) -> str:
     low, high = span
     ports = f" {'from port ' if side == 'source' else ''}{low if low == high else f'{low}-{high}'}" if side else ''
@@ -59,9 +79,13 @@ def _rule(
 
 def _intervals(intervals: t.Tuple[reach.Interval, ...], family: str) -> str:
     texts = [
-        reach.text(first, family) if first == last else f'{reach.text(first, family)}-{reach.text(last, family)}' for first, last in intervals[:MOST_PEERS]
+        reach.text(first, family) if first == last else f'{reach.text(first, family)}-{reach.text(last, family)}'
+        for first, last in intervals[:MOST_PEERS]
     ]
-    return ', '.join(texts) + (f' and {len(intervals) - MOST_PEERS} more' if len(intervals) > MOST_PEERS else '') or 'nothing'
+    return (
+        ', '.join(texts) + (f' and {len(intervals) - MOST_PEERS} more' if len(intervals) > MOST_PEERS else '')
+        or 'nothing'
+    )
 
 
 def _peers(peer: t.Optional[str], documents: Documents) -> t.Iterable[t.Optional[str]]:

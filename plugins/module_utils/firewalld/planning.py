@@ -48,7 +48,9 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         service.require_usable(state.service)
     wanted = build(policy, guard) if policy else Documents({}, {})
     contents = xml.files(wanted)
-    changed: t.Dict[str, t.Optional[str]] = {path: text for path, text in contents.items() if state.files.get(path) != text}
+    changed: t.Dict[str, t.Optional[str]] = {
+        path: text for path, text in contents.items() if state.files.get(path) != text
+    }
     changed.update({path: None for path in state.files if path not in contents})
     steps, remember = service.switch_on(state.service) if policy else service.switch_off(state.service)
     runtime, without_reload = _runtime(state, wanted, steps)

@@ -43,13 +43,18 @@ def installed() -> bool:
 
 def active() -> bool:
     """Whether firewalld runs, or will with the next start of the host."""
-    return installed() and any(run(['systemctl', verb, '--quiet', 'firewalld'], check=False).returncode == 0 for verb in ('is-active', 'is-enabled'))
+    return installed() and any(
+        run(['systemctl', verb, '--quiet', 'firewalld'], check=False).returncode == 0
+        for verb in ('is-active', 'is-enabled')
+    )
 
 
 def observe() -> Service:
     """The service as it is. Raises BackendError where firewalld is not installed."""
     if not installed():
-        raise BackendError('firewalld is not installed on this host; install it (package firewalld), or set portmatrix_backend to the firewall that is')
+        raise BackendError(
+            'firewalld is not installed on this host; install it (package firewalld), or set portmatrix_backend to the firewall that is'
+        )
     active = run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0
     version = parse_version(bus.get('version')) if active else _installed_version()
     enabled = run(['systemctl', 'is-enabled', 'firewalld'], check=False).stdout.strip()
@@ -78,9 +83,13 @@ def require_usable(service: Service) -> None:
     if service.enabled.startswith('masked'):
         raise Refused('the service firewalld is masked on this host; allow it with: systemctl unmask firewalld')
     if re.search(r'(?m)^\s*FirewallBackend\s*=\s*iptables', files.read('/etc/firewalld/firewalld.conf') or ''):
-        raise Refused('firewalld works with iptables on this host; portmatrix.firewall needs FirewallBackend=nftables in /etc/firewalld/firewalld.conf')
+        raise Refused(
+            'firewalld works with iptables on this host; portmatrix.firewall needs FirewallBackend=nftables in /etc/firewalld/firewalld.conf'
+        )
     if re.search(r'(?m)^\s*ENABLED\s*=\s*yes', files.read('/etc/ufw/ufw.conf') or ''):
-        raise Refused('ufw is active on this host, and a packet would need both firewalls; stop one: ufw disable, or systemctl disable --now firewalld')
+        raise Refused(
+            'ufw is active on this host, and a packet would need both firewalls; stop one: ufw disable, or systemctl disable --now firewalld'
+        )
 
 
 def switch_on(observed: Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:

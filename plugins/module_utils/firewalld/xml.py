@@ -37,7 +37,9 @@ def parse(contents: t.Dict[str, str]) -> Documents:
             else:
                 documents.policies[name] = _parse_policy(name, root)
         except (ElementTree.ParseError, KeyError, ValueError) as error:
-            documents.policies[name] = PolicyDocument('ingress', '', 0, (), {}, {}, (f'{path} is no file of ours: {error}',))
+            documents.policies[name] = PolicyDocument(
+                'ingress', '', 0, (), {}, {}, (f'{path} is no file of ours: {error}',)
+            )
     return documents
 
 
@@ -48,8 +50,13 @@ def is_ours(filename: str) -> bool:
 
 def description(document: PolicyDocument) -> str:
     """Which flow each rule serves and what the vendor's row is. Parts are divided by " | ": firewalld folds line breaks."""
-    rules = [f'{protocol}{"/" + port if port else ""} {peer}: {" ".join(flows)}' for (protocol, port, peer), flows in sorted(document.described.items())]
-    rows = [f'{flow} = {"; ".join(_line(text) for text in texts)}' for flow, texts in sorted(document.citations.items())]
+    rules = [
+        f'{protocol}{"/" + port if port else ""} {peer}: {" ".join(flows)}'
+        for (protocol, port, peer), flows in sorted(document.described.items())
+    ]
+    rows = [
+        f'{flow} = {"; ".join(_line(text) for text in texts)}' for flow, texts in sorted(document.citations.items())
+    ]
     return ' |\n'.join([MARK, *rules, *rows])
 
 
@@ -79,7 +86,11 @@ def _rule(rule: RichRule, direction: str) -> str:
     if rule.peer:
         kind, value = ('ipset', rule.peer[1:]) if rule.peer.startswith('@') else ('address', rule.peer)
         peer = f'<{peer_side(direction)} {kind}={quoteattr(value)}/>'
-    what = f'value={quoteattr(rule.value)}' if rule.element == 'protocol' else f'port={quoteattr(rule.value)} protocol={quoteattr(rule.protocol)}'
+    what = (
+        f'value={quoteattr(rule.value)}'
+        if rule.element == 'protocol'
+        else f'port={quoteattr(rule.value)} protocol={quoteattr(rule.protocol)}'
+    )
     return f'<rule{family}>{peer}<{rule.element} {what}/><accept/></rule>'
 
 
@@ -108,25 +119,43 @@ def _parse_set(root: ElementTree.Element) -> SetDocument:
 
 def _parse_policy(name: str, root: ElementTree.Element) -> PolicyDocument:
     direction = {own: key for key, own in NAMES.items()}.get(name, 'ingress')
-    rules, strange = [], [] if name in NAMES.values() else [f'policy {name} is none of ours']
+    rules: t.List[RichRule] = []
+    strange = [] if name in NAMES.values() else [f'policy {name} is none of ours']
     for element in root:
         if element.tag == 'rule':
             rule = _parse_rule(element, direction)
-            (strange if rule is None else rules).append(rule or _words(element))
+            if rule is None:
+                strange.append(_words(element))
+            else:
+                rules.append(rule)
         elif element.tag in ('ingress-zone', 'egress-zone'):
             if element.get('name') != _ZONES[direction][element.tag == 'egress-zone']:
                 strange.append(_words(element))
         elif element.tag not in ('short', 'description'):
             strange.append(_words(element))
     described, citations = _parse_description(root.findtext('description') or '')
-    return PolicyDocument(direction, root.get('target') or '', int(root.get('priority') or 0), tuple(rules), described, citations, tuple(strange))
+    return PolicyDocument(
+        direction,
+        root.get('target') or '',
+        int(root.get('priority') or 0),
+        tuple(rules),
+        described,
+        citations,
+        tuple(strange),
+    )
 
 
 def _parse_rule(element: ElementTree.Element, direction: str) -> t.Optional[RichRule]:
     parts = {child.tag: child for child in element}
     peer = parts.pop(peer_side(direction), None)
     what = next((parts.pop(tag) for tag in ('port', 'source-port', 'protocol') if tag in parts), None)
-    if what is None or list(parts) != ['accept'] or set(element.attrib) - {'family'} or len(parts['accept']) or len(element) != 2 + (peer is not None):
+    if (
+        what is None
+        or list(parts) != ['accept']
+        or set(element.attrib) - {'family'}
+        or len(parts['accept'])
+        or len(element) != 2 + (peer is not None)
+    ):
         return None
     address = None
     if peer is not None:
@@ -141,7 +170,9 @@ def _words(element: ElementTree.Element) -> str:
     return ' '.join(ElementTree.tostring(element, encoding='unicode').split())
 
 
-def _parse_description(text: str) -> t.Tuple[t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]], t.Dict[str, t.List[str]]]:
+def _parse_description(
+    text: str,
+) -> t.Tuple[t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]], t.Dict[str, t.List[str]]]:
     described, citations = {}, {}
     for part in (part.strip() for part in text.split('|')):
         if ' = ' in part:

@@ -41,14 +41,16 @@ def is_ours(rule: Tuple) -> bool:
 def build(policy: policies.Policy, guard: t.Iterable[policies.Rule], answers: bool = False) -> Rules:
     """The rules that enforce POLICY, with the management GUARD first; where it is exclusive, they end with a denial of everything else. ANSWERS: also
     let answers of management leave where the policy does not deny egress, as somebody else does."""
-    found: t.Dict[t.Tuple, t.Dict[Span, t.List[str]]] = {}
+    found: t.Dict[t.Tuple[str, str, str, bool, t.Optional[str]], t.Dict[Span, t.List[str]]] = {}
     for rule in (*guard, *policy.rules):
         if rule.direction in policy.directions or (answers and rule.source_port):
             for family, peers in policies.by_family(rule):
                 for peer in (None,) if peers is None else peers:
                     spans = found.setdefault((family, rule.direction, rule.protocol, rule.source_port, peer), {})
                     for span in rule.ports or ((0, 0),):
-                        spans.setdefault(span, []).extend(flow for flow in rule.flows if flow not in spans.get(span, ()))
+                        spans.setdefault(span, []).extend(
+                            flow for flow in rule.flows if flow not in spans.get(span, ())
+                        )
     own: t.Dict[str, t.List[Tuple]] = {family: [] for family in reach.FAMILIES}
     lines: t.Dict[str, t.List[str]] = {family: _rows(policy) for family in reach.FAMILIES}
     for (family, direction, protocol, source_port, peer), spans in found.items():
@@ -60,12 +62,23 @@ def build(policy: policies.Policy, guard: t.Iterable[policies.Rule], answers: bo
     if policy.exclusive:
         for family in reach.FAMILIES:
             own[family].extend(_rest(family, direction) for direction in policy.directions)
-    return Rules({family: tuple(rules) for family, rules in own.items()}, {family: tuple(rows) for family, rows in lines.items()})
+    return Rules(
+        {family: tuple(rules) for family, rules in own.items()}, {family: tuple(rows) for family, rows in lines.items()}
+    )
 
 
 def section(family: str, lines: t.Iterable[str]) -> str:
     """Our section of before.rules of FAMILY: a transaction of its own, which ufw loads after the administrator's."""
-    return '\n'.join([f'{framework.BEGIN} (written by portmatrix.firewall; changes are lost)', '*filter', *lines, 'COMMIT', framework.END, ''])
+    return '\n'.join(
+        [
+            f'{framework.BEGIN} (written by portmatrix.firewall; changes are lost)',
+            '*filter',
+            *lines,
+            'COMMIT',
+            framework.END,
+            '',
+        ]
+    )
 
 
 def _chunks(spans: t.Dict[Span, t.List[str]]) -> t.Iterator[t.Dict[Span, t.List[str]]]:
@@ -81,12 +94,21 @@ def _chunks(spans: t.Dict[Span, t.List[str]]) -> t.Iterator[t.Dict[Span, t.List[
     yield chunk
 
 
-def _tuple(family: str, direction: str, protocol: str, source_port: bool, peer: t.Optional[str], spans: t.Dict[Span, t.List[str]]) -> Tuple:
+def _tuple(
+    family: str,
+    direction: str,
+    protocol: str,
+    source_port: bool,
+    peer: t.Optional[str],
+    spans: t.Dict[Span, t.List[str]],
+) -> Tuple:
     ports = port_text(spans)
     address, anywhere = reach.plain(peer) if peer else tuples.ANYWHERE[family], tuples.ANYWHERE[family]
     src, dst = (address, anywhere) if direction == 'ingress' else (anywhere, address)
     dport, sport = ('any', ports) if source_port else (ports, 'any')
-    return Tuple('allow', protocol, dport, dst, sport, src, _DIRECTIONS[direction], comment=tuples.comment(_note(spans)))
+    return Tuple(
+        'allow', protocol, dport, dst, sport, src, _DIRECTIONS[direction], comment=tuples.comment(_note(spans))
+    )
 
 
 def _note(spans: t.Dict[Span, t.List[str]]) -> str:
@@ -95,7 +117,10 @@ def _note(spans: t.Dict[Span, t.List[str]]) -> str:
     for span, flows in spans.items():
         for flow in flows:
             by_flow.setdefault(flow, []).append(span)
-    words = [MARK, *(flow if len(own) == len(spans) else f'{flow}:{port_text(own)}' for flow, own in sorted(by_flow.items()))]
+    words = [
+        MARK,
+        *(flow if len(own) == len(spans) else f'{flow}:{port_text(own)}' for flow, own in sorted(by_flow.items())),
+    ]
     text = ' '.join(words)
     return text if len(text) <= MOST_COMMENT else text[:MOST_COMMENT].rpartition(' ')[0] + ' ...'
 
@@ -103,7 +128,11 @@ def _note(spans: t.Dict[Span, t.List[str]]) -> str:
 def flows_of(rule: Tuple) -> t.Iterator[t.Tuple[str, t.Tuple[str, ...]]]:
     """(port, flows) of each port of a tuple of ours, "" where the protocol has none."""
     ports = [port for port in (rule.dport, rule.sport) if port != 'any']
-    stated = [word.partition(':') for word in rule.note().split()[1:] if '/' in word or word == policies.GUARD or word.startswith(f'{policies.GUARD}:')]
+    stated = [
+        word.partition(':')
+        for word in rule.note().split()[1:]
+        if '/' in word or word == policies.GUARD or word.startswith(f'{policies.GUARD}:')
+    ]
     for port in ports[0].split(',') if ports else ['']:
         yield port.replace(':', '-'), tuple(flow for flow, _colon, own in stated if not own or port in own.split(','))
 
@@ -115,14 +144,19 @@ def port_text(spans: t.Iterable[Span]) -> str:
 
 def overlap(one: Tuple, other: Tuple) -> bool:
     """Whether a connection may match both rules (interfaces aside; a mask that is no prefix may match anything)."""
-    if one.direction != other.direction or ('any' not in (one.protocol, other.protocol) and one.protocol != other.protocol):
+    if one.direction != other.direction or (
+        'any' not in (one.protocol, other.protocol) and one.protocol != other.protocol
+    ):
         return False
     try:
-        addresses = all(_meet(reach.interval(a), reach.interval(b)) for a, b in ((one.src, other.src), (one.dst, other.dst)))
+        addresses = all(
+            _meet(reach.interval(a), reach.interval(b)) for a, b in ((one.src, other.src), (one.dst, other.dst))
+        )
     except (ValueError, OSError):
         addresses = True
     return addresses and all(
-        'any' in (a, b) or any(_meet(low, high) for low in _spans(a) for high in _spans(b)) for a, b in ((one.dport, other.dport), (one.sport, other.sport))
+        'any' in (a, b) or any(_meet(low, high) for low in _spans(a) for high in _spans(b))
+        for a, b in ((one.dport, other.dport), (one.sport, other.sport))
     )
 
 
@@ -144,7 +178,9 @@ def admitted(rule: Tuple, family: str, admits: reach.Reach) -> bool:
     spans = [whole] if rule.dport == 'any' else list(_spans(rule.dport))
     protocols = ('tcp', 'udp') if rule.protocol == 'any' and rule.dport != 'any' else (rule.protocol,)
     try:
-        return all(reach.covers(admits, direction, family, protocol, span, peer) for protocol in protocols for span in spans)
+        return all(
+            reach.covers(admits, direction, family, protocol, span, peer) for protocol in protocols for span in spans
+        )
     except (ValueError, OSError):
         return False
 
@@ -153,10 +189,22 @@ def _rest(family: str, direction: str) -> Tuple:
     """Everything that comes behind it is without effect; what it denies is logged as ufw logs what its default policy denies."""
     anywhere = tuples.ANYWHERE[family]
     action = {'ingress': 'deny', 'egress': 'reject'}[direction]
-    return Tuple(action, 'any', 'any', anywhere, 'any', anywhere, _DIRECTIONS[direction], log='log', comment=tuples.comment(EXCLUSIVE))
+    return Tuple(
+        action,
+        'any',
+        'any',
+        anywhere,
+        'any',
+        anywhere,
+        _DIRECTIONS[direction],
+        log='log',
+        comment=tuples.comment(EXCLUSIVE),
+    )
 
 
-def _line(family: str, direction: str, protocol: str, peer: t.Optional[str], spans: t.Dict[Span, t.List[str]]) -> t.Tuple[str, str]:
+def _line(
+    family: str, direction: str, protocol: str, peer: t.Optional[str], spans: t.Dict[Span, t.List[str]]
+) -> t.Tuple[str, str]:
     address = reach.plain(peer) if peer else ''
     return f'# {_note(spans)}', _accept(family, direction, protocol, address, 'd', port_text(spans))
 
@@ -168,7 +216,7 @@ def _accept(family: str, direction: str, protocol: str, address: str, side: str,
     return f'-A {PREFIXES[family]}-before-{_CHAINS[direction]}{peer} -p {_NUMBERS.get(protocol, protocol)}{option} -j ACCEPT'
 
 
-def apart(family: str, own: Rules, keys: t.Container[t.Tuple]) -> t.Tuple[t.Tuple[Tuple, ...], t.List[str]]:
+def apart(family: str, own: Rules, keys: t.Container[t.Tuple[t.Any, ...]]) -> t.Tuple[t.Tuple[Tuple, ...], t.List[str]]:
     """(tuples, lines for our section): a tuple whose key stands among KEYS would be taken for somebody else's by ufw, so it goes into the section."""
     lines: t.List[str] = []
     for rule in own.tuples[family]:
@@ -184,4 +232,8 @@ def apart(family: str, own: Rules, keys: t.Container[t.Tuple]) -> t.Tuple[t.Tupl
 def _rows(policy: policies.Policy) -> t.List[str]:
     """The vendor's rows behind every flow, as comments."""
     used = {flow for rule in policy.rules if rule.direction in policy.directions for flow in rule.flows}
-    return [f'# {flow} = {" ".join(text.split())[:1000]}' for flow in sorted(used & set(policy.citations)) for text in policy.citations[flow]]
+    return [
+        f'# {flow} = {" ".join(text.split())[:1000]}'
+        for flow in sorted(used & set(policy.citations))
+        for text in policy.citations[flow]
+    ]

@@ -35,7 +35,9 @@ class Memory(t.NamedTuple):
     @classmethod
     def of(cls, data: t.Dict[str, t.Any]) -> Memory:
         """From what `_asdict` gave, by way of JSON."""
-        return cls(**{**data, **{name: tuple(data[name]) for name in ('written', 'steps') if name in data}})
+        fields = dict(data)
+        fields.update((name, tuple(data[name])) for name in ('written', 'steps') if name in data)
+        return cls(**fields)
 
 
 class Edited(t.NamedTuple):
@@ -49,7 +51,9 @@ class Edited(t.NamedTuple):
     openings: t.Tuple[t.Tuple[str, Opening], ...]
 
 
-def settings_after(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]) -> t.Tuple[t.Dict[str, str], Settings]:
+def settings_after(
+    texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]
+) -> t.Tuple[t.Dict[str, str], Settings]:
     """TEXTS with the settings that POLICY needs, and what they mean. Raises Refused where a setting stands in a place that overrules ours."""
     changed = dict(texts)
     for name, value in changed_values(texts, memory, policy).items():
@@ -65,7 +69,14 @@ def settings_after(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[P
     return changed, after
 
 
-def edit(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy], own: Rules, admits: reach.Reach, limits: t.Dict[str, bool]) -> Edited:
+def edit(
+    texts: t.Dict[str, str],
+    memory: Memory,
+    policy: t.Optional[Policy],
+    own: Rules,
+    admits: reach.Reach,
+    limits: t.Dict[str, bool],
+) -> Edited:
     """The files for POLICY (None: without anything of ours), whose rules are OWN and which ADMITS what it does. LIMITS: family -> whether the kernel
     can limit rates; its families are those to edit."""
     changed, after = settings_after(texts, memory, policy)
@@ -76,7 +87,11 @@ def edit(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy], ow
     for family, limited in limits.items():
         path, before = userrules.PATHS[family], framework.BEFORE[family]
         old = userrules.parse(path, texts[path])
-        mine, lines = build.apart(family, own, [rule.key for rule in old.tuples if not build.is_ours(rule)]) if exclusive else (own.tuples[family], ())
+        mine, lines = (
+            build.apart(family, own, [rule.key for rule in old.tuples if not build.is_ours(rule)])
+            if exclusive
+            else (own.tuples[family], ())
+        )
         rules[family] = merge(path, old.tuples, mine, exclusive)
         changed[path] = _user_file(family, old, rules[family], after, limited, texts[path], memory, policy is not None)
         if policy:
@@ -84,14 +99,18 @@ def edit(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy], ow
             found = _openings(family, texts, policy, admits)
             openings += found
             closing = {opening.line for place, opening in found if place == before} if exclusive else ()
-            changed[before] = framework.compose(texts[before], build.section(family, (*own.sections[family], *lines)), closing)
+            changed[before] = framework.compose(
+                texts[before], build.section(family, (*own.sections[family], *lines)), closing
+            )
         else:
             changed[before] = framework.foreign(texts[before])
     remembered = _remembered(texts, changed_values(texts, memory, policy), memory) if policy else Memory()
     return Edited(changed, after, rules, remembered, tuple(foreign), tuple(openings))
 
 
-def _openings(family: str, texts: t.Dict[str, str], policy: Policy, admits: reach.Reach) -> t.List[t.Tuple[str, Opening]]:
+def _openings(
+    family: str, texts: t.Dict[str, str], policy: Policy, admits: reach.Reach
+) -> t.List[t.Tuple[str, Opening]]:
     """(path, line) of the administrator's lines that let in what POLICY, which ADMITS what it does, denies."""
     return [
         (path, opening)
@@ -103,7 +122,11 @@ def _openings(family: str, texts: t.Dict[str, str], policy: Policy, admits: reac
 
 def _remembered(texts: t.Dict[str, str], values: t.Dict[str, t.Optional[str]], memory: Memory) -> Memory:
     """MEMORY, with what is there now if this is the first application, and with which settings are ours once VALUES are set."""
-    written = tuple(name for name in _STRICT if (name in memory.written or name in values) and values.get(name, _STRICT[name]) == _STRICT[name])
+    written = tuple(
+        name
+        for name in _STRICT
+        if (name in memory.written or name in values) and values.get(name, _STRICT[name]) == _STRICT[name]
+    )
     if memory.originals:
         return memory._replace(written=written)
     return memory._replace(
@@ -116,7 +139,11 @@ def _remembered(texts: t.Dict[str, str], values: t.Dict[str, t.Optional[str]], m
 def changed_values(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]) -> t.Dict[str, t.Optional[str]]:
     """The settings to change: NAME -> new text. What somebody else set to a strict value stays, and what is ours no more is not taken back."""
     now = settings.parse(texts)
-    ours = [name for name in memory.written if settings.plain(settings.value(texts[settings.FILE_OF[name]], name)) == settings.plain(_STRICT[name])]
+    ours = [
+        name
+        for name in memory.written
+        if settings.plain(settings.value(texts[settings.FILE_OF[name]], name)) == settings.plain(_STRICT[name])
+    ]
     if policy is None:
         return {name: memory.values[name] for name in ours}
     values: t.Dict[str, t.Optional[str]] = {} if now.enabled else {'ENABLED': _STRICT['ENABLED']}
@@ -142,10 +169,15 @@ def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: 
         first = next((number for number, rule in enumerate(others) if rule.action in ('allow', 'limit')), len(others))
         return (*others[:first], *own, *others[first:])
     stated = {rule.key: rule for rule in others}
-    contrary = [stated[rule.key] for rule in own if rule.key in stated and stated[rule.key].action not in ('allow', 'limit')]
+    contrary = [
+        stated[rule.key] for rule in own if rule.key in stated and stated[rule.key].action not in ('allow', 'limit')
+    ]
     if contrary:
         raise Refused(
-            *(f'{path}: the rule "{rule.words()}" of somebody else is against the policy; replace it with: ufw {_allowed(rule)}' for rule in contrary)
+            *(
+                f'{path}: the rule "{rule.words()}" of somebody else is against the policy; replace it with: ufw {_allowed(rule)}'
+                for rule in contrary
+            )
         )
     before = len(others) if place is None or was_exclusive else sum(not build.is_ours(rule) for rule in old[:place])
     return (*others[:before], *(rule for rule in own if rule.key not in stated), *others[before:])
@@ -155,7 +187,16 @@ def _allowed(rule: Tuple) -> str:
     return rule._replace(action='allow', log='').words()
 
 
-def _user_file(family: str, old: UserRules, rules: t.Tuple[Tuple, ...], after: Settings, limits: bool, text: str, memory: Memory, enforced: bool) -> str:
+def _user_file(
+    family: str,
+    old: UserRules,
+    rules: t.Tuple[Tuple, ...],
+    after: Settings,
+    limits: bool,
+    text: str,
+    memory: Memory,
+    enforced: bool,
+) -> str:
     """The text of user.rules; without us the one that was there before us, if it says the same."""
     path = userrules.PATHS[family]
     if not enforced:

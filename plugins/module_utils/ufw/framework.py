@@ -22,7 +22,15 @@ BEGIN, END = '# portmatrix begin', '# portmatrix end'
 _OFF = '# portmatrix off: '
 _SECTION = re.compile(rf'(?ms)^{BEGIN}\b.*?^{END}\n?')
 _NAMES = {'ipv6-icmp': 'icmpv6', '58': 'icmpv6', '1': 'icmp', '6': 'tcp', '17': 'udp', '132': 'sctp'}
-_LONG = {'--protocol': '-p', '--source': '-s', '--src': '-s', '--destination': '-d', '--dst': '-d', '--in-interface': '-i', '--out-interface': '-o'}
+_LONG = {
+    '--protocol': '-p',
+    '--source': '-s',
+    '--src': '-s',
+    '--destination': '-d',
+    '--dst': '-d',
+    '--in-interface': '-i',
+    '--out-interface': '-o',
+}
 _WITH_PORTS = ('tcp', 'udp', 'sctp')
 # Types of ICMPv6 that a host can do without; the others are what IPv6 itself is made of (RFC 4890, section 4.4).
 _SPARE_ICMPV6 = ('echo-request', '128', 'echo-reply', '129', '144', '145', '146', '147')
@@ -68,7 +76,8 @@ def compose(text: str, own: str, closing: t.Container[str]) -> str:
 
 def sections(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
     """(table, lines) of every transaction in the TEXT of PATH. Raises Refused for lines that stand in none, and for one without its COMMIT."""
-    table, lines = '', []
+    table = ''
+    lines: t.List[str] = []
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         if line.startswith('*') and not table:
             table, lines = line[1:], []
@@ -77,22 +86,35 @@ def sections(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
             table = ''
         elif line and not line.startswith('#'):
             if not table or line.startswith('*'):
-                raise Refused(f'{path}, line {number}: {line!r} stands outside of a table (from "*filter" to "COMMIT"), so iptables-restore would not load it')
+                raise Refused(
+                    f'{path}, line {number}: {line!r} stands outside of a table (from "*filter" to "COMMIT"), so iptables-restore would not load it'
+                )
             lines.append(line)
     if table:
-        raise Refused(f'{path}: the table {table} has no "COMMIT" at its end, so iptables-restore would not load it; add the line')
+        raise Refused(
+            f'{path}: the table {table} has no "COMMIT" at its end, so iptables-restore would not load it; add the line'
+        )
 
 
 def declared(path: str, text: str) -> t.Set[str]:
     """The chains of the table filter that TEXT declares."""
-    return {line[1:].split()[0] for table, lines in sections(path, text) for line in lines if table == 'filter' and line.startswith(':')}
+    return {
+        line[1:].split()[0]
+        for table, lines in sections(path, text)
+        for line in lines
+        if table == 'filter' and line.startswith(':')
+    }
 
 
 def openings(path: str, text: str) -> t.Iterator[Opening]:
     """What TEXT (of before.rules or after.rules) admits besides loopback, answers and what IPv6 cannot do without."""
     lines = [line for table, found in sections(path, foreign(text)) if table == 'filter' for line in found]
     # chains of the administrator's own that let anything in
-    accepting = {words[1] for words in map(str.split, lines) if 'ACCEPT' in words[2:] and not re.match(r'ufw6?-|INPUT|OUTPUT|FORWARD', words[1])}
+    accepting = {
+        words[1]
+        for words in map(str.split, lines)
+        if 'ACCEPT' in words[2:] and not re.match(r'ufw6?-|INPUT|OUTPUT|FORWARD', words[1])
+    }
     for line in lines:
         opening = _opening(line, {'ACCEPT', *accepting})
         if opening:
@@ -108,7 +130,9 @@ def _opening(line: str, targets: t.Set[str]) -> t.Optional[Opening]:
         words = shlex.split(line)
     except ValueError:
         return Opening(line, direction, 'any', (0, 65535), None)
-    options = {_LONG.get(name, name): words[number + 1] for number, name in enumerate(words[:-1]) if name.startswith('-')}
+    options = {
+        _LONG.get(name, name): words[number + 1] for number, name in enumerate(words[:-1]) if name.startswith('-')
+    }
     protocol = _NAMES.get(options.get('-p', 'any'), options.get('-p', 'any'))
     states = set(options.get('--ctstate', options.get('--state', 'NEW')).split(','))
     if 'lo' in (options.get('-i'), options.get('-o')) or 'NEW' not in states:
@@ -119,7 +143,13 @@ def _opening(line: str, targets: t.Set[str]) -> t.Optional[Opening]:
     # several ports (multiport), names or a negation: say the whole line, and count it as open
     low, _colon, high = options.get('--dport', '0:65535' if protocol in _WITH_PORTS else '0').partition(':')
     clear = low.isdigit() and (high or low).isdigit() and '!' not in words
-    return Opening(line, direction, protocol, (int(low), int(high or low)) if clear else (0, 65535), None if '!' in words else peers)
+    return Opening(
+        line,
+        direction,
+        protocol,
+        (int(low), int(high or low)) if clear else (0, 65535),
+        None if '!' in words else peers,
+    )
 
 
 def beyond(opening: Opening, family: str, admitted: reach.Reach) -> bool:

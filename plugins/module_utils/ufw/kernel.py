@@ -54,10 +54,21 @@ def require_one_variant() -> None:
     """Raise Refused where chains of ufw stand in the kernel twice, by nft and by legacy: a packet would need both."""
     here = os.path.realpath(tool('ipv4'))
     other = '-legacy' if here.endswith('xtables-nft-multi') else '-nft'
-    if other == '-legacy' and not os.path.exists('/proc/net/ip_tables_names') and not os.path.exists('/proc/net/ip6_tables_names'):
+    if (
+        other == '-legacy'
+        and not os.path.exists('/proc/net/ip_tables_names')
+        and not os.path.exists('/proc/net/ip6_tables_names')
+    ):
         return
     for family, name in _TOOLS.items():
-        save = next((f'{folder}/{name}{other}-save' for folder in _FOLDERS if os.access(f'{folder}/{name}{other}-save', os.X_OK)), None)
+        save = next(
+            (
+                f'{folder}/{name}{other}-save'
+                for folder in _FOLDERS
+                if os.access(f'{folder}/{name}{other}-save', os.X_OK)
+            ),
+            None,
+        )
         listing = run([save, '-t', 'filter'], check=False).stdout if save else ''
         if f'-A {PREFIXES[family]}-user-input ' in listing or f'-j {PREFIXES[family]}-before-input' in listing:
             raise Refused(
@@ -97,9 +108,13 @@ def canonical(texts: t.Sequence[t.Tuple[str, str]]) -> t.List[Table]:
             result = run(['unshare', '--net', 'sh', '-c', script], check=False)
             begun, _divider, saved = result.stdout.partition(_DIVIDER)
             if begun or not _divider:
-                raise BackendError(f'rules cannot be tried out on this host, as root may not make a network namespace there: {result.stderr.strip()[:300]}')
+                raise BackendError(
+                    f'rules cannot be tried out on this host, as root may not make a network namespace there: {result.stderr.strip()[:300]}'
+                )
             if result.returncode:
-                raise BackendError(f'what the files of ufw say ({family}) does not load: {_explain(result.stderr, text)}')
+                raise BackendError(
+                    f'what the files of ufw say ({family}) does not load: {_explain(result.stderr, text)}'
+                )
             found.append(parse(saved))
     return found
 
@@ -130,7 +145,9 @@ def transaction(live: Table, wanted: Table, owned: t.Container[str]) -> str:
     """What turns the chains OWNED by ufw from LIVE into WANTED ("" where nothing differs); rules and chains of others stay. Chains that are equal are
     not touched. A chain of others that the files declare is made where it is missing."""
     changed = [name for name, rules in wanted.chains.items() if name in owned and live.chains.get(name) != rules]
-    changed += [name for name in wanted.chains if name not in owned and name not in wanted.policies and name not in live.chains]
+    changed += [
+        name for name in wanted.chains if name not in owned and name not in wanted.policies and name not in live.chains
+    ]
     declarations = [f':{name} - [0:0]' for name in changed]
     rules = [rule for name in changed for rule in wanted.chains[name]]
     for chain in BUILT_IN:
@@ -141,10 +158,20 @@ def transaction(live: Table, wanted: Table, owned: t.Container[str]) -> str:
             rules.extend([*(rule.replace('-A ', '-D ', 1) for rule in before), *after])
         if set(changed) & {rule.rpartition(' -j ')[2] for rule in after} - set(live.chains):
             # ufw starts: what the administrator's files put into the built-in chains comes with it
-            rules.extend(rule for rule in wanted.chains.get(chain, ()) if rule not in after and rule not in live.chains.get(chain, ()))
+            rules.extend(
+                rule
+                for rule in wanted.chains.get(chain, ())
+                if rule not in after and rule not in live.chains.get(chain, ())
+            )
     gone = [name for name in live.chains if name in owned and name not in wanted.chains]
     # chains of others that lead into one that goes would hold it
-    others = [rule for name, found in live.chains.items() if name not in owned and name not in BUILT_IN for rule in found if rule.rpartition(' -j ')[2] in gone]
+    others = [
+        rule
+        for name, found in live.chains.items()
+        if name not in owned and name not in BUILT_IN
+        for rule in found
+        if rule.rpartition(' -j ')[2] in gone
+    ]
     rules.extend(rule.replace('-A ', '-D ', 1) for rule in others)
     rules.extend([*(f'-F {name}' for name in gone), *(f'-X {name}' for name in gone)])
     return '\n'.join(['*filter', *declarations, *rules, 'COMMIT', '']) if declarations or rules else ''
@@ -157,9 +184,12 @@ def plain(found: t.Dict[str, Table]) -> t.Dict[str, t.Any]:
 
 def tables(data: t.Dict[str, t.Any]) -> t.Dict[str, Table]:
     """Tables by family from what `plain` gave."""
-    return {family: Table({name: tuple(rules) for name, rules in table['chains'].items()}, dict(table['policies'])) for family, table in data.items()}
+    return {
+        family: Table({name: tuple(rules) for name, rules in table['chains'].items()}, dict(table['policies']))
+        for family, table in data.items()
+    }
 
 
-def different(stated: t.Dict[str, Table], owned: t.Dict[str, t.Container[str]]) -> str:
+def different(stated: t.Dict[str, Table], owned: t.Mapping[str, t.Container[str]]) -> str:
     """The families in which the kernel does not hold what is STATED in the chains OWNED by ufw."""
     return ', '.join(family for family, table in stated.items() if transaction(read(family), table, owned[family]))

@@ -55,7 +55,7 @@ def _from_section(text: str) -> t.Iterator[Grant]:
             note = note._replace(comment=tuples.comment(line[2:]))
 
 
-def _head(match: t.Match) -> t.Tuple[str, str, bool]:
+def _head(match: t.Match[str]) -> t.Tuple[str, str, bool]:
     direction = 'ingress' if match.group('chain') == 'input' else 'egress'
     return direction, _NAMES.get(match.group('protocol'), match.group('protocol')), match.group('side') == 's'
 
@@ -63,7 +63,9 @@ def _head(match: t.Match) -> t.Tuple[str, str, bool]:
 def state(settings: Settings, at_boot: bool, own: t.Iterable[Tuple]) -> t.List[str]:
     """Lines about everything but our rules; AT_BOOT: the unit is enabled."""
     running = settings.enabled
-    lines = [f"ufw: {'running' if running else 'stopped'}, {'starts with the host' if running and at_boot else 'does not start with the host'}"]
+    lines = [
+        f"ufw: {'running' if running else 'stopped'}, {'starts with the host' if running and at_boot else 'does not start with the host'}"
+    ]
     for direction, target, name in (('ingress', 'input', 'incoming'), ('egress', 'output', 'outgoing')):
         policy = settings.policies[target]
         if running and not (direction == 'egress' and policy == 'ACCEPT'):
@@ -76,14 +78,16 @@ def state(settings: Settings, at_boot: bool, own: t.Iterable[Tuple]) -> t.List[s
 def beside(foreign: t.Iterable[Tuple], openings: t.Iterable[t.Tuple[str, Opening]]) -> t.List[str]:
     """What others admit that the policy does not."""
     found = [f'open beside the policy: ufw {rule.words()}' for rule in foreign]
-    return list(dict.fromkeys([*found, *(f'open beside the policy: {opening.words(path)}' for path, opening in openings)]))
+    return list(
+        dict.fromkeys([*found, *(f'open beside the policy: {opening.words(path)}' for path, opening in openings)])
+    )
 
 
 def drift(family: str, live: Table, stated: Table, owned: t.Container[str]) -> t.List[str]:
     """How the kernel deviates from what the files state, in the chains that are OWNED by ufw."""
     if not live.runs(family):
         return [f'drift: the kernel has no rules of ufw ({family})']
-    found = []
+    found: t.List[str] = []
     old, new = ({name: rules for name, rules in table.chains.items() if name in owned} for table in (live, stated))
     for name in sorted({*old, *new}):
         have, want = collections.Counter(old.get(name, ())), collections.Counter(new.get(name, ()))
@@ -96,7 +100,10 @@ def drift(family: str, live: Table, stated: Table, owned: t.Container[str]) -> t
             found.append(f'drift: the policy of {chain} ({family}) is {live.policies.get(chain)}, not {policy}')
         if live.jumps(chain, owned) != stated.jumps(chain, owned):
             found.append(f'drift: {chain} ({family}) does not pass through ufw as it should')
-    return [*found[:MOST_DRIFT], *([f'drift: and {len(found) - MOST_DRIFT} deviations more'] if len(found) > MOST_DRIFT else [])]
+    return [
+        *found[:MOST_DRIFT],
+        *([f'drift: and {len(found) - MOST_DRIFT} deviations more'] if len(found) > MOST_DRIFT else []),
+    ]
 
 
 def _words(rule: str) -> str:
@@ -111,7 +118,12 @@ def _words(rule: str) -> str:
 
 def of_hosts(live: t.Iterable[str], texts: t.Dict[str, str]) -> t.Tuple[t.List[Tuple], t.List[str]]:
     """(our tuples, our sections of before.rules) in TEXTS of the families LIVE."""
-    own = [rule for family in live for rule in userrules.parse(userrules.PATHS[family], texts[userrules.PATHS[family]]).tuples if build.is_ours(rule)]
+    own = [
+        rule
+        for family in live
+        for rule in userrules.parse(userrules.PATHS[family], texts[userrules.PATHS[family]]).tuples
+        if build.is_ours(rule)
+    ]
     return own, [framework.section(texts[framework.BEFORE[family]]) for family in live]
 
 
@@ -140,10 +152,21 @@ def warnings(edited: Edited, policy: Policy, families: t.Iterable[str]) -> t.Tup
     denials = list(dict.fromkeys(rule.words() for family in families for rule in ahead(edited.rules[family])))
     if denials:
         shown = '; '.join(denials[:3]) + (f' and {len(denials) - 3} more' if len(denials) > 3 else '')
-        found.append(f'rules of others that deny stand before ours and cut what the policy admits: {shown}; remove them with ufw delete, if they are not meant')
+        found.append(
+            f'rules of others that deny stand before ours and cut what the policy admits: {shown}; remove them with ufw delete, if they are not meant'
+        )
     return tuple(found)
 
 
 def known(openings: t.Iterable[t.Tuple[str, Opening]]) -> str:
     """The names of well-known traffic among OPENINGS."""
-    return ', '.join(sorted({framework.KNOWN[key] for _path, opening in openings for key in [(opening.protocol, opening.span[0])] if key in framework.KNOWN}))
+    return ', '.join(
+        sorted(
+            {
+                framework.KNOWN[key]
+                for _path, opening in openings
+                for key in [(opening.protocol, opening.span[0])]
+                if key in framework.KNOWN
+            }
+        )
+    )

@@ -30,7 +30,9 @@ def others() -> t.List[int]:
                 words = file.read().split('\0')
         except OSError:
             continue
-        if any(word.endswith('/ufw') or word == 'ufw' for word in words[:3]) and any('python' in word or word.endswith('/ufw') for word in words[:1]):
+        if any(word.endswith('/ufw') or word == 'ufw' for word in words[:3]) and any(
+            'python' in word or word.endswith('/ufw') for word in words[:1]
+        ):
             found.append(int(pid))
     return found
 

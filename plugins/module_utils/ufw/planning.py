@@ -55,7 +55,11 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     if policy is not None:
         service.require_usable(state.service, tuple(state.live), policy)
     strict = edits.settings_after(state.texts, state.memory, policy)[1].policies['output'] != 'ACCEPT'
-    own = build.build(policy, guard, strict) if policy else Rules(dict.fromkeys(reach.FAMILIES, ()), dict.fromkeys(reach.FAMILIES, ()))
+    own = (
+        build.build(policy, guard, strict)
+        if policy
+        else Rules(dict.fromkeys(reach.FAMILIES, ()), dict.fromkeys(reach.FAMILIES, ()))
+    )
     steps, remembered = service.switch(state.service, state.memory, policy is not None)
     off = {family: table.policies for family, table in state.live.items() if not table.runs(family)}
     memory = state.memory._replace(steps=remembered, policies=state.memory.policies if state.memory.originals else off)
@@ -68,7 +72,9 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     if policy or ((changed or steps) and (state.service.settings.enabled or edited.settings.enabled)):
         # otherwise nothing of ours is here or in force, and how the kernel deviates is not ours to mend
         stated, now = shown.stated(state, edited)
-    transactions = {family: kernel.transaction(state.live[family], stated[family], owned[family]) for family in state.live}
+    transactions = {
+        family: kernel.transaction(state.live[family], stated[family], owned[family]) for family in state.live
+    }
     before, after = shown.sides(state, edited, now, owned)
     starting = edited.settings.enabled and not state.live['ipv4'].runs('ipv4')
     return Changes(

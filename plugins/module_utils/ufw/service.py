@@ -18,7 +18,13 @@ from .edits import Memory
 from .settings import Settings
 
 # everything that ufw reads
-PATHS = (settings.DEFAULTS, settings.CONF, *userrules.PATHS.values(), *framework.BEFORE.values(), *framework.AFTER.values())
+PATHS = (
+    settings.DEFAULTS,
+    settings.CONF,
+    *userrules.PATHS.values(),
+    *framework.BEFORE.values(),
+    *framework.AFTER.values(),
+)
 # Comments, on which ownership rests, are older; the format of tuples with "proto gre" and routes is that of this version.
 MINIMUM = (0, 36)
 PROGRAM = '/usr/sbin/ufw'
@@ -52,13 +58,17 @@ def active() -> bool:
 
 def present() -> bool:
     """Whether anything of ours is in ufw's files."""
-    return os.path.exists(MEMORY) or any(framework.BEGIN in (files.read(path) or '') for path in framework.BEFORE.values())
+    return os.path.exists(MEMORY) or any(
+        framework.BEGIN in (files.read(path) or '') for path in framework.BEFORE.values()
+    )
 
 
 def observe() -> Service:
     """The service as it is. Raises BackendError where ufw is not installed."""
     if not installed():
-        raise BackendError('ufw is not installed on this host; install it (package ufw), or set portmatrix_backend to the firewall that is')
+        raise BackendError(
+            'ufw is not installed on this host; install it (package ufw), or set portmatrix_backend to the firewall that is'
+        )
     found = re.search(r'(?m)^version = [\'"]([\d.]+)', files.read(PROGRAM) or '')
     version = found.group(1) if found else run([PROGRAM, 'version']).stdout.split('\n')[0].replace('ufw', '').strip()
     enabled = run(['systemctl', 'is-enabled', 'ufw'], check=False).stdout.strip() if exists('systemctl') else ''
@@ -82,7 +92,9 @@ def read() -> t.Dict[str, str]:
     texts = {path: files.read(path) for path in PATHS}
     missing = [path for path, text in texts.items() if text is None]
     if missing:
-        raise BackendError(f'{", ".join(missing)}: missing, so ufw is not whole on this host; install its package again')
+        raise BackendError(
+            f'{", ".join(missing)}: missing, so ufw is not whole on this host; install its package again'
+        )
     return {path: text or '' for path, text in texts.items()}
 
 
@@ -94,11 +106,21 @@ def families(settings: Settings) -> t.Tuple[str, ...]:
 def require_usable(service: Service, managed: t.Tuple[str, ...], policy: policies.Policy) -> None:
     """Raise Refused where we cannot or must not work with this ufw."""
     if tuple(map(int, service.version.split('.')[:2])) < MINIMUM:
-        raise Refused(f"ufw {service.version} is too old: portmatrix.firewall needs {'.'.join(map(str, MINIMUM))} or later; upgrade the package")
+        raise Refused(
+            f"ufw {service.version} is too old: portmatrix.firewall needs {'.'.join(map(str, MINIMUM))} or later; upgrade the package"
+        )
     if service.enabled.startswith('masked'):
-        raise Refused('the service ufw is masked on this host, so it would not start with it; allow it with: systemctl unmask ufw')
-    if exists('firewalld') and exists('systemctl') and run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0:
-        raise Refused('firewalld is active on this host, and a packet would need both firewalls; stop one: systemctl disable --now firewalld, or ufw disable')
+        raise Refused(
+            'the service ufw is masked on this host, so it would not start with it; allow it with: systemctl unmask ufw'
+        )
+    if (
+        exists('firewalld')
+        and exists('systemctl')
+        and run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0
+    ):
+        raise Refused(
+            'firewalld is active on this host, and a packet would need both firewalls; stop one: systemctl disable --now firewalld, or ufw disable'
+        )
     kernel.require_one_variant()
     scripts = [path for path in ('/etc/ufw/before.init', '/etc/ufw/after.init') if os.access(path, os.X_OK)]
     if scripts:
@@ -112,11 +134,23 @@ def require_usable(service: Service, managed: t.Tuple[str, ...], policy: policie
 
 def _require_no_ipv6(service: Service, policy: policies.Policy) -> None:
     """Raise Refused where ufw does not manage IPv6, which denies all of it, and something here needs it, or ufw is still to be started."""
-    named = sorted({flow for rule in policy.rules for peer in rule.peers or () if reach.family(peer) == 'ipv6' for flow in rule.flows})
-    named += [f'management from {source}' for source in policy.management_sources or () if reach.family(source) == 'ipv6']
+    named = sorted(
+        {
+            flow
+            for rule in policy.rules
+            for peer in rule.peers or ()
+            if reach.family(peer) == 'ipv6'
+            for flow in rule.flows
+        }
+    )
+    named += [
+        f'management from {source}' for source in policy.management_sources or () if reach.family(source) == 'ipv6'
+    ]
     if named or not service.settings.enabled:
         needed = f'{", ".join(named[:3])} need it' if named else 'ufw is to be started'
-        raise Refused(f'ufw does not manage IPv6 on this host, which denies all of it, but {needed}; set IPV6=yes in {settings.DEFAULTS}')
+        raise Refused(
+            f'ufw does not manage IPv6 on this host, which denies all of it, but {needed}; set IPV6=yes in {settings.DEFAULTS}'
+        )
 
 
 def switch(service: Service, memory: Memory, on: bool) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:

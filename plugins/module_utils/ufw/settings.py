@@ -28,11 +28,17 @@ class Settings(t.NamedTuple):
 
 def parse(texts: t.Dict[str, str]) -> Settings:
     """The settings in TEXTS (path -> content). Raises Refused for a default policy that is none."""
-    values = {match.group(1): match.group(2).strip('"\'') for path in (DEFAULTS, CONF) for match in re.finditer(r'(?m)^(\w+)=(.*?)\s*$', texts[path])}
+    values = {
+        match.group(1): match.group(2).strip('"\'')
+        for path in (DEFAULTS, CONF)
+        for match in re.finditer(r'(?m)^(\w+)=(.*?)\s*$', texts[path])
+    }
     policies = {target: values.get(name, '').upper() for target, name in _POLICIES.items()}
     for target, name in _POLICIES.items():
         if policies[target] not in ('ACCEPT', 'DROP', 'REJECT'):
-            raise Refused(f'{DEFAULTS}: {name} is {values.get(name)!r}, which is none; set it to ACCEPT, DROP or REJECT')
+            raise Refused(
+                f'{DEFAULTS}: {name} is {values.get(name)!r}, which is none; set it to ACCEPT, DROP or REJECT'
+            )
     level = values.get('LOGLEVEL', 'low').lower()
     return Settings(
         values.get('ENABLED', '').lower() == 'yes',

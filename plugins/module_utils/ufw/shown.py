@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..words import Line
 from . import build, kernel, lines, startup
 from .edits import Edited
 from .kernel import Table
@@ -23,16 +24,24 @@ def stated(state: t.Any, edited: Edited) -> t.Tuple[t.Dict[str, Table], t.Dict[s
 def _tables(state: t.Any, texts: t.Dict[str, str], settings: Settings) -> t.Dict[str, Table]:
     if not settings.enabled:
         return {family: Table({}, {**kernel.OPEN, **state.memory.policies.get(family, {})}) for family in state.live}
-    return dict(zip(state.live, kernel.canonical([(family, startup.compose(family, texts, settings)) for family in state.live])))
+    return dict(
+        zip(state.live, kernel.canonical([(family, startup.compose(family, texts, settings)) for family in state.live]))
+    )
 
 
-def sides(state: t.Any, edited: Edited, now: t.Dict[str, Table], owned: t.Dict[str, t.Set[str]]) -> t.Tuple[t.Tuple, t.Tuple]:
+def sides(
+    state: t.Any, edited: Edited, now: t.Dict[str, Table], owned: t.Dict[str, t.Set[str]]
+) -> t.Tuple[t.Tuple[t.List[str], t.List[Line]], t.Tuple[t.List[str], t.List[Line]]]:
     """Both sides of the diff, each (lines about the firewall, rules)."""
     old, sections = lines.of_hosts(state.live, state.texts)
     new, new_sections = lines.of_hosts(state.live, edited.texts)
     deviations = []
     if state.service.settings.enabled:
-        deviations = [text for family, table in now.items() for text in lines.drift(family, state.live[family], table, owned[family])]
+        deviations = [
+            text
+            for family, table in now.items()
+            for text in lines.drift(family, state.live[family], table, owned[family])
+        ]
     beside = lines.beside(edited.foreign, edited.openings)
     at_boot = 'enabled' if edited.settings.enabled and state.service.enabled == 'disabled' else state.service.enabled
     sides = []
@@ -41,5 +50,10 @@ def sides(state: t.Any, edited: Edited, now: t.Dict[str, Table], owned: t.Dict[s
         (edited.settings, at_boot in ('enabled', ''), new, new_sections, []),
     ):
         exclusive = any(rule.note() == build.EXCLUSIVE for rule in tuples)
-        sides.append(([*lines.state(settings, boots, tuples), *([] if exclusive else beside), *extra], lines.rules(tuples, texts)))
+        sides.append(
+            (
+                [*lines.state(settings, boots, tuples), *([] if exclusive else beside), *extra],
+                lines.rules(tuples, texts),
+            )
+        )
     return sides[0], sides[1]

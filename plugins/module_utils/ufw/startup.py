@@ -14,7 +14,11 @@ from .settings import Settings
 from .userrules import PREFIXES, TARGETS
 
 _STEPS = ('before-logging', 'before', 'after', 'after-logging', 'reject', 'track')
-_NAMES = (*(f'{step}-{target}' for step in (*_STEPS, 'skip-to-policy', 'user', 'user-logging') for target in TARGETS), 'logging-deny', 'logging-allow')
+_NAMES = (
+    *(f'{step}-{target}' for step in (*_STEPS, 'skip-to-policy', 'user', 'user-logging') for target in TARGETS),
+    'logging-deny',
+    'logging-allow',
+)
 _LIMITS = ('user-limit', 'user-limit-accept')
 
 
@@ -31,7 +35,9 @@ def compose(family: str, texts: t.Dict[str, str], settings: Settings) -> str:
     """The transaction that brings an empty filter table to what the files TEXTS (path -> content) and SETTINGS say."""
     prefix = PREFIXES[family]
     chains = [f'{prefix}-{name}' for name in (*_NAMES, *_LIMITS)]
-    head = [f':{target.upper()} {_verdict(settings.policies[target])} [0:0]' for target in TARGETS] + [f':{chain} - [0:0]' for chain in chains]
+    head = [f':{target.upper()} {_verdict(settings.policies[target])} [0:0]' for target in TARGETS] + [
+        f':{chain} - [0:0]' for chain in chains
+    ]
     rules = [f'-A {target.upper()} -j {prefix}-{step}-{target}' for target in TARGETS for step in _STEPS]
     for target in TARGETS:
         rules.extend(_policy(prefix, target, settings.policies[target]))
@@ -64,9 +70,13 @@ def after(settings: Settings) -> None:
 
 def _other_tables(family: str, texts: t.Dict[str, str]) -> str:
     """Transactions of other tables (nat, mangle, raw) in before.rules and after.rules, as ufw loads them when it starts."""
-    found = []
+    found: t.List[str] = []
     for path in (framework.BEFORE[family], framework.AFTER[family]):
-        found.extend('\n'.join([f'*{table}', *lines, 'COMMIT', '']) for table, lines in framework.sections(path, texts[path]) if table != 'filter')
+        found.extend(
+            '\n'.join([f'*{table}', *lines, 'COMMIT', ''])
+            for table, lines in framework.sections(path, texts[path])
+            if table != 'filter'
+        )
     return ''.join(found)
 
 
@@ -78,5 +88,8 @@ def _policy(prefix: str, target: str, policy: str) -> t.Iterator[str]:
     if policy == 'REJECT':
         yield f'-A {prefix}-reject-{target} -j REJECT'
     if policy == 'ACCEPT':
-        yield from (f'-A {prefix}-track-{target} -p {protocol} -m conntrack --ctstate NEW -j ACCEPT' for protocol in ('tcp', 'udp'))
+        yield from (
+            f'-A {prefix}-track-{target} -p {protocol} -m conntrack --ctstate NEW -j ACCEPT'
+            for protocol in ('tcp', 'udp')
+        )
     yield f'-A {prefix}-skip-to-policy-{target} -j {policy}'

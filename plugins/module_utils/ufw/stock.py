@@ -26,11 +26,27 @@ _DEFAULTS = {
 }
 _ICMP = ('destination-unreachable', 'time-exceeded', 'parameter-problem', 'echo-request')
 # type of ICMPv6 -> further conditions, for what a host takes in and sends (RFC 4890, section 4.4)
-_ERRORS = dict.fromkeys(('destination-unreachable', 'packet-too-big', 'time-exceeded', 'parameter-problem', 'echo-request'), '')
+_ERRORS = dict.fromkeys(
+    ('destination-unreachable', 'packet-too-big', 'time-exceeded', 'parameter-problem', 'echo-request'), ''
+)
 _NEIGHBOUR = ' -m hl --hl-eq 255'
 _LINK, _ROUTER = ' -s fe80::/10', ' -s fe80::/10 -m hl --hl-eq 1'
-_DISCOVERY_IN = ('router-solicitation', 'router-advertisement', 'neighbor-solicitation', 'neighbor-advertisement', '141', '142')
-_DISCOVERY_OUT = ('router-solicitation', 'neighbor-advertisement', 'neighbor-solicitation', 'router-advertisement', '141', '142')
+_DISCOVERY_IN = (
+    'router-solicitation',
+    'router-advertisement',
+    'neighbor-solicitation',
+    'neighbor-advertisement',
+    '141',
+    '142',
+)
+_DISCOVERY_OUT = (
+    'router-solicitation',
+    'neighbor-advertisement',
+    'neighbor-solicitation',
+    'router-advertisement',
+    '141',
+    '142',
+)
 _GROUPS = {
     **dict.fromkeys(('130', '131', '132', '143'), _LINK),
     **dict.fromkeys(('148', '149'), _NEIGHBOUR),
@@ -53,18 +69,26 @@ def texts() -> t.Dict[str, str]:
 
 
 def _file(family: str, step: str, rules: t.List[str]) -> str:
-    return '\n'.join(['*filter', *(f':{PREFIXES[family]}-{step}-{target} - [0:0]' for target in TARGETS), *rules, 'COMMIT', ''])
+    return '\n'.join(
+        ['*filter', *(f':{PREFIXES[family]}-{step}-{target} - [0:0]' for target in TARGETS), *rules, 'COMMIT', '']
+    )
 
 
 def _loopback_and_answers(prefix: str, between: t.Iterable[str] = ()) -> t.Iterator[str]:
     yield f'-A {prefix}-before-input -i lo -j ACCEPT'
     yield f'-A {prefix}-before-output -o lo -j ACCEPT'
     yield from between
-    yield from (f'-A {prefix}-before-{target} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT' for target in ('input', 'output', 'forward'))
+    yield from (
+        f'-A {prefix}-before-{target} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'
+        for target in ('input', 'output', 'forward')
+    )
 
 
 def _invalid(prefix: str) -> t.Iterator[str]:
-    yield from (f'-A {prefix}-before-input -m conntrack --ctstate INVALID -j {target}' for target in (f'{prefix}-logging-deny', 'DROP'))
+    yield from (
+        f'-A {prefix}-before-input -m conntrack --ctstate INVALID -j {target}'
+        for target in (f'{prefix}-logging-deny', 'DROP')
+    )
 
 
 def _before4() -> t.Iterator[str]:
@@ -74,7 +98,9 @@ def _before4() -> t.Iterator[str]:
         yield from (f'-A ufw-before-{chain} -p icmp --icmp-type {kind} -j ACCEPT' for kind in _ICMP)
     yield '-A ufw-before-input -p udp --sport 67 --dport 68 -j ACCEPT'
     yield '-A ufw-before-input -j ufw-not-local'
-    yield from (f'-A ufw-not-local -m addrtype --dst-type {kind} -j RETURN' for kind in ('LOCAL', 'MULTICAST', 'BROADCAST'))
+    yield from (
+        f'-A ufw-not-local -m addrtype --dst-type {kind} -j RETURN' for kind in ('LOCAL', 'MULTICAST', 'BROADCAST')
+    )
     yield '-A ufw-not-local -m limit --limit 3/min --limit-burst 10 -j ufw-logging-deny'
     yield '-A ufw-not-local -j DROP'
     yield '-A ufw-before-input -p udp -d 224.0.0.251 --dport 5353 -j ACCEPT'
@@ -86,7 +112,10 @@ def _before6() -> t.Iterator[str]:
     yield from _loopback_and_answers('ufw6', headers)
     yield _icmp6('input', 'echo-reply')
     yield from _invalid('ufw6')
-    for chain, errors, discovery in (('input', _ERRORS, _DISCOVERY_IN), ('output', {**_ERRORS, 'echo-reply': ''}, _DISCOVERY_OUT)):
+    for chain, errors, discovery in (
+        ('input', _ERRORS, _DISCOVERY_IN),
+        ('output', {**_ERRORS, 'echo-reply': ''}, _DISCOVERY_OUT),
+    ):
         kinds = {**errors, **dict.fromkeys(discovery, _NEIGHBOUR), **_GROUPS}
         yield from (_icmp6(chain, kind, condition) for kind, condition in kinds.items())
     yield from (_icmp6('forward', kind) for kind in (*_ERRORS, 'echo-reply'))

@@ -50,7 +50,7 @@ class Tuple(t.NamedTuple):
         return parts.get('in', ''), parts.get('out', '')
 
     @property
-    def key(self) -> t.Tuple:
+    def key(self) -> t.Tuple[t.Any, ...]:
         """What ufw tells rules apart by: everything but action, log and comment."""
         return self.protocol, self.dport, self.dst, self.sport, self.src, self.tail, self.route, self.dapp, self.sapp
 
@@ -74,7 +74,9 @@ class Tuple(t.NamedTuple):
         ]
         protocol = f' proto {self.protocol}' if self.protocol != 'any' else ''
         apps = ''.join(f" app '{name}'" for name in (self.dapp, self.sapp) if name)
-        return f'{"route " if self.route else ""}{self.action} {self.tail}{protocol} {" ".join(ends) or "from any"}{apps}'
+        return (
+            f'{"route " if self.route else ""}{self.action} {self.tail}{protocol} {" ".join(ends) or "from any"}{apps}'
+        )
 
     def lines(self, prefix: str) -> t.List[str]:
         """The lines of iptables that ufw writes for it; PREFIX is "ufw" or "ufw6"."""
@@ -95,7 +97,11 @@ class Tuple(t.NamedTuple):
         if self.action != 'limit':
             return (f' -j {_ACTIONS[self.action]}',)
         recent = ' -m conntrack --ctstate NEW -m recent'
-        return f'{recent} --set', f'{recent} --update --seconds 30 --hitcount 6 -j {prefix}-user-limit', f' -j {prefix}-user-limit-accept'
+        return (
+            f'{recent} --set',
+            f'{recent} --update --seconds 30 --hitcount 6 -j {prefix}-user-limit',
+            f' -j {prefix}-user-limit-accept',
+        )
 
     def _matches(self) -> t.Iterator[t.Tuple[str, str]]:
         """(options that match, option of REJECT) of each line that this rule needs."""
@@ -109,14 +115,18 @@ class Tuple(t.NamedTuple):
     def _addresses_and_ports(self) -> str:
         several = any(mark in port for port in (self.dport, self.sport) for mark in ',:')
         sides = (('-d', self.dst, '--dport', self.dport), ('-s', self.src, '--sport', self.sport))
-        text = ''.join(f' -m multiport {option}s {port}' for _side, _address, option, port in sides if several and port != 'any')
+        text = ''.join(
+            f' -m multiport {option}s {port}' for _side, _address, option, port in sides if several and port != 'any'
+        )
         for side, address, option, port in sides:
             text += f' {side} {address}' if address not in ANYWHERE.values() else ''
             text += f' {option} {port}' if port != 'any' and not several else ''
         return text
 
     def _profiles(self) -> str:
-        names = [f'{kind}_{name.replace(" ", "%20")}' for kind, name in (('dapp', self.dapp), ('sapp', self.sapp)) if name]
+        names = [
+            f'{kind}_{name.replace(" ", "%20")}' for kind, name in (('dapp', self.dapp), ('sapp', self.sapp)) if name
+        ]
         return f" -m comment --comment '{','.join(names)}'" if names else ''
 
 
@@ -130,7 +140,21 @@ def parse(line: str) -> Tuple:
     action, _underscore, log = action.partition('_')
     tail = words[-1] if len(words) in (7, 9) else 'in'
     apps = ['' if name == '-' else name.replace('%20', ' ') for name in words[6:8]] if len(words) > 7 else ['', '']
-    rule = Tuple(action, *words[1:6], tail=tail, route=route, log=log, dapp=apps[0], sapp=apps[1], comment=comment.strip())
+    protocol, dport, dst, sport, src = words[1:6]
+    rule = Tuple(
+        action,
+        protocol,
+        dport,
+        dst,
+        sport,
+        src,
+        tail=tail,
+        route=route,
+        log=log,
+        dapp=apps[0],
+        sapp=apps[1],
+        comment=comment.strip(),
+    )
     if action not in _ACTIONS or log not in ('', 'log', 'log-all') or not _TAIL.fullmatch(tail):
         raise ValueError('ufw knows no such action or direction')
     if not all(app or _PORTS.fullmatch(port) for app, port in ((rule.dapp, rule.dport), (rule.sapp, rule.sport))):

@@ -34,7 +34,9 @@ def parse(path: str, text: str) -> UserRules:
             try:
                 found.append(tuples.parse(line))
             except ValueError as error:
-                problems.append(f'{path}, line {number}: {line!r} is no rule of ufw: {error}; correct it or delete the line')
+                problems.append(
+                    f'{path}, line {number}: {line!r} is no rule of ufw: {error}; correct it or delete the line'
+                )
     prefix = 'ufw6' if '6' in path.rpartition('/')[2] else 'ufw'
     derived = {line for rule in found for line in rule.lines(prefix)}
     for number, line in enumerate(text.splitlines(), 1):
@@ -68,7 +70,13 @@ def render(family: str, rules: t.Iterable[Tuple], settings: Settings, limits: bo
         lines.extend(('', '### RATE LIMITING ###'))
         if settings.log_level != 'off':
             lines.append(f'-A {prefix}-user-limit -m limit --limit 3/minute -j LOG --log-prefix "[UFW LIMIT BLOCK] "')
-        lines.extend((f'-A {prefix}-user-limit -j REJECT', f'-A {prefix}-user-limit-accept -j ACCEPT', '### END RATE LIMITING ###'))
+        lines.extend(
+            (
+                f'-A {prefix}-user-limit -j REJECT',
+                f'-A {prefix}-user-limit-accept -j ACCEPT',
+                '### END RATE LIMITING ###',
+            )
+        )
     return '\n'.join([*lines, 'COMMIT', ''])
 
 

@@ -37,7 +37,11 @@ class Packet(t.NamedTuple):
     def ends(self) -> t.Dict[str, t.Any]:
         """What options of iptables ask for."""
         ends = {'-s': self.peer, '-d': self.local, '--sport': self.peer_port, '--dport': self.port}
-        return {'-s': self.local, '-d': self.peer, '--sport': self.port, '--dport': self.peer_port} if self.leaving else ends
+        return (
+            {'-s': self.local, '-d': self.peer, '--sport': self.port, '--dport': self.peer_port}
+            if self.leaving
+            else ends
+        )
 
 
 def accepts(table: Table, packet: Packet) -> bool:
@@ -95,12 +99,17 @@ def _matches(option: str, value: str, packet: Packet) -> t.Optional[bool]:
     if option == '-m':
         return False if value in _ELSEWHERE else True if value in _PLAIN else None
     if option in ('-s', '-d'):
-        return reach.family(value) == reach.family(ends[option]) and reach.contains([reach.interval(value)], ends[option])
+        return reach.family(value) == reach.family(ends[option]) and reach.contains(
+            [reach.interval(value)], ends[option]
+        )
     if option == '-p':
         return value in ('tcp', '6')
     if option.rstrip('s') in ('--dport', '--sport'):
         port = ends[option.rstrip('s')]
-        return any(int(low) <= port <= int(high or low) for low, _colon, high in (part.partition(':') for part in value.split(',')))
+        return any(
+            int(low) <= port <= int(high or low)
+            for low, _colon, high in (part.partition(':') for part in value.split(','))
+        )
     if option in ('--ctstate', '--state'):
         return 'NEW' in value.split(',')
     if option in ('-i', '-o'):

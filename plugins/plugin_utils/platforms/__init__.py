@@ -24,7 +24,9 @@ def choose(host: str, name: str, backend: str, get: t.Callable[..., t.Any]) -> t
     """The platform NAME of HOST. Raises PortmatrixError where it does not know the BACKEND."""
     platform = PLATFORMS[name](get)
     if backend not in platform.BACKENDS:
-        raise PortmatrixError(f'{host}: backend: {backend!r} does not work on {platform.title} hosts; choose from {", ".join(platform.BACKENDS)}')
+        raise PortmatrixError(
+            f'{host}: backend: {backend!r} does not work on {platform.title} hosts; choose from {", ".join(platform.BACKENDS)}'
+        )
     return platform
 
 

@@ -54,4 +54,8 @@ class Linux:
         name = backends.DEFAULT if backend == 'auto' else backend
         parsed = policy.parse(document)
         files = backends.choose(name).render(parsed, policy.guard(parsed, [int(self.get('ansible_port') or 22)]))
-        return {'backend': name, 'digest': parsed.digest, 'rendered': [{'path': path, 'content': content} for path, content in sorted(files.items())]}
+        return {
+            'backend': name,
+            'digest': parsed.digest,
+            'rendered': [{'path': path, 'content': content} for path, content in sorted(files.items())],
+        }

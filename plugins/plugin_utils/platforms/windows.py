@@ -60,4 +60,6 @@ class Windows:
         return {'backend': self.name, 'digest': parsed.digest, 'rendered': [{'path': script.PATH, 'content': content}]}
 
     def _port(self) -> int:
-        return int(self.get('ansible_port') or (_SSH if str(self.get('ansible_connection')).endswith('ssh') else _WINRM))
+        return int(
+            self.get('ansible_port') or (_SSH if str(self.get('ansible_connection')).endswith('ssh') else _WINRM)
+        )

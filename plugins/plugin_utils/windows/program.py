@@ -30,4 +30,7 @@ def text(sources: Path = _SOURCES) -> str:
     """One PowerShell script with all of SOURCES in it; its parameter is the token of the change. Comments and indents are left out."""
     files = [path.read_text(encoding='utf-8') for path in sorted(sources.glob('*.cs'))]
     usings = sorted({using for file in files for using in _USING.findall(file)})
-    return _TEXT.format(source=''.join(usings) + ''.join(_INDENT.sub('', _COMMENT.sub('', _USING.sub('', file))) for file in files), namespace=_NAMESPACE)
+    return _TEXT.format(
+        source=''.join(usings) + ''.join(_INDENT.sub('', _COMMENT.sub('', _USING.sub('', file))) for file in files),
+        namespace=_NAMESPACE,
+    )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rules of Windows Firewall that say what a policy says, for `rendered`; windows/Policies.cs does the same on the host.
 
-Both answer the test vectors in tests/unit/cases/windows.
+Both answer the test vectors in tests/windows/cases.
 """
 
 from __future__ import annotations
@@ -48,7 +48,16 @@ def build(policy: policies.Policy, ports: t.Iterable[int]) -> list[Rule]:
             title = f'{MARK}/{rule.flows[0]} {"in" if rule.direction == "ingress" else "out"} {rule.protocol}'
             number = names[title.lower()] = names.get(title.lower(), 0) + 1
             spans = tuple(str(low) if low == high else f'{low}-{high}' for low, high in rule.ports)
-            found.append(Rule(title if number == 1 else f'{title} #{number}', _description(rule, policy), rule.direction, rule.protocol, spans, part))
+            found.append(
+                Rule(
+                    title if number == 1 else f'{title} #{number}',
+                    _description(rule, policy),
+                    rule.direction,
+                    rule.protocol,
+                    spans,
+                    part,
+                )
+            )
     return found
 
 
@@ -63,6 +72,14 @@ def _parts(rule: policies.Rule) -> t.Iterator[tuple[str, ...]]:
 
 
 def _description(rule: policies.Rule, policy: policies.Policy) -> str:
-    sources = [text for flow in rule.flows for text in (['the way in for management'] if flow == policies.GUARD else policy.citations.get(flow, ()))]
-    source = ''.join('/' if letter == '|' else letter if letter >= ' ' else ' ' for letter in '; '.join(dict.fromkeys(sources))).strip()
-    return f'Flows: {", ".join(rule.flows)}. Source: {source[:_MOST_SOURCE]}{"..." if len(source) > _MOST_SOURCE else ""}'
+    sources = [
+        text
+        for flow in rule.flows
+        for text in (['the way in for management'] if flow == policies.GUARD else policy.citations.get(flow, ()))
+    ]
+    source = ''.join(
+        '/' if letter == '|' else letter if letter >= ' ' else ' ' for letter in '; '.join(dict.fromkeys(sources))
+    ).strip()
+    return (
+        f'Flows: {", ".join(rule.flows)}. Source: {source[:_MOST_SOURCE]}{"..." if len(source) > _MOST_SOURCE else ""}'
+    )

@@ -29,10 +29,16 @@ def render(policy: Policy, ports: t.Iterable[int]) -> str:
         '$former | Remove-NetFirewallRule',
     ]
     if deny:
-        lines.append(f'{_others("-Enabled False", "Outbound", "-eq", "-and $_.Group -ne $null")} | Enable-NetFirewallRule')
+        lines.append(
+            f'{_others("-Enabled False", "Outbound", "-eq", "-and $_.Group -ne $null")} | Enable-NetFirewallRule'
+        )
     for direction in ('Inbound', 'Outbound') if policy.exclusive and deny else ('Inbound',) if policy.exclusive else ():
-        lines.append(f'{_others("-Enabled True", direction, "-ne", f"-and $_.Group -ne {_quote(MARK)}")} | Disable-NetFirewallRule')
-    lines.append(f'Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block{" -DefaultOutboundAction Block" if deny else ""}')
+        lines.append(
+            f'{_others("-Enabled True", direction, "-ne", f"-and $_.Group -ne {_quote(MARK)}")} | Disable-NetFirewallRule'
+        )
+    lines.append(
+        f'Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block{" -DefaultOutboundAction Block" if deny else ""}'
+    )
     return '\n'.join(lines) + '\n'
 
 

@@ -7,10 +7,10 @@ import json
 import re
 from pathlib import Path
 
+import csharp
 import pytest
 import tree_sitter
 import tree_sitter_powershell
-import windows
 import yaml
 from ansible.executor.powershell.module_manifest import PSModuleDepFinder
 from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
@@ -18,8 +18,8 @@ from ansible_collections.portmatrix.firewall.plugins.plugin_utils import confirm
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils.windows import program, script
 from ansible_runs import message, play
 
-MODULE = windows.ROOT / 'plugins' / 'modules' / 'windows_policy.ps1'
-SCRIPTS = [MODULE, windows.HERE / 'run.ps1', windows.HERE / 'checklist.ps1']
+MODULE = csharp.ROOT / 'plugins' / 'modules' / 'windows_policy.ps1'
+SCRIPTS = [MODULE, csharp.HERE / 'run.ps1', csharp.HERE / 'checklist.ps1']
 GRAMMAR = tree_sitter.Language(tree_sitter_powershell.language())
 # what the grammar lets through and PowerShell does not, or does something else with
 MISTAKES = {
@@ -66,19 +66,27 @@ def test_variables_of_the_module_are_spelt_alike():
     """A variable that is read was set: by an assignment, a loop, or PowerShell."""
     text = MODULE.read_text()
     given = {'args', 'true', 'false', '_', 'null'}
-    known = given | {name.lower() for name in re.findall(r'(?m)^\s*\$(\w+) = ', text)} | {name.lower() for name in re.findall(r'foreach \(\$(\w+) in', text)}
+    known = (
+        given
+        | {name.lower() for name in re.findall(r'(?m)^\s*\$(\w+) = ', text)}
+        | {name.lower() for name in re.findall(r'foreach \(\$(\w+) in', text)}
+    )
     assert {name.lower() for name in re.findall(r'\$(\w+)', text)} <= known
 
 
 def test_ansible_finds_all_that_the_module_needs():
     finder = PSModuleDepFinder()
-    finder.scan_module(MODULE.read_bytes(), fqn='ansible_collections.portmatrix.firewall.plugins.modules.windows_policy', powershell=True)
+    finder.scan_module(
+        MODULE.read_bytes(),
+        fqn='ansible_collections.portmatrix.firewall.plugins.modules.windows_policy',
+        powershell=True,
+    )
     sent = {name.removesuffix('.cs').rpartition('.')[2] for name in finder.scripts if '.windows.' in name}
-    assert sent == {path.stem for path in windows.SOURCES.glob('*.cs')}
+    assert sent == {path.stem for path in csharp.SOURCES.glob('*.cs')}
     assert MODULE.read_text().startswith('#!powershell\n')
 
 
-@pytest.mark.parametrize('path', sorted(windows.SOURCES.glob('*.cs')), ids=lambda path: path.name)
+@pytest.mark.parametrize('path', sorted(csharp.SOURCES.glob('*.cs')), ids=lambda path: path.name)
 def test_a_source_is_as_ansible_and_windows_powershell_want_it(path):
     text = path.read_bytes().decode('ascii')
     assert f'\nnamespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.{path.stem}\n' in text
@@ -93,19 +101,33 @@ def test_a_source_is_as_ansible_and_windows_powershell_want_it(path):
 
 def test_the_options_of_the_module_are_documented():
     documented = yaml.safe_load(MODULE.with_suffix('.yml').read_text())['DOCUMENTATION']['options']
-    rows = re.findall(r"(?m)^        (\w+) = @\{ type = '(\w+)'(?:; default = (\S+))?(?:; choices = @\(([^)]*)\))? \}$", MODULE.read_text())
+    rows = re.findall(
+        r"(?m)^        (\w+) = @\{ type = '(\w+)'(?:; default = (\S+))?(?:; choices = @\(([^)]*)\))? \}$",
+        MODULE.read_text(),
+    )
     spec = {}
     for name, kind, default, choices in rows:
         spec[name] = {'type': kind}
         if default:
-            spec[name]['default'] = {'$false': False}.get(default, int(default) if default.isdigit() else default.strip("'"))
+            spec[name]['default'] = {'$false': False}.get(
+                default, int(default) if default.isdigit() else default.strip("'")
+            )
         if choices:
             spec[name]['choices'] = re.findall(r"'(\w+)'", choices)
-    assert spec == {name: {key: entry[key] for key in ('type', 'default', 'choices') if key in entry} for name, entry in documented.items()}
+    assert spec == {
+        name: {key: entry[key] for key in ('type', 'default', 'choices') if key in entry}
+        for name, entry in documented.items()
+    }
 
 
 def document(**changes) -> dict:
-    rule = {'direction': 'ingress', 'protocol': 'tcp', 'ports': ['443'], 'group': 'g', 'flows': ["a/it's \u2019quoted\u2019"]}
+    rule = {
+        'direction': 'ingress',
+        'protocol': 'tcp',
+        'ports': ['443'],
+        'group': 'g',
+        'flows': ["a/it's \u2019quoted\u2019"],
+    }
     return {
         'format': 1,
         'egress': 'deny',
@@ -125,7 +147,14 @@ def test_what_is_rendered_is_powershell_and_nothing_in_it_is_expanded():
     assert "-LocalPort @('443') -RemoteAddress @('10.0.0.1/32', '2001:db8::/64')" in text
     order = [
         text.index(words)
-        for words in ('management in tcp', "it''s", '$former | Remove', 'Enable-NetFirewallRule', 'Disable-NetFirewallRule', 'DefaultOutboundAction Block')
+        for words in (
+            'management in tcp',
+            "it''s",
+            '$former | Remove',
+            'Enable-NetFirewallRule',
+            'Disable-NetFirewallRule',
+            'DefaultOutboundAction Block',
+        )
     ]
     assert order == sorted(order), 'allows come before denials'
 
@@ -137,12 +166,20 @@ def test_the_program_of_the_timer_is_powershell():
     assert len(text) < 120_000
 
 
-NOBODY = {f'rivermeadow.{name}': [] for name in ('target_worker', 'source_worker_appliance', 'admin_workstation', 'vcenter', 'esxi', 'platform')}
+NOBODY = {
+    f'rivermeadow.{name}': []
+    for name in ('target_worker', 'source_worker_appliance', 'admin_workstation', 'vcenter', 'esxi', 'platform')
+}
 WINDOWS = {
     'vars': {'ansible_connection': 'winrm', 'portmatrix_peers': NOBODY},
     'hosts': {'src': {'ansible_host': '192.0.2.1'}, 'app': {'ansible_host': '192.0.2.2', 'ansible_connection': 'ssh'}},
 }
-PLAYED = {'children': {'rivermeadow_source_server': {'hosts': {'src': {}}}, 'rivermeadow_migration_appliance': {'hosts': {'app': {}}}}}
+PLAYED = {
+    'children': {
+        'rivermeadow_source_server': {'hosts': {'src': {}}},
+        'rivermeadow_migration_appliance': {'hosts': {'app': {}}},
+    }
+}
 TASK = '''
 - hosts: {hosts}
   gather_facts: false
@@ -166,14 +203,21 @@ def test_a_windows_host_is_rendered_without_one(tmp_path):
     assert code == 0, output
     text = (tmp_path / 'out.ps1').read_text()
     assert faults(text) == []
-    assert all(f"-LocalPort @('{port}') -RemoteAddress @('192.0.2.2/32')" in text for port in (445, 5985)) and "-LocalPort @('5986')" in text
+    assert (
+        all(f"-LocalPort @('{port}') -RemoteAddress @('192.0.2.2/32')" in text for port in (445, 5985))
+        and "-LocalPort @('5986')" in text
+    )
 
 
 @pytest.mark.parametrize(
     ('hosts', 'arguments', 'words'),
     [
         ('src', '{backend: ufw}', "src: backend: 'ufw' does not work on Windows hosts; choose from auto, windows"),
-        ('app', '{backend: windows}', "app: backend: 'windows' does not work on Linux hosts; choose from auto, firewalld, ufw"),
+        (
+            'app',
+            '{backend: windows}',
+            "app: backend: 'windows' does not work on Linux hosts; choose from auto, firewalld, ufw",
+        ),
         ('src', '{state: gathered}', None),
     ],
 )
@@ -184,7 +228,15 @@ def test_a_back_end_belongs_to_a_platform(tmp_path, hosts, arguments, words):
 
 
 def test_a_shell_of_another_platform_is_refused(tmp_path):
-    inventory = {'hosts': {'app': {'ansible_host': '192.0.2.2', 'portmatrix_platform': 'windows', 'portmatrix_components': ['rightscale.instance']}}}
+    inventory = {
+        'hosts': {
+            'app': {
+                'ansible_host': '192.0.2.2',
+                'portmatrix_platform': 'windows',
+                'portmatrix_components': ['rightscale.instance'],
+            }
+        }
+    }
     _code, output = play(tmp_path, site(tmp_path, 'app', '{state: gathered}'), inventory)
     assert 'app: its platform is windows, but its connection speaks to a linux shell' in message(output)
 
@@ -205,13 +257,18 @@ class Host:
 
 def finish(host: Host, seconds: int) -> dict:
     platform = platforms.choose('src', 'windows', 'auto', lambda name, default=None: default)
-    return confirmation.finish(host, lambda pending: platform.Channel(host, {}, pending), {'changed': True, 'pending': {'token': 't'}}, seconds)
+    return confirmation.finish(
+        host, lambda pending: platform.Channel(host, {}, pending), {'changed': True, 'pending': {'token': 't'}}, seconds
+    )
 
 
 def test_a_change_is_confirmed_by_the_module_over_a_new_connection():
     host = Host({'failed': True, 'msg': 'the shell is gone'}, {'outcome': 'confirmed', 'settled': True})
     assert finish(host, 30) == {'changed': True, 'settled': True}
-    assert host.asked == [('portmatrix.firewall.windows_policy', {'state': 'confirmed', 'token': 't'})] * 2 and host.resets == 2
+    assert (
+        host.asked == [('portmatrix.firewall.windows_policy', {'state': 'confirmed', 'token': 't'})] * 2
+        and host.resets == 2
+    )
 
 
 def test_a_change_that_was_rolled_back_fails_with_the_reason():
@@ -222,7 +279,7 @@ def test_a_change_that_was_rolled_back_fails_with_the_reason():
 def test_the_modules_of_all_platforms_are_there():
     for platform in platforms.PLATFORMS.values():
         name = platform.MODULE.rpartition('.')[2]
-        assert any((windows.ROOT / 'plugins' / 'modules').glob(f'{name}.p*')), name
+        assert any((csharp.ROOT / 'plugins' / 'modules').glob(f'{name}.p*')), name
         assert importlib.import_module(platform.__module__)
 
 
@@ -232,12 +289,24 @@ def test_what_ansible_sends_to_a_windows_host(tmp_path, monkeypatch, check):
     monkeypatch.setenv('RECORD', str(tmp_path / 'record'))
     monkeypatch.setenv('ANSIBLE_CONNECTION_PLUGINS', str(Path(__file__).parent / 'plugins' / 'connection'))
     inventory = {**WINDOWS, **PLAYED, 'vars': {'portmatrix_peers': NOBODY, 'portmatrix_platform': 'windows'}}
-    inventory['hosts'] = {'src': {'ansible_host': '192.0.2.1', 'ansible_connection': 'recorder', 'ansible_port': 15986}, 'app': {'ansible_host': '192.0.2.2'}}
-    code, output = play(tmp_path, 'portmatrix.firewall.harden', inventory, '-l', 'src,app', '-e', 'portmatrix_hosts=src', *(['--check'] if check else []))
+    inventory['hosts'] = {
+        'src': {'ansible_host': '192.0.2.1', 'ansible_connection': 'recorder', 'ansible_port': 15986},
+        'app': {'ansible_host': '192.0.2.2'},
+    }
+    code, output = play(
+        tmp_path,
+        'portmatrix.firewall.harden',
+        inventory,
+        '-l',
+        'src,app',
+        '-e',
+        'portmatrix_hosts=src',
+        *(['--check'] if check else []),
+    )
     record = [json.loads(line) for line in (tmp_path / 'record').read_text().splitlines()]
     assert code == 0, output
     assert [entry['state'] for entry in record] == ['enforced', 'reset', 'confirmed']
     sent = record[0]['sent']
-    assert all(f'windows.{path.name}' in sent for path in windows.SOURCES.glob('*.cs'))
+    assert all(f'windows.{path.name}' in sent for path in csharp.SOURCES.glob('*.cs'))
     assert '"port": 15986' in sent and ('Add-Type -TypeDefinition' in sent) is not check
     assert '"token": "the-token"' in record[2]['sent'] and 'Add-Type -TypeDefinition' not in record[2]['sent']

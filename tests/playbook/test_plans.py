@@ -23,7 +23,9 @@ def words(rule) -> str:
 def test_plan(case, tmp_path):
     if 'copy' in case:
         shutil.copy(CASES / case['copy'], tmp_path)
-    found, output = ansible_runs.plan(tmp_path, {key: case[key] for key in ('hosts', 'vars', 'children') if key in case})
+    found, output = ansible_runs.plan(
+        tmp_path, {key: case[key] for key in ('hosts', 'vars', 'children') if key in case}
+    )
     for host, rules in case['rules'].items():
         assert [words(rule) for rule in found['hosts'][host]['rules']] == rules
     for host, expected in case.get('warnings', {}).items():
@@ -33,7 +35,9 @@ def test_plan(case, tmp_path):
         assert not any(text in '\n'.join(found['hosts'][host]['warnings']) for text in unexpected)
     for host, expected in case.get('citations', {}).items():
         rules = {
-            f"{rule['protocol']}/{','.join(rule['ports'])} {rule['direction']}": [entry['row'] for entry in rule['citations']]
+            f"{rule['protocol']}/{','.join(rule['ports'])} {rule['direction']}": [
+                entry['row'] for entry in rule['citations']
+            ]
             for rule in found['hosts'][host]['rules']
         }
         for rule, rows in expected.items():
@@ -56,7 +60,11 @@ def test_the_plan_file_has_the_form_that_others_read(tmp_path):
     assert found['format'] == 1 and sorted(found['hosts']) == ['ctl1', 'se1']
     assert len(found['catalogs']['avi_vantage']['sha256']) == 64
     host = found['hosts']['ctl1']
-    assert (host['platform'], host['components'], host['addresses']) == ('linux', ['avi_vantage.controller'], ['192.0.2.1'])
+    assert (host['platform'], host['components'], host['addresses']) == (
+        'linux',
+        ['avi_vantage.controller'],
+        ['192.0.2.1'],
+    )
     rule = next(rule for rule in host['rules'] if rule['flow'] == 'avi_vantage/se-https')
     assert rule == {
         'flow': 'avi_vantage/se-https',
@@ -116,9 +124,19 @@ def test_an_exported_address_book_stands_in_for_the_rest_of_the_inventory(tmp_pa
 def test_the_terminal_shows_host_direction_port_peer_flow_and_citation(tmp_path):
     _found, output = ansible_runs.plan(tmp_path, INVENTORY)
     line = next(line for line in output.splitlines() if 'avi_vantage/se-https' in line and line.startswith('ctl1'))
-    assert line.split('  ')[0] == 'ctl1' and ' ingress ' in line and ' 8443/tcp ' in line and ' avi_vantage.service_engine 192.0.2.2 ' in line
-    assert line.endswith('management-ports, Protocol Ports Used by Avi Vantage for Management Communication, 3 Avi Service Engine to Avi Controller')
-    assert '- avi_vantage: The headings OpenStack, VMware vCenter' in output and '- avi_vantage/external-ssh: This row names 22 only' in output
+    assert (
+        line.split('  ')[0] == 'ctl1'
+        and ' ingress ' in line
+        and ' 8443/tcp ' in line
+        and ' avi_vantage.service_engine 192.0.2.2 ' in line
+    )
+    assert line.endswith(
+        'management-ports, Protocol Ports Used by Avi Vantage for Management Communication, 3 Avi Service Engine to Avi Controller'
+    )
+    assert (
+        '- avi_vantage: The headings OpenStack, VMware vCenter' in output
+        and '- avi_vantage/external-ssh: This row names 22 only' in output
+    )
     assert '2 hosts, ' in output and 'open to any' in output and 'components unresolved' in output
 
 
@@ -133,7 +151,9 @@ def rendered(folder, backend):
         },
     ]
     (folder / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'ctl1', 'gather_facts': False, 'tasks': tasks}]))
-    code, output = ansible_runs.play(folder, 'site.yml', {**INVENTORY, 'vars': {**INVENTORY['vars'], 'portmatrix_unresolved': 'skip'}})
+    code, output = ansible_runs.play(
+        folder, 'site.yml', {**INVENTORY, 'vars': {**INVENTORY['vars'], 'portmatrix_unresolved': 'skip'}}
+    )
     assert code == 0, output
     return {entry['path']: entry['content'] for entry in json.loads((folder / 'out.json').read_text())['rendered']}
 
@@ -147,7 +167,10 @@ def test_rendered_for_firewalld_needs_no_host(tmp_path):
 
 def test_rendered_for_ufw_needs_no_host(tmp_path):
     files = rendered(tmp_path, 'ufw')
-    assert '-A ufw-user-input -p tcp -m multiport --dports 22,8443 -s 192.0.2.2 -j ACCEPT\n' in files['/etc/ufw/user.rules']
+    assert (
+        '-A ufw-user-input -p tcp -m multiport --dports 22,8443 -s 192.0.2.2 -j ACCEPT\n'
+        in files['/etc/ufw/user.rules']
+    )
     assert '-A ufw-before-output -p icmp -j ACCEPT\n' in files['/etc/ufw/before.rules']
     assert '# avi_vantage/se-https = ' in files['/etc/ufw/before.rules']
     assert 'ENABLED=yes' in files['/etc/ufw/ufw.conf'] and 'DEFAULT_OUTPUT_POLICY="REJECT"' in files['/etc/default/ufw']
@@ -157,9 +180,15 @@ def test_rendered_for_ufw_needs_no_host(tmp_path):
 @pytest.mark.parametrize(
     'query, expected',
     [
-        ("query('portmatrix.firewall.flows', 'rivermeadow', query=\"[?optional].id\")", ['os-utility-smb', 'os-utility-winrm', 'os-utility-ssh']),
+        (
+            "query('portmatrix.firewall.flows', 'rivermeadow', query=\"[?optional].id\")",
+            ['os-utility-smb', 'os-utility-winrm', 'os-utility-ssh'],
+        ),
         ("query('portmatrix.firewall.flows', query='[?assumed].flow') | length", 4),
-        ("query('portmatrix.firewall.flows', 'rightscale', 'enstratius') | map(attribute='product') | unique", ['rightscale', 'enstratius']),
+        (
+            "query('portmatrix.firewall.flows', 'rightscale', 'enstratius') | map(attribute='product') | unique",
+            ['rightscale', 'enstratius'],
+        ),
         ("query('portmatrix.firewall.flows') | length", 110),
     ],
 )
@@ -171,7 +200,14 @@ def test_lookup(query, expected, tmp_path):
                     'hosts': 'localhost',
                     'connection': 'local',
                     'gather_facts': False,
-                    'tasks': [{'ansible.builtin.copy': {'content': '{{ ' + query + ' | to_json }}', 'dest': str(tmp_path / 'out.json')}}],
+                    'tasks': [
+                        {
+                            'ansible.builtin.copy': {
+                                'content': '{{ ' + query + ' | to_json }}',
+                                'dest': str(tmp_path / 'out.json'),
+                            }
+                        }
+                    ],
                 }
             ]
         )
@@ -182,7 +218,10 @@ def test_lookup(query, expected, tmp_path):
 
 
 def test_lookup_refuses_a_bad_query_and_an_unknown_product(tmp_path):
-    for query, words_ in (("'rightscale', query='[?'", 'is no JMESPath expression'), ("'rihgtscale'", "unknown product 'rihgtscale'; known are avi_vantage")):
+    for query, words_ in (
+        ("'rightscale', query='[?'", 'is no JMESPath expression'),
+        ("'rihgtscale'", "unknown product 'rihgtscale'; known are avi_vantage"),
+    ):
         (tmp_path / 'site.yml').write_text(
             yaml.safe_dump(
                 [
@@ -190,7 +229,13 @@ def test_lookup_refuses_a_bad_query_and_an_unknown_product(tmp_path):
                         'hosts': 'localhost',
                         'connection': 'local',
                         'gather_facts': False,
-                        'tasks': [{'ansible.builtin.debug': {'msg': "{{ query('portmatrix.firewall.flows', " + query + ') }}'}}],
+                        'tasks': [
+                            {
+                                'ansible.builtin.debug': {
+                                    'msg': "{{ query('portmatrix.firewall.flows', " + query + ') }}'
+                                }
+                            }
+                        ],
                     }
                 ]
             )

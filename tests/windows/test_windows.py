@@ -11,15 +11,15 @@ import random
 import shutil
 from xml.etree import ElementTree
 
+import csharp
 import netaddr
 import pytest
-import windows
 import yaml
 from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies, words
 from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import PortmatrixError
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils.windows import program, rules
 
-CASES = windows.ROOT / 'tests' / 'unit' / 'cases' / 'windows'
+CASES = csharp.HERE / 'cases'
 SPELLINGS = yaml.safe_load((CASES / 'spellings.yml').read_text())
 SCENARIOS = yaml.safe_load((CASES / 'scenarios.yml').read_text())
 HOSTS = int(os.environ.get('PORTMATRIX_WINDOWS_HOSTS', '60'))
@@ -27,8 +27,8 @@ POLICIES = 120
 
 
 @pytest.fixture(scope='module')
-def driver(tmp_path_factory) -> windows.Driver:
-    return windows.Driver(tmp_path_factory.mktemp('driver'))
+def driver(tmp_path_factory) -> csharp.Driver:
+    return csharp.Driver(tmp_path_factory.mktemp('driver'))
 
 
 @pytest.mark.parametrize('what', SPELLINGS)
@@ -39,7 +39,7 @@ def test_one_text_for_one_set(driver, what):
 
 def test_addresses_are_merged_as_on_the_controller(driver):
     chance = random.Random(1)
-    lists = [[f'{windows.peers(chance, 1)[0]}' for _number in range(chance.randrange(1, 30))] for _list in range(200)]
+    lists = [[f'{csharp.peers(chance, 1)[0]}' for _number in range(chance.randrange(1, 30))] for _list in range(200)]
     wanted = [','.join(map(str, netaddr.cidr_merge(cidrs))) for cidrs in lists]
     assert driver.ask('addresses', [','.join(cidrs) for cidrs in lists]) == wanted
 
@@ -77,7 +77,7 @@ def grants(rule: rules.Rule):
 
 def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
     chance = random.Random(2)
-    documents = [windows.random_policy(chance) for _number in range(POLICIES)]
+    documents = [csharp.random_policy(chance) for _number in range(POLICIES)]
     # more addresses than Windows takes in one rule
     many = [f'10.{number // 250}.{number % 250}.1/32' for number in range(2500)]
     rule = {'direction': 'ingress', 'protocol': 'udp', 'ports': ['53'], 'group': 'many', 'flows': ['product/flow-0']}
@@ -93,7 +93,9 @@ def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
             continue
         assert answer['digest'] == policy.digest
         assert answer['rules'] == [canonical(rule) for rule in wanted]
-        assert answer['lines'] == [line.text() for line in sorted(words.lines(grant for rule in wanted for grant in grants(rule)))]
+        assert answer['lines'] == [
+            line.text() for line in sorted(words.lines(grant for rule in wanted for grant in grants(rule)))
+        ]
     assert 0 < refused < POLICIES / 2
 
 
@@ -109,7 +111,11 @@ def test_random_hosts_through_all_phases(driver):
 def test_scenarios(driver, name):
     scenario = SCENARIOS[name]
     steps = driver.ask(
-        'case', {'host': scenario['host'], 'steps': [{key: value for key, value in step.items() if key != 'expect'} for step in scenario['steps']]}
+        'case',
+        {
+            'host': scenario['host'],
+            'steps': [{key: value for key, value in step.items() if key != 'expect'} for step in scenario['steps']],
+        },
     )
     for number, (asked, found) in enumerate(zip(scenario['steps'], steps)):
         flat = json.dumps(found)
@@ -117,7 +123,9 @@ def test_scenarios(driver, name):
             where = f'{name}, step {number}, {key}: {flat}'
             if key in ('error', 'warnings', 'before', 'after', 'host', 'answer', 'operations'):
                 text = found.get(key, '')
-                text = text if isinstance(text, str) else '\n'.join(text) if isinstance(text, list) else json.dumps(text)
+                text = (
+                    text if isinstance(text, str) else '\n'.join(text) if isinstance(text, list) else json.dumps(text)
+                )
                 for line in [wanted] if isinstance(wanted, str) else wanted:
                     absent = line.startswith('not ')
                     assert (line.removeprefix('not ') in text) is not absent, where
@@ -130,7 +138,9 @@ def test_scenarios(driver, name):
 
 
 def test_a_thousand_rules_are_planned_and_applied(driver):
-    assert set(driver.ask('time', 1000)) == {f'{verb} {what}' for verb in ('plan', 'apply') for what in ('first', 'again', 'others')}
+    assert set(driver.ask('time', 1000)) == {
+        f'{verb} {what}' for verb in ('plan', 'apply') for what in ('first', 'again', 'others')
+    }
 
 
 def test_the_timer_is_a_task_of_the_system_for_its_time_and_the_next_start(driver):
@@ -140,7 +150,10 @@ def test_the_timer_is_a_task_of_the_system_for_its_time_and_the_next_start(drive
     assert found['asked'] == [*there, 'register portmatrix-rollback 6 SYSTEM no password 5', *gone, *gone]
     names = {'t': 'http://schemas.microsoft.com/windows/2004/02/mit/task'}
     task = ElementTree.fromstring(found['xml'])
-    assert [element.tag.partition('}')[2] for element in task.find('t:Triggers', names)] == ['TimeTrigger', 'BootTrigger']
+    assert [element.tag.partition('}')[2] for element in task.find('t:Triggers', names)] == [
+        'TimeTrigger',
+        'BootTrigger',
+    ]
     assert task.findtext('t:Triggers/t:TimeTrigger/t:StartBoundary', '', names) == '2026-01-02T00:00:20Z'
     assert task.findtext('t:Principals/t:Principal/t:UserId', '', names) == 'S-1-5-18'
     assert task.findtext('t:Settings/t:RestartOnFailure/t:Count', '', names) == '30'
@@ -180,9 +193,19 @@ def test_the_parts_that_talk_to_the_host(driver, tmp_path, monkeypatch, connecti
 def com(tmp_path_factory):
     """What the adapter got out of COM objects that are written in C."""
     folder = tmp_path_factory.mktemp('com')
-    windows.run('gcc', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-o', str(folder / 'libserver.so'), str(windows.HERE / 'com' / 'server.c'))
-    windows.compile_program(folder / 'com.exe', windows.HERE / 'com' / 'ComDriver.cs')
-    return json.loads(windows.run('mono', 'com.exe', cwd=folder))
+    csharp.run(
+        'gcc',
+        '-Wall',
+        '-Wextra',
+        '-Werror',
+        '-shared',
+        '-fPIC',
+        '-o',
+        str(folder / 'libserver.so'),
+        str(csharp.HERE / 'com' / 'server.c'),
+    )
+    csharp.compile_program(folder / 'com.exe', csharp.HERE / 'com' / 'ComDriver.cs')
+    return json.loads(csharp.run('mono', 'com.exe', cwd=folder))
 
 
 COM = yaml.safe_load((CASES / 'com.yml').read_text())
@@ -205,15 +228,20 @@ def test_the_sources_compile_as_one_program(tmp_path):
     text = program.text()
     source = text.partition("@'\n")[2].partition("\n'@")[0]
     (tmp_path / 'program.cs').write_text(source)
-    windows.run(*windows.COMPILER, '-target:library', f'-out:{tmp_path / "program.dll"}', str(tmp_path / 'program.cs'))
+    csharp.run(*csharp.COMPILER, '-target:library', f'-out:{tmp_path / "program.dll"}', str(tmp_path / 'program.cs'))
 
 
-@pytest.mark.skipif(not windows.NET462, reason='PORTMATRIX_NET462 is not set: no reference assemblies of .NET Framework 4.6.2 to compile against')
+@pytest.mark.skipif(
+    not csharp.NET462,
+    reason='PORTMATRIX_NET462 is not set: no reference assemblies of .NET Framework 4.6.2 to compile against',
+)
 def test_the_sources_use_nothing_that_net_framework_4_6_2_lacks(tmp_path):
-    references = ('-noconfig', '-nostdlib', f'-lib:{windows.NET462}', '-r:mscorlib.dll', '-r:System.dll')
-    sources = map(str, sorted(windows.SOURCES.glob('*.cs')))
-    windows.run(*windows.COMPILER, *references, '-target:library', f'-out:{tmp_path / "core.dll"}', *sources)
+    references = ('-noconfig', '-nostdlib', f'-lib:{csharp.NET462}', '-r:mscorlib.dll', '-r:System.dll')
+    sources = map(str, sorted(csharp.SOURCES.glob('*.cs')))
+    csharp.run(*csharp.COMPILER, *references, '-target:library', f'-out:{tmp_path / "core.dll"}', *sources)
 
 
 def test_mono_is_at_hand():
-    assert shutil.which('mcs') and shutil.which('mono'), 'run bash tests/setup.sh as root, or install mono-mcs, mono-runtime and gcc'
+    assert shutil.which('mcs') and shutil.which('mono'), (
+        'run bash tests/setup.sh as root, or install mono-mcs, mono-runtime and gcc'
+    )

@@ -17,7 +17,14 @@ from pathlib import Path
 from ansible.plugins.connection import ConnectionBase
 
 ANSWERS = {
-    'enforced': {'changed': True, 'added': 2, 'removed': 0, 'kept': 0, 'pending': {'token': 'the-token'}, 'invocation': {}},
+    'enforced': {
+        'changed': True,
+        'added': 2,
+        'removed': 0,
+        'kept': 0,
+        'pending': {'token': 'the-token'},
+        'invocation': {},
+    },
     'confirmed': {'changed': False, 'outcome': 'confirmed', 'settled': True},
 }
 

@@ -18,7 +18,9 @@ COMPILER = ('mcs', '-langversion:5', '-warnaserror')
 
 
 def run(*command: str, **options: t.Any) -> str:
-    finished = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300, **options)
+    finished = subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300, **options
+    )
     assert finished.returncode == 0, finished.stdout[-4000:]
     return finished.stdout
 
@@ -49,18 +51,42 @@ class Driver:
 
 def random_policy(chance: random.Random) -> dict[str, t.Any]:
     """A policy document, canonical as the controller makes it, with what is hard for Windows in it now and then."""
-    groups = {f'group {number}': peers(chance, chance.choice((1, 2, 5, 30, 1200 if chance.random() < 0.05 else 3))) for number in range(3)}
+    groups = {
+        f'group {number}': peers(chance, chance.choice((1, 2, 5, 30, 1200 if chance.random() < 0.05 else 3)))
+        for number in range(3)
+    }
     flows = [f'product/flow-{number}' for number in range(6)]
     rules = []
     for _number in range(chance.randrange(8)):
-        protocol = chance.choice(('tcp', 'tcp', 'tcp', 'udp', 'icmp', 'icmpv6', 'esp', 'ah', 'gre', 'vrrp', 'sctp' if chance.random() < 0.1 else 'tcp'))
+        protocol = chance.choice(
+            (
+                'tcp',
+                'tcp',
+                'tcp',
+                'udp',
+                'icmp',
+                'icmpv6',
+                'esp',
+                'ah',
+                'gre',
+                'vrrp',
+                'sctp' if chance.random() < 0.1 else 'tcp',
+            )
+        )
         low = chance.randrange(1, 60000)
-        spans = sorted({(low + 20 * number, low + 20 * number + chance.choice((0, 0, 9))) for number in range(chance.randrange(1, 5))})
+        spans = sorted(
+            {
+                (low + 20 * number, low + 20 * number + chance.choice((0, 0, 9)))
+                for number in range(chance.randrange(1, 5))
+            }
+        )
         rules.append(
             {
                 'direction': chance.choice(('ingress', 'egress')),
                 'protocol': protocol,
-                'ports': [str(low) if low == high else f'{low}-{high}' for low, high in spans] if protocol in ('tcp', 'udp', 'sctp') else [],
+                'ports': [str(low) if low == high else f'{low}-{high}' for low, high in spans]
+                if protocol in ('tcp', 'udp', 'sctp')
+                else [],
                 'group': chance.choice((None, *groups)),
                 'flows': sorted(chance.sample(flows, chance.choice((1, 1, 2)))),
             }
@@ -69,10 +95,15 @@ def random_policy(chance: random.Random) -> dict[str, t.Any]:
         'format': 1,
         'egress': 'deny',
         'exclusive': chance.random() < 0.5,
-        'management': {'sources': chance.choice((['any'], ['198.51.100.1/32'], ['198.51.100.0/24', '2001:db8::/64'])), 'ports': [2222]},
+        'management': {
+            'sources': chance.choice((['any'], ['198.51.100.1/32'], ['198.51.100.0/24', '2001:db8::/64'])),
+            'ports': [2222],
+        },
         'groups': groups,
         'rules': rules,
-        'citations': {flow: [f'Ports | table, "row" {flow} \u2019\u00e9\n', 'x' * chance.choice((1, 3000))] for flow in flows},
+        'citations': {
+            flow: [f'Ports | table, "row" {flow} \u2019\u00e9\n', 'x' * chance.choice((1, 3000))] for flow in flows
+        },
     }
 
 
@@ -84,6 +115,8 @@ def peers(chance: random.Random, count: int) -> list[str]:
         width = chance.choice((32, 32, 128))
         prefix = width if chance.random() < 0.6 else width - chance.randrange(12)
         base = 10 << 24 if width == 32 else 0x20010DB8 << 96
-        found.append(netaddr.IPNetwork((base + chance.randrange(1 << (24 if width == 32 else 90)), 4 if width == 32 else 6)).ip)
+        found.append(
+            netaddr.IPNetwork((base + chance.randrange(1 << (24 if width == 32 else 90)), 4 if width == 32 else 6)).ip
+        )
         found[-1] = netaddr.IPNetwork(f'{found[-1]}/{prefix}').cidr
     return [str(network) for network in netaddr.cidr_merge(found)]

@@ -20,31 +20,53 @@ def test_bad_inventory_is_refused(case, playbook, tmp_path):
     told = ansible_runs.message(output)
     for words in case['expect']:
         assert words in told, output
-    assert 'UNREACHABLE' not in output and 'Traceback' not in output and not (tmp_path / 'portmatrix-plan.json').exists()
+    assert (
+        'UNREACHABLE' not in output and 'Traceback' not in output and not (tmp_path / 'portmatrix-plan.json').exists()
+    )
 
 
 def test_a_catalog_that_does_not_load_stops_the_run(tmp_path):
     (tmp_path / 'acme.yml').write_text('product: [')
-    inventory = {'hosts': {'a': {'ansible_host': '192.0.2.1', 'portmatrix_components': ['enstratius.api']}}, 'vars': {'portmatrix_catalogs': ['acme.yml']}}
+    inventory = {
+        'hosts': {'a': {'ansible_host': '192.0.2.1', 'portmatrix_components': ['enstratius.api']}},
+        'vars': {'portmatrix_catalogs': ['acme.yml']},
+    }
     code, output = ansible_runs.play(tmp_path, 'portmatrix.firewall.harden', inventory)
     assert code != 0 and f'{tmp_path}/acme.yml: does not parse as YAML' in ansible_runs.message(output)
 
 
 def test_play_variables_that_other_hosts_cannot_see_are_refused(tmp_path):
     (tmp_path / 'site.yml').write_text(
-        yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'vars': {'enstratius_api_port': 16000}, 'roles': [{'role': 'portmatrix.firewall.enstratius'}]}])
+        yaml.safe_dump(
+            [
+                {
+                    'hosts': 'all',
+                    'gather_facts': False,
+                    'vars': {'enstratius_api_port': 16000},
+                    'roles': [{'role': 'portmatrix.firewall.enstratius'}],
+                }
+            ]
+        )
     )
     inventory = {'hosts': {'a': {'ansible_host': '192.0.2.1', 'portmatrix_components': ['enstratius.api']}}}
     code, output = ansible_runs.play(tmp_path, 'site.yml', inventory)
     assert code != 0
-    assert 'a: enstratius_api_port: this task sees 16000, other hosts see 15443; put it into the inventory' in ansible_runs.message(output)
+    assert (
+        'a: enstratius_api_port: this task sees 16000, other hosts see 15443; put it into the inventory'
+        in ansible_runs.message(output)
+    )
 
 
 @pytest.mark.parametrize(
     'role, options, words',
-    [('enstratius', {'enstratius_api_port': 'many'}, 'enstratius_api_port'), ('rivermeadow', {'rivermeadow_migration_types': ['os']}, 'os_based, vm_based')],
+    [
+        ('enstratius', {'enstratius_api_port': 'many'}, 'enstratius_api_port'),
+        ('rivermeadow', {'rivermeadow_migration_types': ['os']}, 'os_based, vm_based'),
+    ],
 )
 def test_a_role_checks_its_options(tmp_path, role, options, words):
-    (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'roles': [{'role': f'portmatrix.firewall.{role}'}]}]))
+    (tmp_path / 'site.yml').write_text(
+        yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'roles': [{'role': f'portmatrix.firewall.{role}'}]}])
+    )
     code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'a': {'ansible_host': '192.0.2.1', **options}}})
     assert code != 0 and 'Validating arguments against arg spec' in output and words in output

@@ -15,7 +15,9 @@ BIN = Path(sys.executable).parent
 
 
 def run(*command: str, **options) -> str:
-    finished = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+    finished = subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options
+    )
     assert finished.returncode == 0, finished.stdout
     return finished.stdout
 
@@ -26,7 +28,16 @@ def installed(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp('collection')
     run(str(BIN / 'ansible-galaxy'), 'collection', 'build', str(ROOT), '--output-path', str(folder))
     archive = next(folder.glob('portmatrix-firewall-*.tar.gz'))
-    run(str(BIN / 'ansible-galaxy'), 'collection', 'install', str(archive), '-p', str(folder / 'installed'), '--offline', '--force')
+    run(
+        str(BIN / 'ansible-galaxy'),
+        'collection',
+        'install',
+        str(archive),
+        '-p',
+        str(folder / 'installed'),
+        '--offline',
+        '--force',
+    )
     return {**os.environ, 'ANSIBLE_COLLECTIONS_PATH': str(folder / 'installed'), 'ANSIBLE_HOME': str(folder / 'home')}
 
 
@@ -39,7 +50,19 @@ def test_the_installed_collection_plans(installed, tmp_path):
 def test_the_archive_holds_what_users_need_and_nothing_of_the_workshop(installed):
     folder = Path(installed['ANSIBLE_COLLECTIONS_PATH']) / 'ansible_collections' / 'portmatrix' / 'firewall'
     assert {path.name for path in folder.iterdir()} == {
-        *('COPYING', 'CONTRIBUTING.md', 'FILES.json', 'MANIFEST.json', 'README.md', 'requirements.txt', 'changelogs', 'docs', 'meta', 'playbooks', 'plugins'),
+        *(
+            'COPYING',
+            'CONTRIBUTING.md',
+            'FILES.json',
+            'MANIFEST.json',
+            'README.md',
+            'requirements.txt',
+            'changelogs',
+            'docs',
+            'meta',
+            'playbooks',
+            'plugins',
+        ),
         'roles',
     }
 
@@ -65,7 +88,9 @@ def test_documented_options_are_those_of_the_action(name, installed):
     def relevant(entry):
         return {key: entry.get(key) for key in ('type', 'choices', 'default', 'elements')}
 
-    assert {key: relevant(entry) for key, entry in options.items()} == {key: relevant(entry) for key, entry in spec.items()}
+    assert {key: relevant(entry) for key, entry in options.items()} == {
+        key: relevant(entry) for key, entry in spec.items()
+    }
 
 
 @pytest.mark.parametrize('role', sorted(path.name for path in (ROOT / 'roles').iterdir()))

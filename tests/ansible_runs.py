@@ -26,7 +26,12 @@ def play(folder: Path, playbook: str, inventory: dict[str, t.Any], *arguments: s
         stderr=subprocess.STDOUT,
         check=False,
         timeout=120,
-        env={**os.environ, 'ANSIBLE_NOCOLOR': '1', 'ANSIBLE_PYTHON_INTERPRETER': sys.executable, 'ANSIBLE_SSH_ARGS': '-o ConnectTimeout=1'},
+        env={
+            **os.environ,
+            'ANSIBLE_NOCOLOR': '1',
+            'ANSIBLE_PYTHON_INTERPRETER': sys.executable,
+            'ANSIBLE_SSH_ARGS': '-o ConnectTimeout=1',
+        },
     )
     return finished.returncode, finished.stdout
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ..module_utils import backends, files
-from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import analysis, book_file, host_policy, inventory, report, survey
-from ..plugin_utils.action import PortmatrixAction
-from ..plugin_utils.planner import HostPlan, Settings
+from ..module_utils._backends import registry
+from ..module_utils._base import files
+from ..module_utils._base.errors import PortmatrixError
+from ..plugin_utils._action.base import PortmatrixAction
+from ..plugin_utils._inventory import address_book_file, inventory
+from ..plugin_utils._plan import report, symmetry
+from ..plugin_utils._plan.planner import HostPlan, Settings
+from ..plugin_utils._policy import compiler, preflight
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
 
@@ -30,7 +33,7 @@ class ActionModule(PortmatrixAction):
         def get(name: str, default: t.Any = None) -> t.Any:
             return found.resolve(task_vars, name, default)
 
-        taken = survey.take(found, survey.load_catalogs(get), get, play_hosts)
+        taken = preflight.take(found, preflight.load_catalogs(get), get, play_hosts)
         plans = plan_hosts(taken, found, play_hosts)
         if arguments['table']:
             text = [
@@ -45,7 +48,7 @@ class ActionModule(PortmatrixAction):
                 self._display.warning(f'{name}: {warning}')
         written = [
             self._put(arguments['path'], report.plan_file(taken.hosts, plans, taken.catalogs)),
-            self._put(arguments['address_book'], book_file.write(taken.hosts)),
+            self._put(arguments['address_book'], address_book_file.write(taken.hosts)),
         ]
         return {
             'changed': any(diff for diff in written),
@@ -72,16 +75,16 @@ class ActionModule(PortmatrixAction):
         return {'before_header': path, 'after_header': path, 'before': before, 'after': content}
 
 
-def plan_hosts(taken: survey.Survey, found: inventory.Inventory, names: t.Iterable[str]) -> dict[str, HostPlan]:
+def plan_hosts(taken: preflight.Survey, found: inventory.Inventory, names: t.Iterable[str]) -> dict[str, HostPlan]:
     """The plans of those hosts among NAMES that play a component. Raises PortmatrixError where an opening lacks its other end."""
     plans = {}
     for name in sorted(set(names) & set(taken.hosts)):
         settings = inventory.settings(
             name, taken.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default)
         )
-        plan = host_policy.plan_resolved(taken.hosts[name], settings, taken.catalogs, taken.book)
+        plan = compiler.plan_resolved(taken.hosts[name], settings, taken.catalogs, taken.book)
         plans[name] = plan._replace(warnings=(*plan.warnings, *taken.warnings.get(name, ()), *_beside(settings)))
-    broken = analysis.asymmetries(taken.hosts, plans, taken.book)
+    broken = symmetry.asymmetries(taken.hosts, plans, taken.book)
     if broken:
         raise PortmatrixError(*broken)
     return plans
@@ -89,6 +92,6 @@ def plan_hosts(taken: survey.Survey, found: inventory.Inventory, names: t.Iterab
 
 def _beside(settings: Settings) -> t.Iterator[str]:
     """What the firewall itself lets in beside any policy, where the inventory says which firewall a host has."""
-    backend = backends.BACKENDS.get(settings.backend)
+    backend = registry.BACKENDS.get(settings.backend)
     if backend and backend.stock_openings and not settings.exclusive:
         yield f'{backend.stock_openings}; portmatrix_exclusive: true closes that'

@@ -11,10 +11,12 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import confirmation, inventory, platforms
-from ..plugin_utils.action import PortmatrixAction
-from ..plugin_utils.host_policy import compile_policy
+from ..module_utils._base.errors import PortmatrixError
+from ..plugin_utils._action import confirmation
+from ..plugin_utils._action.base import PortmatrixAction
+from ..plugin_utils._action.platforms import registry
+from ..plugin_utils._inventory import inventory
+from ..plugin_utils._policy.compiler import compile_policy
 
 MOST_ATTEMPTS = 3
 ARGUMENTS = dict(
@@ -51,10 +53,10 @@ class ActionModule(PortmatrixAction):
             else None
         )
         backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', inventory.BACKENDS, get)
-        platform = platforms.choose(host, inventory.platform(host, get), backend, get)
+        platform = registry.choose(host, inventory.platform(host, get), backend, get)
         seconds = inventory.seconds(host, arguments['confirm_timeout'], get)
         if state != 'rendered':
-            platforms.agree(host, platform, self._connection._shell)
+            registry.agree(host, platform, self._connection._shell)
         if compiled is None:
             wanted = {'state': state, 'backend': backend, **({'confirm_timeout': seconds} if state == 'absent' else {})}
             return self._execute(platform, wanted, task_vars)

@@ -63,9 +63,9 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.errors import PortmatrixError
-from ..plugin_utils import libraries
-from ..plugin_utils.catalog import Flow, existing, load_catalogs
+from ..module_utils._base.errors import PortmatrixError
+from ..plugin_utils._base import libraries
+from ..plugin_utils._catalog.loader import Flow, existing, load_catalogs
 
 
 class LookupModule(LookupBase):

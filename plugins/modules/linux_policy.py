@@ -67,8 +67,8 @@ gathered:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import converge
-from ..module_utils.errors import PortmatrixError, RolledBack
+from ..module_utils import _converge
+from ..module_utils._base.errors import PortmatrixError, RolledBack
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = converge.run(
+        result = _converge.run(
             module.params['state'],
             module.params['backend'],
             module.params['policy'],

@@ -6,17 +6,17 @@ import random
 
 import pytest
 import world
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import (
-    framework,
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
+    before_rules,
     settings,
     stock,
     tuples,
-    userrules,
+    user_rules,
 )
 from ufw_pair import HOSTS
 
 COMMANDS = 60
-PATHS = (settings.DEFAULTS, settings.CONF, *userrules.PATHS.values())
+PATHS = (settings.DEFAULTS, settings.CONF, *user_rules.PATHS.values())
 
 
 def random_command(rng: random.Random) -> str:
@@ -53,10 +53,10 @@ def read(host: str) -> dict[str, str]:
 
 def rendered(texts: dict[str, str]) -> dict[str, str]:
     """The rules of TEXTS, parsed and written again by us."""
-    parsed = {family: userrules.parse(path, texts[path]) for family, path in userrules.PATHS.items()}
+    parsed = {family: user_rules.parse(path, texts[path]) for family, path in user_rules.PATHS.items()}
     now = settings.parse(texts)
     return {
-        userrules.PATHS[family]: userrules.render(family, rules.tuples, now, bool(rules.limits))
+        user_rules.PATHS[family]: user_rules.render(family, rules.tuples, now, bool(rules.limits))
         for family, rules in parsed.items()
     }
 
@@ -73,9 +73,9 @@ def test_what_ufw_writes_is_rendered_back_to_the_byte(plain_ufw, level):
         )
         world.shell(host, f'{script}; ufw allow 1; ufw logging {level}')
         texts = read(host)
-        count = sum(texts[path].count(tuples.MARK) for path in userrules.PATHS.values())
+        count = sum(texts[path].count(tuples.MARK) for path in user_rules.PATHS.values())
         assert count > COMMANDS // 5 // 2, 'ufw refused most of the rules'
-        return {path: texts[path] for path in userrules.PATHS.values()}, rendered(texts)
+        return {path: texts[path] for path in user_rules.PATHS.values()}, rendered(texts)
 
     for written, ours in world.on_all(write, HOSTS).values():
         assert ours == written
@@ -101,9 +101,9 @@ def test_ufw_leaves_our_files_as_they_are_when_it_rewrites_them(plain_ufw):
 
 def test_the_stock_files_that_rendering_builds_on_are_those_of_the_package(plain_ufw):
     for host in HOSTS:
-        for path in (*framework.BEFORE.values(), *framework.AFTER.values()):
-            assert list(framework.sections(path, stock.texts()[path])) == list(
-                framework.sections(path, world.on(host, 'cat', path))
+        for path in (*before_rules.BEFORE.values(), *before_rules.AFTER.values()):
+            assert list(before_rules.sections(path, stock.texts()[path])) == list(
+                before_rules.sections(path, world.on(host, 'cat', path))
             ), (host, path)
         for path in (settings.DEFAULTS, settings.CONF):
             assert settings.parse({**stock.texts()}) == settings.parse(read(host)), (host, path)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 import world
-from ansible_collections.portmatrix.firewall.plugins.module_utils import backends, policy as policies
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends import registry
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 
 POLICIES = int(os.environ.get('PORTMATRIX_PARITY_POLICIES', '100'))
 SEED = int(os.environ.get('PORTMATRIX_PARITY_SEED', '1'))
@@ -209,7 +210,7 @@ def test_random_policies_decide_alike_on_firewalld_ufw_and_on_paper(released, ju
         firewall, turn = HOSTS[host]
         for number, (document, packets) in list(enumerate(cases))[turn::2]:
             parsed = policies.parse(json.dumps(document))
-            files = backends.choose(firewall).render(parsed, policies.guard(parsed, [MANAGEMENT]))
+            files = registry.choose(firewall).render(parsed, policies.guard(parsed, [MANAGEMENT]))
             judge(host, 'load', firewall, data=files)
             for packet, seen in zip(packets, json.loads(judge(host, 'send', data=packets))):
                 wanted = admitted(document, packet, firewall)

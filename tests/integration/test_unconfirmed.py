@@ -162,7 +162,7 @@ def test_a_guard_that_is_broken(before, tmp_path):
     root = tmp_path / 'ansible_collections' / 'portmatrix' / 'firewall'
     for name in ('plugins', 'playbooks', 'meta', 'roles'):
         shutil.copytree(world.HERE.parents[1] / name, root / name, ignore=shutil.ignore_patterns('__pycache__'))
-    converge = root / 'plugins' / 'module_utils' / 'converge.py'
+    converge = root / 'plugins' / 'module_utils' / '_converge.py'
     text = converge.read_text()
     for sound, broken in (
         ('policy.guard(wanted, ports)', 'policy.guard(wanted, [])'),

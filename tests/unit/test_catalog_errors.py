@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import PortmatrixError
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions, listening
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import PortmatrixError
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog import conditions, listeners, loader
 
 CASES = Path(__file__).parent / 'cases'
 BAD = yaml.safe_load((CASES / 'bad_catalogs.yml').read_text())
@@ -31,7 +31,7 @@ def test_bad_catalog_is_refused(case, tmp_path):
     path = tmp_path / 'acme.yml'
     path.write_text(case['text'] if 'text' in case else changed(*next(iter(case['set'].items()))))
     with pytest.raises(PortmatrixError) as raised:
-        catalog.load_catalogs([str(path)])
+        loader.load_catalogs([str(path)])
     assert len(raised.value.problems) == 1, raised.value
     assert str(path) in str(raised.value)
     for words in case['expect']:
@@ -42,20 +42,20 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path):
     (tmp_path / 'a.yml').write_text(changed('flows.0.ports', [0, 70000]))
     (tmp_path / 'b.yml').write_text('product: [')
     with pytest.raises(PortmatrixError) as raised:
-        catalog.load_catalogs([str(tmp_path)])
+        loader.load_catalogs([str(tmp_path)])
     assert len(raised.value.problems) == 3
 
 
 @pytest.mark.parametrize('path, words', [('missing.yml', 'does not exist'), ('', 'holds no *.yml file')])
 def test_a_path_without_catalogs_is_refused(path, words, tmp_path):
     with pytest.raises(PortmatrixError, match='portmatrix_catalogs: .*' + words.replace('*', r'\*')):
-        catalog.load_catalogs([str(tmp_path / path)])
+        loader.load_catalogs([str(tmp_path / path)])
 
 
 def test_a_good_catalog_of_a_user_loads_like_ours():
-    loaded = catalog.load_catalogs([str(CASES / 'good_catalog.yml')])['acme']
+    loaded = loader.load_catalogs([str(CASES / 'good_catalog.yml')])['acme']
     values = conditions.option_values(loaded.options, {'web_port': '8999', 'mode': 'pull'}, '')
-    assert listening.table(loaded, values, 'linux') == {
+    assert listeners.table(loaded, values, 'linux') == {
         'web': ['8999', '9000-9010'],
         'ping': [],
         'ipsec': [],
@@ -65,6 +65,6 @@ def test_a_good_catalog_of_a_user_loads_like_ours():
 
 
 def test_a_derived_port_above_the_last_is_refused():
-    loaded = catalog.load_file(CASES / 'good_catalog.yml')
+    loaded = loader.load_file(CASES / 'good_catalog.yml')
     with pytest.raises(PortmatrixError, match=r"flow 'web': the port 'web_port\+1' comes to 65536"):
-        listening.table(loaded, conditions.option_values(loaded.options, {'web_port': 65535}, ''), 'linux')
+        listeners.table(loaded, conditions.option_values(loaded.options, {'web_port': 65535}, ''), 'linux')

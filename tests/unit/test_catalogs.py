@@ -8,11 +8,11 @@ from pathlib import Path
 import matrices
 import pytest
 import yaml
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils import catalog, conditions, listening
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog import conditions, listeners, loader
 
 ROWS = yaml.safe_load((Path(__file__).parent / 'cases' / 'rows.yml').read_text())
 CONTRACT = yaml.safe_load((Path(__file__).parent / 'cases' / 'contract.yml').read_text())
-CATALOGS = catalog.load_catalogs()
+CATALOGS = loader.load_catalogs()
 LISTS = {'migration_types': [[], ['os_based'], ['vm_based'], ['os_based', 'vm_based']]}
 
 
@@ -41,7 +41,7 @@ def test_catalog_opens_what_the_document_says(product):
             for row in matrix
             if row.applies(options, platform)
         }
-        table = listening.table(CATALOGS[product], options, platform)
+        table = listeners.table(CATALOGS[product], options, platform)
         found = {
             (source, destination, protocol, port)
             for flow in CATALOGS[product].flows
@@ -57,7 +57,7 @@ def test_catalog_opens_what_the_document_says(product):
 def test_every_flow_cites_exactly_the_rows_that_state_it_under_its_condition(product):
     matrix = matrices.load(product)
     for options, platform in combinations(product):
-        table = listening.table(CATALOGS[product], options, platform)
+        table = listeners.table(CATALOGS[product], options, platform)
         cited: dict[tuple, set] = {}
         for flow in CATALOGS[product].flows:
             for (source, destination), protocol, port in itertools.product(

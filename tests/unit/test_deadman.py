@@ -8,8 +8,9 @@ import socket
 import subprocess
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils import reach, sockets, standing
-from ansible_collections.portmatrix.firewall.plugins.module_utils.deadman import store
+from ansible_collections.portmatrix.firewall.plugins.module_utils._host import established_connections, sockets
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import traffic
+from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback import store
 
 
 @pytest.fixture
@@ -47,8 +48,8 @@ def test_the_program_finds_its_code_beside_it_and_leaves_other_changes_alone(pen
 
 def test_documented_connections_that_stand(monkeypatch):
     admits = {
-        ('ingress', 'ipv4', 'tcp', 'destination', 443, 443): (reach.interval('192.0.2.0/24'),),
-        ('egress', 'ipv6', 'tcp', 'destination', 8443, 8444): (reach.interval('2001:db8::5'),),
+        ('ingress', 'ipv4', 'tcp', 'destination', 443, 443): (traffic.interval('192.0.2.0/24'),),
+        ('egress', 'ipv6', 'tcp', 'destination', 8443, 8444): (traffic.interval('2001:db8::5'),),
     }
     listening = [sockets.Socket('0.0.0.0', 443, '0.0.0.0', 0, '1')]
     established = [
@@ -60,13 +61,13 @@ def test_documented_connections_that_stand(monkeypatch):
     ]
     monkeypatch.setattr(sockets, 'listening', lambda: listening)
     monkeypatch.setattr(sockets, 'established', lambda: established)
-    found = standing.standing(admits)
+    found = established_connections.standing(admits)
     assert [flow.words() for flow in found] == ['egress tcp 8444 to 2001:db8::5', 'ingress tcp 443 from 192.0.2.7']
-    assert standing.cut([flow for flow in found if flow.way == 'ingress'], lambda connection: False) == [
+    assert established_connections.cut([flow for flow in found if flow.way == 'ingress'], lambda connection: False) == [
         'ingress tcp 443 from 192.0.2.7'
     ]
     assert (
-        standing.cut(
+        established_connections.cut(
             [flow for flow in found if flow.way == 'ingress'], lambda connection: connection.local == '198.51.100.1'
         )
         == []

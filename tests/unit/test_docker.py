@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils import bystanders
-from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import docker
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import docker
+from ansible_collections.portmatrix.firewall.plugins.module_utils._host import containers
 
 ONE, OTHER = 'DOCKER-ISOLATION-STAGE-1', 'DOCKER-ISOLATION-STAGE-2'
 ENDS = [f'-A {ONE} -j RETURN', f'-A {OTHER} -j RETURN']
@@ -64,15 +64,15 @@ def saved(*bridges, rules):
     ],
 )
 def test_a_network_that_nothing_keeps_apart_is_named(monkeypatch, ipv4, ipv6, named):
-    monkeypatch.setattr(bystanders, 'exists', lambda _tool: True)
+    monkeypatch.setattr(containers, 'exists', lambda _tool: True)
     monkeypatch.setattr(
-        bystanders,
+        containers,
         'run',
         lambda command, check: type(
             'Result', (), {'stdout': {'iptables-save': ipv4, 'ip6tables-save': ipv6}[command[0]]}
         ),
     )
-    monkeypatch.setattr(bystanders.os, 'listdir', lambda _folder: ['br-0123456789ab', 'docker0', 'eth0'])
-    assert [text.split(' apart')[0] for text in bystanders.warnings()] == (
+    monkeypatch.setattr(containers.os, 'listdir', lambda _folder: ['br-0123456789ab', 'docker0', 'eth0'])
+    assert [text.split(' apart')[0] for text in containers.warnings()] == (
         [f"nothing keeps Docker's {named}"] if named else []
     )

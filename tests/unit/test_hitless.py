@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from unittest import mock
 
-from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, hitless
-from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld.documents import (
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import documents, hitless
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.documents import (
     Documents,
     PolicyDocument,
     RichRule,

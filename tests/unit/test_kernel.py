@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import kernel
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import kernel
 
 POLICY = 'filter_IN_policy_portmatrix-in'
 

@@ -6,17 +6,14 @@ import ipaddress
 import itertools
 import json
 
-from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
-from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, xml
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils import (
-    address_book,
-    addresses,
-    analysis,
-    catalog,
-    planner,
-)
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils.address_book import AddressBook, Host
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils.policy_builder import build_policy
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import documents, xml
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._base import addresses
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog import loader
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory import address_book
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.address_book import AddressBook, Host
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._plan import planner, symmetry
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._policy.document import build_policy
 from hypothesis import given, settings, strategies as st
 
 COMPONENTS = ['a', 'b', 'c', 'd']
@@ -48,7 +45,7 @@ def catalogs(draw):
                 'citations': [{'document': 'doc', 'section': 'S', 'row': str(number)}],
             }
         )
-    return catalog.build(
+    return loader.build(
         {
             'product': 'p',
             'title': 'P',
@@ -155,7 +152,7 @@ def test_plans_open_exactly_what_the_oracle_allows_at_both_ends(chosen, hosts):
             'a rule towards the host itself'
         )
     assert not any('any' in rule.peers for plan in plans.values() for rule in plan.rules)
-    assert analysis.asymmetries({host.name: host for host in hosts}, plans, book) == []
+    assert symmetry.asymmetries({host.name: host for host in hosts}, plans, book) == []
 
 
 @settings(max_examples=100, deadline=None)
@@ -196,7 +193,7 @@ def test_a_broken_twin_is_found(chosen, hosts):
             if rule.direction == 'egress' and any(
                 opened(broken, 'egress', other) != oracle(chosen, host, other) for other in hosts if other != host
             ):
-                assert analysis.asymmetries(by_name, {**plans, host.name: broken}, book)
+                assert symmetry.asymmetries(by_name, {**plans, host.name: broken}, book)
                 return
 
 

@@ -7,17 +7,21 @@ import json
 import re
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils import backends, policy as policies, words
-from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import Refused
-from ansible_collections.portmatrix.firewall.plugins.module_utils.firewalld import documents, lines as firewalld_lines
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import (
-    build,
-    edits,
-    framework,
-    lines,
-    tuples,
-    userrules,
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends import registry
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import (
+    display as firewalld_display,
+    documents,
 )
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
+    before_rules,
+    compiler,
+    display,
+    edits,
+    tuples,
+    user_rules,
+)
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies, report
 from hypothesis import given, settings, strategies as st
 
 NETWORKS = st.one_of(
@@ -113,10 +117,10 @@ def opened(text, family):
 @given(documents_of_policies())
 def test_rendered_files_admit_exactly_the_policy(document):
     policy, guard = parsed(document)
-    texts = backends.choose('ufw').render(policy, guard)
+    texts = registry.choose('ufw').render(policy, guard)
     for family, version in (('ipv4', 4), ('ipv6', 6)):
         found: dict = {}
-        for path in (userrules.PATHS[family], framework.BEFORE[family]):
+        for path in (user_rules.PATHS[family], before_rules.BEFORE[family]):
             for chain, protocol, side, network, port in opened(texts[path], family):
                 found.setdefault((chain, protocol, side, port), []).append(network)
         wanted: dict = {}
@@ -152,20 +156,20 @@ def test_rendered_files_admit_exactly_the_policy(document):
 @given(documents_of_policies())
 def test_rules_of_ours_have_one_key_each_and_say_the_same_as_on_firewalld(document):
     policy, guard = parsed(document)
-    own = build.build(policy, guard)
-    for family in userrules.PREFIXES:
+    own = compiler.build(policy, guard)
+    for family in user_rules.PREFIXES:
         assert len({rule.key for rule in own.tuples[family]}) == len(own.tuples[family])
         for rule in own.tuples[family]:
-            assert tuples.parse(rule.text()) == rule and build.is_ours(rule)
+            assert tuples.parse(rule.text()) == rule and compiler.is_ours(rule)
         # rules grow with peers and flows, not with their product
         peers = {peer for rule in (*guard, *policy.rules) for peer in rule.peers or ('any',)}
         ports = sum(2 * len(rule.ports) or 1 for rule in (*guard, *policy.rules))
         assert len(own.tuples[family]) <= (len(peers) + 1) * (12 + ports / 15 * 2) + 4
     sections = ['\n'.join(rows) for rows in own.sections.values()]
-    here = lines.rules([rule for rules in own.tuples.values() for rule in rules], sections)
-    there = firewalld_lines.rules(documents.build(policy, guard))
+    here = display.rules([rule for rules in own.tuples.values() for rule in rules], sections)
+    there = firewalld_display.rules(documents.build(policy, guard))
     assert sorted(line.text() for line in here) == sorted(line.text() for line in there)
-    assert words.counts(here, there)['kept'] == len(here)
+    assert report.counts(here, there)['kept'] == len(here)
 
 
 def rule(text):
@@ -189,8 +193,8 @@ REST = rule(f'deny_log any any 0.0.0.0/0 any 0.0.0.0/0 in comment={tuples.commen
 def test_others_keep_their_order_and_ours_their_place(place, exclusive):
     old = [*FOREIGN[:place], OURS[0], *FOREIGN[place:]]
     merged = edits.merge('f', old, [*OURS, REST] if exclusive else OURS, exclusive)
-    assert [entry for entry in merged if not build.is_ours(entry)] == FOREIGN
-    assert [number for number, entry in enumerate(merged) if build.is_ours(entry)] == (
+    assert [entry for entry in merged if not compiler.is_ours(entry)] == FOREIGN
+    assert [number for number, entry in enumerate(merged) if compiler.is_ours(entry)] == (
         [0, 1, 2] if exclusive else [place, place + 1]
     )
     assert edits.merge('f', merged, [*OURS, REST] if exclusive else OURS, exclusive) == merged
@@ -215,7 +219,7 @@ def test_exclusive_keeps_denials_that_come_first_and_states_no_key_twice():
     banned = rule('deny any any 0.0.0.0/0 any 192.0.2.66 in')
     merged = edits.merge('f', [banned, *FOREIGN], [*OURS, REST], True)
     assert merged == (banned, *OURS, REST, *FOREIGN)
-    own = build.Rules({'ipv4': (*OURS, REST), 'ipv6': ()}, {'ipv4': (), 'ipv6': ()})
-    tuples_left, in_section = build.apart('ipv4', own, [OURS[0].key])
+    own = compiler.Rules({'ipv4': (*OURS, REST), 'ipv6': ()}, {'ipv4': (), 'ipv6': ()})
+    tuples_left, in_section = compiler.apart('ipv4', own, [OURS[0].key])
     assert tuples_left == (OURS[1], REST)
     assert in_section == ['# portmatrix p/f', '-A ufw-before-input -s 192.0.2.9 -p tcp --dport 443 -j ACCEPT']

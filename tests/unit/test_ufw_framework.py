@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import Refused
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import build, framework
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import before_rules, compiler
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import bui
 )
 def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
     admits = {('ingress', 'ipv4', 'tcp', 'destination', 440, 450): ((0xC0000209, 0xC0000209),)}
-    found = list(framework.openings('f', f'*filter\n{line}\nCOMMIT\n'))
-    assert any(framework.beyond(opening, 'ipv4', admits) for opening in found) is opens
+    found = list(before_rules.openings('f', f'*filter\n{line}\nCOMMIT\n'))
+    assert any(before_rules.beyond(opening, 'ipv4', admits) for opening in found) is opens
 
 
 TEXT = '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-before-input -p udp --dport 1900 -j ACCEPT\n  -A ufw-before-input -j ACCEPT\nCOMMIT\n'
@@ -41,11 +41,11 @@ TEXT = '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-befo
 )
 @pytest.mark.parametrize('lines_of_ours', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
 def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
-    composed = framework.compose(TEXT, build.section('ipv4', lines_of_ours), closing)
-    assert framework.foreign(composed) == TEXT
-    assert framework.compose(composed, build.section('ipv4', lines_of_ours), closing) == composed
-    kept = [line for _table, found in framework.sections('f', composed) for line in found]
-    assert all(line not in kept for line in closing) and len(framework.closed(composed)) == len(closing)
+    composed = before_rules.compose(TEXT, compiler.section('ipv4', lines_of_ours), closing)
+    assert before_rules.foreign(composed) == TEXT
+    assert before_rules.compose(composed, compiler.section('ipv4', lines_of_ours), closing) == composed
+    kept = [line for _table, found in before_rules.sections('f', composed) for line in found]
+    assert all(line not in kept for line in closing) and len(before_rules.closed(composed)) == len(closing)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
 )
 def test_files_that_would_load_in_part_are_refused(text, words):
     with pytest.raises(Refused, match=re.escape(words)):
-        list(framework.sections('before.rules', text))
+        list(before_rules.sections('before.rules', text))
 
 
 ODD = [
@@ -75,12 +75,12 @@ ODD = [
 
 @pytest.mark.parametrize('words', ODD)
 def test_what_is_not_understood_in_a_file_counts_as_open(words):
-    found = list(framework.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
-    assert [framework.beyond(opening, 'ipv4', {}) for opening in found] == [True]
+    found = list(before_rules.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
+    assert [before_rules.beyond(opening, 'ipv4', {}) for opening in found] == [True]
 
 
 def test_a_jump_into_a_chain_that_accepts_is_an_opening():
-    found = framework.openings(
+    found = before_rules.openings(
         'f',
         '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j ufw-not-local\nCOMMIT\n',
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import kernel, verdict
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import kernel, verdict
 
 CHAINS = """
 :INPUT DROP [0:0]

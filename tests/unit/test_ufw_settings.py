@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
-from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import Refused
-from ansible_collections.portmatrix.firewall.plugins.module_utils.ufw import (
-    build,
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
+    compiler,
     edits,
     service,
     settings,
     stock,
-    userrules,
+    user_rules,
 )
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="{input}"\nDEFAULT_OUTPUT_POLICY="{output}"\nDEFAULT_FORWARD_POLICY="DROP"\n'
 
@@ -47,11 +47,11 @@ def step(texts, memory, egress):
     """(files, memory) after a run that allows or denies egress, or (None) takes everything away."""
     policy = policy_with(egress) if egress else None
     own = (
-        build.build(policy, ())
+        compiler.build(policy, ())
         if policy
-        else build.Rules(dict.fromkeys(userrules.PREFIXES, ()), dict.fromkeys(userrules.PREFIXES, ()))
+        else compiler.Rules(dict.fromkeys(user_rules.PREFIXES, ()), dict.fromkeys(user_rules.PREFIXES, ()))
     )
-    edited = edits.edit(texts, memory, policy, own, {}, dict.fromkeys(userrules.PREFIXES, True))
+    edited = edits.edit(texts, memory, policy, own, {}, dict.fromkeys(user_rules.PREFIXES, True))
     return edited.texts, edited.memory
 
 

@@ -15,9 +15,9 @@ import csharp
 import netaddr
 import pytest
 import yaml
-from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies, words
-from ansible_collections.portmatrix.firewall.plugins.module_utils.errors import PortmatrixError
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils.windows import program, rules
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import PortmatrixError
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies, report
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import rollback_program, rules
 
 CASES = csharp.HERE / 'cases'
 SPELLINGS = yaml.safe_load((CASES / 'spellings.yml').read_text())
@@ -72,7 +72,7 @@ def grants(rule: rules.Rule):
     flows = tuple(rule.description.removeprefix('Flows: ').split('. Source: ')[0].split(', '))
     for port in rule.ports or ('',):
         for peer in rule.peers or (None,):
-            yield words.Grant(rule.direction, rule.protocol, False, port, peer, flows)
+            yield report.Grant(rule.direction, rule.protocol, False, port, peer, flows)
 
 
 def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
@@ -94,7 +94,7 @@ def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
         assert answer['digest'] == policy.digest
         assert answer['rules'] == [canonical(rule) for rule in wanted]
         assert answer['lines'] == [
-            line.text() for line in sorted(words.lines(grant for rule in wanted for grant in grants(rule)))
+            line.text() for line in sorted(report.lines(grant for rule in wanted for grant in grants(rule)))
         ]
     assert 0 < refused < POLICIES / 2
 
@@ -225,7 +225,7 @@ def test_the_adapter_calls_nothing_that_is_not_tested(com):
 
 def test_the_sources_compile_as_one_program(tmp_path):
     """What the timer runs is one text for Add-Type."""
-    text = program.text()
+    text = rollback_program.text()
     source = text.partition("@'\n")[2].partition("\n'@")[0]
     (tmp_path / 'program.cs').write_text(source)
     csharp.run(*csharp.COMPILER, '-target:library', f'-out:{tmp_path / "program.dll"}', str(tmp_path / 'program.cs'))

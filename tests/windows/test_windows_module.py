@@ -13,9 +13,10 @@ import tree_sitter
 import tree_sitter_powershell
 import yaml
 from ansible.executor.powershell.module_manifest import PSModuleDepFinder
-from ansible_collections.portmatrix.firewall.plugins.module_utils import policy as policies
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils import confirmation, platforms
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils.windows import program, script
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action import confirmation
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.platforms import registry
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import rollback_program, script
 from ansible_runs import message, play
 
 MODULE = csharp.ROOT / 'plugins' / 'modules' / 'windows_policy.ps1'
@@ -160,7 +161,7 @@ def test_what_is_rendered_is_powershell_and_nothing_in_it_is_expanded():
 
 
 def test_the_program_of_the_timer_is_powershell():
-    text = program.text()
+    text = rollback_program.text()
     assert faults(text) == []
     # it is kept as one value of the registry; beyond a megabyte that would be slow
     assert len(text) < 120_000
@@ -256,7 +257,7 @@ class Host:
 
 
 def finish(host: Host, seconds: int) -> dict:
-    platform = platforms.choose('src', 'windows', 'auto', lambda name, default=None: default)
+    platform = registry.choose('src', 'windows', 'auto', lambda name, default=None: default)
     return confirmation.finish(
         host, lambda pending: platform.Channel(host, {}, pending), {'changed': True, 'pending': {'token': 't'}}, seconds
     )
@@ -277,7 +278,7 @@ def test_a_change_that_was_rolled_back_fails_with_the_reason():
 
 
 def test_the_modules_of_all_platforms_are_there():
-    for platform in platforms.PLATFORMS.values():
+    for platform in registry.PLATFORMS.values():
         name = platform.MODULE.rpartition('.')[2]
         assert any((csharp.ROOT / 'plugins' / 'modules').glob(f'{name}.p*')), name
         assert importlib.import_module(platform.__module__)

@@ -14,8 +14,8 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Policies
 {
     /// <summary>
-    /// The policy document of one host (module_utils/policy.py gives its form) and the rules of Windows Firewall that say the same.
-    /// plugin_utils/windows/rules.py does it on the controller; both answer the same test vectors.
+    /// The policy document of one host (module_utils/_model/policy.py gives its form) and the rules of Windows Firewall that say the same.
+    /// plugin_utils/_action/windows/rules.py does it on the controller; both answer the same test vectors.
     /// </summary>
     public class Policy
     {

@@ -12,7 +12,7 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Words
 {
-    /// <summary>A rule in the words that module_utils/words.py has for it on every platform.</summary>
+    /// <summary>A rule in the words that module_utils/_model/report.py has for it on every platform.</summary>
     public class Line : IComparable<Line>
     {
         public const int MostPeers = 8, MostLines = 400;

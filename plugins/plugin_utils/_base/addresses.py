@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses of peers: strict parsing, exact merging, canonical text.
+
+A canonical address is a CIDR as text ("198.51.100.10/32", "2001:db8::/64"); a canonical list is merged exactly (never widened), free of
+duplicates, IPv4 before IPv6, each in numeric order. `ANY` stands for every address of both families and is never the result of merging.
+"""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+
+from ...module_utils._base.errors import PortmatrixError
+from .libraries import netaddr
+
+ANY = 'any'
+_NEVER_A_PEER = {
+    '0.0.0.0/8': 'is no address of a peer',
+    '127.0.0.0/8': 'is a loopback address',
+    '224.0.0.0/4': 'is a multicast address',
+    '240.0.0.0/4': 'is reserved',
+    '::/128': 'is no address of a peer',
+    '::1/128': 'is a loopback address',
+    'ff00::/8': 'is a multicast address',
+    '::ffff:0:0/96': 'is an IPv4 address in IPv6 clothes; write it as IPv4',
+}
+
+
+def parse_peer(text: str, where: str) -> list[str]:
+    """Canonical CIDRs of one address, CIDR or range ("198.51.100.1-198.51.100.9").
+
+    WHERE says in words where TEXT stands; it begins the message of the PortmatrixError that anything else raises.
+    """
+    text = str(text).strip()
+    networks = _parse_range(text, where) if '-' in text else [_parse_network(text, where)]
+    for network in networks:
+        _refuse_special(network, text, where)
+    return [str(network) for network in networks]
+
+
+def is_address(text: str) -> bool:
+    """Whether TEXT is one IPv4 or IPv6 address in full notation."""
+    return netaddr.valid_ipv4(text, netaddr.INET_PTON) or netaddr.valid_ipv6(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether the C library would read TEXT as a number for an address ("10.1", "0x7f000001", "2130706433")."""
+    try:
+        socket.inet_aton(text)
+    except (OSError, UnicodeError, ValueError):
+        return False
+    return True
+
+
+def ordered(cidrs: t.Iterable[str]) -> list[str]:
+    """Without duplicates, IPv4 before IPv6, in numeric order, not merged."""
+    return [str(network) for network in sorted({netaddr.IPNetwork(cidr) for cidr in cidrs})]
+
+
+def merge(cidrs: t.Iterable[str]) -> list[str]:
+    """The same set of addresses in the fewest CIDRs, sorted."""
+    unique = set(cidrs)
+    if len(unique) < 2:
+        return sorted(unique)
+    return [str(network) for network in netaddr.cidr_merge([netaddr.IPNetwork(cidr) for cidr in unique])]
+
+
+def _parse_network(text: str, where: str) -> netaddr.IPNetwork:
+    address, slash, prefix = text.partition('/')
+    if not is_address(address) or (slash and not (prefix.isascii() and prefix.isdigit())):
+        raise PortmatrixError(
+            f'{where}: {text!r} is no address, CIDR or range; write for example 198.51.100.10, 198.51.100.0/24 or 2001:db8::10'
+        )
+    try:
+        network = netaddr.IPNetwork(text)
+    except (netaddr.AddrFormatError, ValueError) as error:
+        raise PortmatrixError(
+            f'{where}: {text!r} does not parse ({error}); write for example 198.51.100.0/24'
+        ) from error
+    if network.ip != network.network:
+        raise PortmatrixError(
+            f'{where}: {text!r} is an address and a network at once; write {network.ip} for the address or {network.cidr} for the network'
+        )
+    return network
+
+
+def _parse_range(text: str, where: str) -> list[netaddr.IPNetwork]:
+    first, last = (part.strip() for part in text.split('-', 1))
+    if not (is_address(first) and is_address(last)):
+        raise PortmatrixError(
+            f'{where}: {text!r} is no range of addresses; write for example 198.51.100.10-198.51.100.19'
+        )
+    if (':' in first) != (':' in last):
+        raise PortmatrixError(f'{where}: the range {text!r} mixes IPv4 and IPv6; write one range for each')
+    low, high = netaddr.IPAddress(first), netaddr.IPAddress(last)
+    if low > high:
+        raise PortmatrixError(f'{where}: the range {text!r} runs backwards; write {last}-{first}')
+    return netaddr.iprange_to_cidrs(low, high)
+
+
+def _refuse_special(network: netaddr.IPNetwork, text: str, where: str) -> None:
+    if network.prefixlen == 0:
+        raise PortmatrixError(
+            f'{where}: {text!r} is every address there is; write the word any if that is what you mean'
+        )
+    for special, reason in _NEVER_A_PEER.items():
+        other = netaddr.IPNetwork(special)
+        if network in other or other in network:
+            raise PortmatrixError(
+                f'{where}: {text!r} {reason if network in other else "contains " + special + ", which " + reason}; '
+                'give the address at which other hosts see the peer'
+            )

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The form of a catalog file: what each key may hold. The shapes are checked by ansible-core's own ArgumentSpecValidator."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ...module_utils._base.errors import PortmatrixError
+
+WITH_PORTS = ('tcp', 'udp', 'sctp')
+WITHOUT_PORTS = ('icmp', 'icmpv6', 'esp', 'ah', 'gre', 'vrrp')
+OPTION_TYPES = ('bool', 'port', 'int', 'list', 'choice')
+NAME = re.compile(r'[a-z][a-z0-9_]*')
+FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]*')
+PORT = re.compile(r'(?P<low>\d+)(-(?P<high>\d+))?|(?P<option>[a-z][a-z0-9_]*)(\+(?P<offset>\d+))?')
+
+_CATALOG = dict(
+    product=dict(type='str', required=True),
+    title=dict(type='str', required=True),
+    documents=dict(type='dict', required=True),
+    options=dict(type='dict', default={}),
+    components=dict(type='dict', required=True),
+    groups=dict(type='dict', default={}),
+    notes=dict(type='list', elements='str', default=[]),
+    flows=dict(type='list', elements='dict', required=True),
+)
+_DOCUMENT = dict(
+    title=dict(type='str', required=True),
+    version=dict(type='str', required=True),
+    retrieved=dict(type='str', required=True),
+)
+_OPTION = dict(
+    type=dict(type='str', required=True, choices=list(OPTION_TYPES)),
+    choices=dict(type='list', elements='str'),
+    default=dict(type='raw', required=True),
+    description=dict(type='str', required=True),
+)
+_COMPONENT = dict(
+    title=dict(type='str', required=True),
+    external=dict(type='bool', default=False),
+    addresses=dict(type='list', elements='str', default=[]),
+)
+_CITATION = dict(
+    document=dict(type='str', required=True),
+    section=dict(type='str', required=True),
+    row=dict(type='str', required=True),
+)
+_FLOW = dict(
+    id=dict(type='str', required=True),
+    title=dict(type='str', required=True),
+    note=dict(type='str'),
+    source=dict(type='list', elements='str', required=True),
+    destination=dict(type='list', elements='str', required=True),
+    protocol=dict(type='list', elements='str', required=True, choices=[*WITH_PORTS, *WITHOUT_PORTS]),
+    ports=dict(type='list', elements='str', default=[]),
+    when=dict(type='str'),
+    optional=dict(type='bool', default=False),
+    assumed=dict(type='bool', default=False),
+    citations=dict(type='list', elements='dict', required=True, options=_CITATION),
+)
+
+
+def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
+    """DATA with defaults filled in and types coerced, or a PortmatrixError that lists every wrong key as 'WHERE: key: ...'."""
+    problems: list[str] = []
+    catalog = _checked(_CATALOG, data, where, problems)
+    if problems:
+        raise PortmatrixError(*problems)
+    for part, spec in (('documents', _DOCUMENT), ('options', _OPTION), ('components', _COMPONENT)):
+        catalog[part] = {
+            str(name): _checked(spec, entry, f'{where}: {part}.{name}', problems)
+            for name, entry in catalog[part].items()
+        }
+    catalog['flows'] = [
+        _checked(_FLOW, flow, f'{where}: flows[{number}]{_label(flow)}', problems)
+        for number, flow in enumerate(catalog['flows'])
+    ]
+    if problems:
+        raise PortmatrixError(*problems)
+    _check_names(catalog, where, problems)
+    if problems:
+        raise PortmatrixError(*problems)
+    return catalog
+
+
+def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str]) -> dict[str, t.Any]:
+    if not isinstance(data, dict):
+        problems.append(f'{where}: here belongs a mapping with {", ".join(sorted(spec))}, not {type(data).__name__}')
+        return {}
+    result = ArgumentSpecValidator(spec).validate({str(key): value for key, value in data.items()})
+    problems.extend(f'{where}: {message}' for message in result.error_messages)
+    return dict(result.validated_parameters)
+
+
+def _label(flow: t.Any) -> str:
+    return f' ({flow["id"]!r})' if isinstance(flow, dict) and 'id' in flow else ''
+
+
+def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> None:
+    """Names become variables, group names and parts of objects on hosts; text reaches terminals and files: both are held to plain characters."""
+    names = [
+        ('product', catalog['product']),
+        *((part, name) for part in ('options', 'components', 'groups') for name in catalog[part]),
+    ]
+    problems.extend(
+        f'{where}: {part}: {name!r} is no name; use lower case letters, digits and _ , a letter first'
+        for part, name in names
+        if not NAME.fullmatch(str(name))
+    )
+    problems.extend(
+        f'{where}: flows: {flow["id"]!r} is no id; use lower case letters, digits, - and _'
+        for flow in catalog['flows']
+        if not FLOW_ID.fullmatch(flow['id'])
+    )
+    problems.extend(
+        f'{where}: {path}: {text!r} holds a character that does not print; keep it to one line of printable text'
+        for path, text in _texts(catalog, '')
+        if not text.isprintable()
+    )
+
+
+def _texts(data: t.Any, path: str) -> t.Iterator[tuple[str, str]]:
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield f'{path} (a key)', str(key)
+            yield from _texts(value, f'{path}.{key}'.lstrip('.'))
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            yield from _texts(value, f'{path}[{number}]')

@@ -94,24 +94,3 @@ def test_components_options_and_flags_are_those_agreed_upon(product):
     assert {name: option['default'] for name, option in found.options.items()} == agreed['options']
     assert sorted(flow.id for flow in found.flows if flow.optional) == agreed['optional']
     assert sorted(flow.id for flow in found.flows if flow.assumed) == agreed['assumed']
-
-
-@pytest.mark.parametrize('product', matrices.PRODUCTS)
-def test_role_offers_every_option_of_its_catalog(product):
-    role = Path(__file__).parents[2] / 'roles' / product
-    readme, shipped = (role / 'README.md').read_text(), CATALOGS[product]
-    stated = [
-        *(f'`{product}.{name}`' for name in shipped.components),
-        *(f'`{product}_{name}`' for name in shipped.options),
-        *shipped.notes,
-    ]
-    assert [text for text in stated if text not in readme] == []
-    spec = yaml.safe_load((role / 'meta' / 'argument_specs.yml').read_text())['argument_specs']['main']
-    types = {'bool': 'bool', 'port': 'int', 'list': 'list', 'choice': 'str', 'int': 'int'}
-    expected = {
-        f'{product}_{name}': (types[option['type']], option['default'], option['choices'])
-        for name, option in CATALOGS[product].options.items()
-    }
-    assert {
-        name: (entry['type'], entry['default'], entry.get('choices')) for name, entry in spec['options'].items()
-    } == expected

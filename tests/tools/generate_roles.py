@@ -1,0 +1,80 @@
+"""Generate the roles from the shipped catalogs: what a catalog contains is written by hand there only.
+
+python tests/tools/generate_roles.py           write the files that differ, and print their paths
+python tests/tools/generate_roles.py --check   write nothing, print the differences, and exit with 1 if there are any
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tests'))
+
+import conftest  # noqa: F401  (makes the checkout importable as a collection)
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import PortmatrixError
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog.loader import Catalog, load_catalogs
+from role_files import README, role_files
+
+
+def outdated_files(roles: Path, catalogs: dict[str, Catalog]) -> dict[Path, str]:
+    """Path -> the text that belongs there, for each file in the folder ROLES that differs from it or is missing.
+
+    Raises PortmatrixError for every README without its parts, and for every role without a catalog.
+    """
+    outdated: dict[Path, str] = {}
+    problems = [
+        f'{folder}: has no catalog; add one named {folder.name}.yml, or remove the role'
+        for folder in sorted(path for path in roles.glob('*') if path.is_dir())
+        if folder.name not in catalogs
+    ]
+    for product, catalog in catalogs.items():
+        try:
+            files = role_files(catalog, _read(roles / product / README))
+        except PortmatrixError as error:
+            problems.extend(error.problems)
+            continue
+        paths = {roles / product / name: text for name, text in files.items()}
+        outdated.update({path: text for path, text in paths.items() if _read(path) != text})
+    if problems:
+        raise PortmatrixError(*problems)
+    return outdated
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding='utf-8') if path.exists() else None
+
+
+def _difference(path: Path, text: str) -> str:
+    present = (_read(path) or '').splitlines(keepends=True)
+    return ''.join(difflib.unified_diff(present, text.splitlines(keepends=True), str(path), 'from the catalog'))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 1 if a catalog or a role has a fault, or if --check finds a difference."""
+    parser = argparse.ArgumentParser(description='Generate the roles from the shipped catalogs.')
+    parser.add_argument(
+        '--check', action='store_true', help='write nothing; print what differs, and exit with 1 if it does'
+    )
+    parser.add_argument('--roles', type=Path, default=ROOT / 'roles', help='folder of the roles (default: %(default)s)')
+    options = parser.parse_args(arguments)
+    try:
+        outdated = outdated_files(options.roles, load_catalogs())
+    except PortmatrixError as error:
+        print('\n'.join(error.problems), file=sys.stderr)
+        return 1
+    for path, text in outdated.items():
+        if options.check:
+            print(_difference(path, text))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding='utf-8', newline='\n')
+            print(path)
+    return 1 if options.check and outdated else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -7,14 +7,14 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -CSharpUtil ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences
 #AnsibleRequires -CSharpUtil ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors
-#AnsibleRequires -CSharpUtil ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Machines
+#AnsibleRequires -CSharpUtil ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Factories
 
 $spec = @{
     options = @{
         state = @{ type = 'str'; default = 'enforced'; choices = @('enforced', 'absent', 'gathered', 'confirmed') }
         policy = @{ type = 'raw' }
         confirm_timeout = @{ type = 'int'; default = 0 }
-        confirm_flows = @{ type = 'bool'; default = $false }
+        confirm_connections = @{ type = 'bool'; default = $false }
         port = @{ type = 'int'; default = 0 }
         program = @{ type = 'raw' }
         token = @{ type = 'raw' }
@@ -24,31 +24,33 @@ $spec = @{
 }
 
 $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
-# the arguments hold the whole policy, which no result is to carry
+# the arguments contain the whole policy, which is too large for a result
 $module.Result.invocation = @{ module_args = @{ state = $module.Params.state } }
 
 try {
-    $request = New-Object -TypeName ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences.Request
+    $request = New-Object -TypeName ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Requests.Request
     $request.State = $module.Params.state
     $request.Policy = $module.Params.policy
     $request.ConfirmTimeout = $module.Params.confirm_timeout
-    $request.ConfirmFlows = $module.Params.confirm_flows
+    $request.ConfirmConnections = $module.Params.confirm_connections
     $request.Port = $module.Params.port
     $request.Program = $module.Params.program
     $request.Token = $module.Params.token
     $request.Check = $module.CheckMode
-    $machine = [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Machines.Machine]::Open()
-    $report = [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences.Convergence]::Run($machine, $request)
-    foreach ($entry in $report.Result.GetEnumerator()) {
+    $dependencies =
+        [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Factories.DependencyFactory]::Create()
+    $result = [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences.Convergence]::Run(
+        $dependencies, $request)
+    foreach ($entry in $result.Values.GetEnumerator()) {
         $module.Result[$entry.Key] = $entry.Value
     }
-    if ($module.DiffMode -and $report.HasDiff()) {
+    if ($module.DiffMode -and $result.HasDiff()) {
         $module.Diff.before_header = 'windows (now)'
         $module.Diff.after_header = 'windows (portmatrix)'
-        $module.Diff.before = $report.Before
-        $module.Diff.after = $report.After
+        $module.Diff.before = $result.Before
+        $module.Diff.after = $result.After
     }
-    foreach ($warning in $report.Warnings) {
+    foreach ($warning in $result.Warnings) {
         $module.Warn($warning)
     }
 }

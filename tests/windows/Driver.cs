@@ -5,16 +5,17 @@ using System.IO;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.AddressSets;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Connections;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.DisplayRules;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Policies;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Ports;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Requests;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Seams;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Words;
 
 namespace PortmatrixTests
 {
-    /// <summary>driver.exe VERB ARGUMENT...: asks the C# that ships and prints its answers as JSON.</summary>
+    /// <summary>driver.exe VERB ARGUMENT...: runs VERB on the shipped C# and prints the answer as JSON.</summary>
     public static class Driver
     {
         public static int Main(string[] arguments)
@@ -22,31 +23,35 @@ namespace PortmatrixTests
             Dictionary<string, Func<string[], object>> verbs = new Dictionary<string, Func<string[], object>>
             {
                 { "fuzz", delegate(string[] a) { return new Fuzz(Int32.Parse(a[1])).Run(Int32.Parse(a[2])); } },
-                { "addresses", delegate(string[] a) { return Each(a[1], delegate(string text) { return AddressSet.Parse(text).Canonical(); }); } },
-                { "ports", delegate(string[] a) { return Each(a[1], delegate(string text) { return PortSet.Parse(text).Canonical(); }); } },
-                { "json", delegate(string[] a) { return Each(a[1], delegate(string text) { return Parsed(text); }); } },
-                { "policies", delegate(string[] a) { return Each(a[1], Compiled); } },
-                { "time", delegate(string[] a) { return Time(Int32.Parse(a[1])); } },
-                { "timer", delegate { return Parts.Timer(); } },
-                { "host", delegate { return Parts.Host(); } },
-                { "case", delegate(string[] a) { return new Cases(File.ReadAllText(a[1])).Run(); } },
+                { "addresses", delegate(string[] a) { return ConvertEach(a[1],
+                delegate(string text) { return AddressSet.Parse(text).ToCanonicalText(); }); } },
+                { "ports", delegate(string[] a) { return ConvertEach(a[1],
+                delegate(string text) { return PortSet.Parse(text).ToCanonicalText(); }); } },
+                { "json", delegate(string[] a) { return ConvertEach(a[1],
+                delegate(string text) { return ParseJson(text); }); } },
+                { "policies", delegate(string[] a) { return ConvertEach(a[1], BuildRules); } },
+                { "time", delegate(string[] a) { return MeasureTime(Int32.Parse(a[1])); } },
+                { "timer", delegate { return HostParts.CheckTimer(); } },
+                { "host", delegate { return HostParts.CheckHost(); } },
+                { "scenario", delegate(string[] a) { return new Scenario(File.ReadAllText(a[1])).Run(); } },
             };
-            Console.WriteLine(JsonWriter.Text(verbs[arguments[0]](arguments)));
+            Console.WriteLine(JsonWriter.Serialize(verbs[arguments[0]](arguments)));
             return 0;
         }
 
-        static object Each(string path, Func<string, object> answer)
+        static object ConvertEach(string path, Func<string, object> answer)
         {
-            List<object> found = new List<object>();
-            foreach (object text in (List<object>)JsonReader.Parse(File.ReadAllText(path))) found.Add(answer((string)text));
-            return found;
+            List<object> answers = new List<object>();
+            foreach (object text in (List<object>)JsonReader.Parse(File.ReadAllText(path)))
+                answers.Add(answer((string)text));
+            return answers;
         }
 
-        static object Parsed(string text)
+        static object ParseJson(string text)
         {
             try
             {
-                return JsonWriter.Text(JsonReader.Parse(text));
+                return JsonWriter.Serialize(JsonReader.Parse(text));
             }
             catch (FormatException error)
             {
@@ -54,61 +59,65 @@ namespace PortmatrixTests
             }
         }
 
-        static object Compiled(string text)
+        static object BuildRules(string text)
         {
-            Dictionary<string, object> found = new Dictionary<string, object>();
+            Dictionary<string, object> answer = new Dictionary<string, object>();
             try
             {
                 Policy policy = Policy.Parse(text);
-                List<Rule> rules = policy.Rules(new int[] { 5986, 22 });
-                found["digest"] = policy.Digest();
-                found["rules"] = rules.ConvertAll<object>(delegate(Rule rule) { return rule.Canonical(); });
-                found["lines"] = Line.Of(rules).ConvertAll<object>(delegate(Line line) { return line.Text(); });
+                List<Rule> rules = policy.BuildRules(new int[] { 5986, 22 });
+                answer["digest"] = policy.ComputeDigest();
+                answer["rules"] = rules.ConvertAll<object>(delegate(Rule rule) { return rule.ToCanonicalText(); });
+                answer["lines"] = DisplayRule.FromRules(rules).ConvertAll<object>(delegate(DisplayRule line) { return line.ToText(); });
             }
             catch (Exception error)
             {
-                found["error"] = error.Message;
+                answer["error"] = error.Message;
             }
-            return found;
+            return answer;
         }
 
-        /// <summary>Milliseconds to plan a host that has COUNT rules and is to have as many others.</summary>
-        static object Time(int count)
+        /// <summary>Milliseconds to plan and apply COUNT rules: first, again, and with all rules changed.</summary>
+        static object MeasureTime(int count)
         {
-            NastyStore store = new NastyStore(1);
+            HostileStore store = new HostileStore(1);
             PretendHost host = new PretendHost();
-            host.Ports.Add(5985);
+            host.ListeningPorts.Add(5985);
             host.Connections.Add(new Connection { Peer = RandomHosts.Controller, Port = 5985 });
-            host.Seam = new Seam(store, host, host);
-            Dictionary<string, object> found = new Dictionary<string, object>();
+            host.Dependencies = new Dependencies(store, host, host);
+            Dictionary<string, object> times = new Dictionary<string, object>();
             foreach (string what in new string[] { "first", "again", "others" })
             {
-                Request request = new Request { State = "enforced", Port = 5985, Policy = Big(count, what == "others" ? 7 : 0) };
+                Request request = new Request { State = "enforced", Port = 5985,
+                    Policy = CreatePolicy(count, what == "others" ? 7 : 0) };
                 Stopwatch watch = Stopwatch.StartNew();
-                Convergence.Run(host.Seam, new Request { State = "enforced", Port = 5985, Policy = request.Policy, Check = true });
-                found["plan " + what] = watch.ElapsedMilliseconds;
+                Convergence.Run(host.Dependencies,
+                    new Request { State = "enforced", Port = 5985, Policy = request.Policy, Check = true });
+                times["plan " + what] = watch.ElapsedMilliseconds;
                 watch = Stopwatch.StartNew();
-                Convergence.Run(host.Seam, request);
-                found["apply " + what] = watch.ElapsedMilliseconds;
+                Convergence.Run(host.Dependencies, request);
+                times["apply " + what] = watch.ElapsedMilliseconds;
             }
-            return found;
+            return times;
         }
 
-        static string Big(int count, int shift)
+        static string CreatePolicy(int count, int shift)
         {
-            const string empty = "{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}";
+            const string empty =
+                "{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}";
             Dictionary<string, object> policy = (Dictionary<string, object>)JsonReader.Parse(empty);
             Dictionary<string, object> groups = new Dictionary<string, object>();
             List<object> rules = new List<object>();
             for (int i = 0; i < count; i++)
             {
                 groups["g" + i] = new List<object> { "10." + i / 250 + "." + i % 250 + "." + (1 + shift) + "/32" };
-                rules.Add(JsonReader.Parse("{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"ports\":[\"" + (1 + i) + "\"],\"group\":\"g" + i
+                rules.Add(JsonReader.Parse("{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"ports\":[\"" + (1 + i)
+                    + "\"],\"group\":\"g" + i
                     + "\",\"flows\":[\"product/flow-" + i + "\"]}"));
             }
             policy["groups"] = groups;
             policy["rules"] = rules;
-            return JsonWriter.Text(policy);
+            return JsonWriter.Serialize(policy);
         }
     }
 }

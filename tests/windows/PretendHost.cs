@@ -2,59 +2,59 @@ using System;
 using System.Collections.Generic;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Connections;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rescues;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Seams;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rollbacks;
 
 namespace PortmatrixTests
 {
-    /// <summary>A host whose clock runs when it sleeps, and whose tasks run when their time has come.</summary>
+    /// <summary>A pretended host. Its clock advances in Sleep only, which also runs its task when it is due.</summary>
     public class PretendHost : IHost, ITimer
     {
         public readonly Dictionary<string, string> Registry = new Dictionary<string, string>();
-        public readonly List<int> Ports = new List<int>();
+        public readonly List<int> ListeningPorts = new List<int>();
         public readonly List<Connection> Connections = new List<Connection>();
-        public Connection Ssh;
+        public Connection OwnConnection;
         public DateTime Now = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc), Due = DateTime.MaxValue;
         public string Token;
-        public Seam Seam;
-        public int FailKeepAt = -1, Keeps;
-        bool taken;
+        public Dependencies Dependencies;
+        public int FailWriteAt = -1, Writes;
+        bool locked;
 
-        public string Version() { return "10.0.20348.0"; }
+        public string GetVersion() { return "10.0.20348.0"; }
         public bool Administrator = true;
         public bool IsAdministrator() { return Administrator; }
-        public List<int> Listening() { return Ports; }
-        public List<Connection> Established() { return Connections; }
-        public Connection Own() { return Ssh; }
+        public List<int> GetListeningPorts() { return ListeningPorts; }
+        public List<Connection> GetEstablishedConnections() { return Connections; }
+        public Connection GetOwnConnection() { return OwnConnection; }
         public DateTime UtcNow() { return Now; }
-        public string Process() { return "1 1"; }
-        public void End(string process) { taken = false; }
+        public string GetProcessIdentity() { return "1 1"; }
+        public void EndProcess(string identity) { locked = false; }
 
-        public string Recall(string name)
+        public string ReadValue(string name)
         {
             string text;
             return Registry.TryGetValue(name, out text) ? text : null;
         }
 
-        public void Keep(string name, string text)
+        public void WriteValue(string name, string text)
         {
-            if (Keeps++ == FailKeepAt) throw new UnauthorizedAccessException("Access to the registry key is denied.");
+            if (Writes++ == FailWriteAt) throw new UnauthorizedAccessException("Access to the registry key is denied.");
             if (text == null) Registry.Remove(name);
             else Registry[name] = text;
         }
 
-        public IDisposable Alone(int seconds)
+        public IDisposable Lock(int seconds)
         {
-            if (taken) throw new PolicyException("another run of portmatrix.firewall has been at work on this host for " + seconds
-                + " s; wait for it, then run again");
-            taken = true;
-            return new Release(this);
+            if (locked) throw new PolicyException("another run of portmatrix.firewall has held the lock of this host for " + seconds
+                + " s; wait until it ends, then run again");
+            locked = true;
+            return new Unlocker(this);
         }
 
         public void Sleep(int seconds)
         {
             Now = Now.AddSeconds(seconds);
-            if (Now >= Due) Fire();
+            if (Now >= Due) RunTask();
         }
 
         public void Arm(string token, int seconds, string program)
@@ -65,22 +65,22 @@ namespace PortmatrixTests
 
         public void Disarm() { Due = DateTime.MaxValue; }
 
-        /// <summary>What the task scheduler does when the time has come, or when the host starts.</summary>
-        public Dictionary<string, object> Fire()
+        /// <summary>Run the task, as the task scheduler does when it is due or when the host starts.</summary>
+        public Dictionary<string, object> RunTask()
         {
-            taken = false;
+            locked = false;
             Due = DateTime.MaxValue;
-            Dictionary<string, object> answer = Rescue.Rollback(Seam, Token ?? "");
-            // the task is told to try again where it failed
+            Dictionary<string, object> answer = Rollback.RunForToken(Dependencies, Token ?? "");
+            // the task scheduler restarts a task that failed
             if ((string)answer["outcome"] == "error") Due = Now.AddSeconds(60);
             return answer;
         }
 
-        class Release : IDisposable
+        class Unlocker : IDisposable
         {
             readonly PretendHost host;
-            public Release(PretendHost host) { this.host = host; }
-            public void Dispose() { host.taken = false; }
+            public Unlocker(PretendHost host) { this.host = host; }
+            public void Dispose() { host.locked = false; }
         }
     }
 }

@@ -7,7 +7,7 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 
 namespace PortmatrixTests
 {
-    /// <summary>Policies and hosts by chance, the same for the same seed.</summary>
+    /// <summary>Creates random policies and hosts, the same for the same seed.</summary>
     public class RandomHosts
     {
         public const string Controller = "198.51.100.1";
@@ -19,24 +19,30 @@ namespace PortmatrixTests
             random = new Random(seed);
         }
 
-        public bool Chance(int of) { return random.Next(of) == 0; }
+        public bool IsChosen(int outOf) { return random.Next(outOf) == 0; }
 
-        public int Number(int below) { return random.Next(below); }
+        public int Choose(int below) { return random.Next(below); }
 
-        /// <summary>A policy whose guard admits the controller unless WRONG.</summary>
-        public Dictionary<string, object> Policy(bool wrong)
+        /// <summary>A policy whose guard allows the controller unless WITHOUTCONTROLLER.</summary>
+        public Dictionary<string, object> CreatePolicy(bool withoutController)
         {
-            Dictionary<string, object> groups = new Dictionary<string, object>(), citations = new Dictionary<string, object>();
-            for (int i = random.Next(5); i >= 0; i--) groups["group " + i] = Addresses(1 + random.Next(Chance(12) ? 1500 : 8));
-            bool deny = Chance(2);
+            Dictionary<string, object> groups = new Dictionary<string, object>(), citations = new Dictionary<string,
+                object>();
+            for (int i = random.Next(5); i >= 0; i--)
+                groups["group " + i] = CreateAddresses(1 + random.Next(IsChosen(12) ? 1500 : 8));
+            bool deny = IsChosen(2);
             List<object> rules = new List<object>();
-            for (int i = random.Next(8); i > 0; i--) rules.Add(RandomRule(i, deny, new List<string>(groups.Keys), citations));
-            Dictionary<string, object> management = new Dictionary<string, object>(), policy = new Dictionary<string, object>();
-            management["sources"] = new List<object> { wrong ? "192.0.2.0/24" : Chance(3) ? "any" : Chance(2) ? Controller + "/32" : "198.51.100.0/24" };
-            management["ports"] = Chance(3) ? new List<object> { (long)8022 } : new List<object>();
+            for (int i = random.Next(8); i > 0; i--)
+                rules.Add(CreateRule(i, deny, new List<string>(groups.Keys), citations));
+            Dictionary<string, object> management = new Dictionary<string, object>(), policy = new Dictionary<string,
+                object>();
+            management["sources"] =
+                new List<object> { withoutController ? "192.0.2.0/24" : IsChosen(3) ? "any" : IsChosen(2)
+                ? Controller + "/32" : "198.51.100.0/24" };
+            management["ports"] = IsChosen(3) ? new List<object> { (long)8022 } : new List<object>();
             policy["format"] = 1L;
             policy["egress"] = deny ? "deny" : "allow";
-            policy["exclusive"] = Chance(3);
+            policy["exclusive"] = IsChosen(3);
             policy["management"] = management;
             policy["groups"] = groups;
             policy["rules"] = rules;
@@ -44,74 +50,85 @@ namespace PortmatrixTests
             return policy;
         }
 
-        Dictionary<string, object> RandomRule(int index, bool deny, List<string> groups, Dictionary<string, object> citations)
+        Dictionary<string, object> CreateRule(int index, bool deny, List<string> groups, Dictionary<string,
+            object> citations)
         {
             Dictionary<string, object> rule = new Dictionary<string, object>();
-            string protocol = protocols[random.Next(protocols.Length)], flow = "product/flow-" + (Chance(4) ? 0 : index);
+            string protocol = protocols[random.Next(protocols.Length)], flow = "product/flow-"
+                + (IsChosen(4) ? 0 : index);
             List<object> ports = new List<object>();
             int port = 1 + random.Next(1000);
             for (int i = 1 + random.Next(4); i > 0 && (protocol == "tcp" || protocol == "udp"); i--)
             {
-                int width = Chance(3) ? random.Next(50) : 0;
+                int width = IsChosen(3) ? random.Next(50) : 0;
                 ports.Add(width == 0 ? port.ToString() : port + "-" + (port + width));
                 port += width + 2 + random.Next(500);
             }
-            rule["direction"] = deny && Chance(2) ? "egress" : "ingress";
+            rule["direction"] = deny && IsChosen(2) ? "egress" : "ingress";
             rule["protocol"] = protocol;
             rule["ports"] = ports;
-            rule["group"] = Chance(5) ? null : groups[random.Next(groups.Count)];
+            rule["group"] = IsChosen(5) ? null : groups[random.Next(groups.Count)];
             rule["flows"] = new List<object> { flow };
             citations[flow] = new List<object> { "Ports, table | of " + index + ", row \u00e9" };
             return rule;
         }
 
-        List<object> Addresses(int count)
+        List<object> CreateAddresses(int count)
         {
-            SortedDictionary<string, bool> found = new SortedDictionary<string, bool>(StringComparer.Ordinal);
-            while (found.Count < count)
+            SortedDictionary<string, bool> cidrs = new SortedDictionary<string, bool>(StringComparer.Ordinal);
+            while (cidrs.Count < count)
             {
-                byte[] bytes = new byte[Chance(3) ? 16 : 4];
+                byte[] bytes = new byte[IsChosen(3) ? 16 : 4];
                 random.NextBytes(bytes);
                 bytes[0] = (byte)(bytes.Length == 4 ? 10 : 0x20);
-                int width = bytes.Length * 8, prefix = Chance(2) ? width : width - random.Next(16);
+                int width = bytes.Length * 8, prefix = IsChosen(2) ? width : width - random.Next(16);
                 for (int bit = prefix; bit < width; bit++) bytes[bit / 8] &= (byte)~(0x80 >> (bit % 8));
                 if (bytes.Length == 4 && bytes[3] == 0 && prefix == 32) bytes[3] = 1;
-                found[new IPAddress(bytes) + "/" + prefix] = true;
+                cidrs[new IPAddress(bytes) + "/" + prefix] = true;
             }
-            return new List<object>(new List<string>(found.Keys).ConvertAll<object>(delegate(string text) { return text; }));
+            return new List<object>(new List<string>(cidrs.Keys).ConvertAll<object>(delegate(string text) { return text; }));
         }
 
-        /// <summary>A host with rules of others, management that comes in by one of them or by default, and settings of its own.</summary>
-        public void Furnish(NastyStore store, PretendHost host)
+        /// <summary>
+        /// Random settings and rules not managed by portmatrix; one of them, or the default, allows management.
+        /// </summary>
+        public void FillHost(HostileStore store, PretendHost host)
         {
-            store.Current = new int[] { 1, 2, 4, 5 }[random.Next(4)];
+            store.ActiveProfiles = new int[] { 1, 2, 4, 5 }[random.Next(4)];
             foreach (int number in Profile.Numbers)
             {
-                store.Profiles[number].Enabled = !Chance(4);
-                store.Profiles[number].BlockInbound = !Chance(4);
-                store.Profiles[number].BlockOutbound = Chance(8);
+                store.Profiles[number].Enabled = !IsChosen(4);
+                store.Profiles[number].BlockInbound = !IsChosen(4);
+                store.Profiles[number].BlockOutbound = IsChosen(8);
             }
-            store.Rules.Add(Other("Windows Remote Management (HTTP-In)", true, true, true, 6, "5985,5986", "*", ""));
-            store.Rules.Add(Other("Core Networking - DNS (UDP-Out)", false, true, !Chance(3), 17, "53", "*", "@FirewallAPI.dll,-25000"));
-            store.Rules.Add(Other("Core Networking - ICMPv6 (In)", true, true, true, 58, "*", "*", "@FirewallAPI.dll,-25000"));
+            store.Rules.Add(CreateOtherRule("Windows Remote Management (HTTP-In)", true, true, true, 6, "5985,5986",
+                "*", ""));
+            store.Rules.Add(CreateOtherRule("Core Networking - DNS (UDP-Out)", false, true, !IsChosen(3), 17, "53", "*",
+                "@FirewallAPI.dll,-25000"));
+            store.Rules.Add(CreateOtherRule("Core Networking - ICMPv6 (In)", true, true, true, 58, "*", "*",
+                "@FirewallAPI.dll,-25000"));
             for (int i = random.Next(6); i > 0; i--)
-                store.Rules.Add(Other(Chance(3) ? "the same name" : "other " + i, Chance(2), !Chance(4), !Chance(3), 6,
-                    (2000 + random.Next(500)).ToString(), Chance(2) ? "*" : "203.0.113.0/24", Chance(2) ? "" : "@Custom"));
-            store.Rules.Add(Other("an application is blocked", true, false, true, 256, "*", "*", ""));
+                store.Rules.Add(CreateOtherRule(IsChosen(3)
+                    ? "the same name" : "other " + i, IsChosen(2), !IsChosen(4), !IsChosen(3), 6,
+                    (2000 + random.Next(500)).ToString(), IsChosen(2) ? "*" : "203.0.113.0/24", IsChosen(2)
+                    ? "" : "@Custom"));
+            store.Rules.Add(CreateOtherRule("an application is blocked", true, false, true, 256, "*", "*", ""));
             store.Rules[store.Rules.Count - 1].Rule.Application = @"C:\games\game.exe";
-            host.Ports.AddRange(new int[] { 135, 445, 5985, 3389 });
+            host.ListeningPorts.AddRange(new int[] { 135, 445, 5985, 3389 });
             host.Connections.Add(new Connection { Peer = Controller, Port = 5985, PeerPort = 50000 });
         }
 
-        public static Kept Other(string name, bool inbound, bool allow, bool enabled, int protocol, string ports, string peers, string group)
+        public static StoredRule CreateOtherRule(string name, bool inbound, bool allow, bool enabled, int protocol,
+            string ports, string peers, string group)
         {
-            Rule rule = new Rule { Name = name, Grouping = group, Inbound = inbound, Allow = allow, Enabled = enabled, Protocol = protocol,
+            Rule rule = new Rule { Name = name, Grouping = group, Inbound = inbound, Allow = allow, Enabled = enabled,
+                Protocol = protocol,
                 RemoteAddresses = peers };
             if (inbound) rule.LocalPorts = ports;
             else rule.RemotePorts = ports;
-            return new Kept { Rule = rule };
+            return new StoredRule { Rule = rule };
         }
 
-        public static string Text(Dictionary<string, object> policy) { return JsonWriter.Text(policy); }
+        public static string Text(Dictionary<string, object> policy) { return JsonWriter.Serialize(policy); }
     }
 }

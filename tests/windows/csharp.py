@@ -1,4 +1,4 @@
-"""The C# that ships, compiled and run by mono, and its answers."""
+"""The shipped C#, compiled and run by mono."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / 'plugins' / 'module_utils' / 'windows'
 HERE = ROOT / 'tests' / 'windows'
 NET462 = os.environ.get('PORTMATRIX_NET462')
-# C# 5 is what Windows PowerShell 5.1 compiles, and there every warning is an error
+# Windows PowerShell 5.1 compiles C# 5, with every warning as an error
 COMPILER = ('mcs', '-langversion:5', '-warnaserror')
 
 
-def run(*command: str, **options: t.Any) -> str:
+def run_command(*command: str, **options: t.Any) -> str:
     finished = subprocess.run(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300, **options
     )
@@ -26,7 +26,7 @@ def run(*command: str, **options: t.Any) -> str:
 
 
 def compile_program(program: Path, *sources: Path) -> None:
-    run(*COMPILER, f'-out:{program}', *map(str, (*sorted(SOURCES.glob('*.cs')), *sources)))
+    run_command(*COMPILER, f'-out:{program}', *map(str, (*sorted(SOURCES.glob('*.cs')), *sources)))
 
 
 class Driver:
@@ -36,8 +36,8 @@ class Driver:
         self.folder = folder
         compile_program(folder / 'driver.exe', *sorted(HERE.glob('*.cs')))
 
-    def ask(self, verb: str, *arguments: t.Any) -> t.Any:
-        """The answer to VERB; an argument that is no number or text goes as a file of JSON."""
+    def run(self, verb: str, *arguments: t.Any) -> t.Any:
+        """Run VERB and return its JSON answer; an argument other than number or text is passed as a file of JSON."""
         words = []
         for number, argument in enumerate(arguments):
             if not isinstance(argument, (int, str)):
@@ -46,13 +46,15 @@ class Driver:
                 words.append(str(path))
             else:
                 words.append(str(argument))
-        return json.loads(run('mono', 'driver.exe', verb, *words, cwd=self.folder))
+        return json.loads(run_command('mono', 'driver.exe', verb, *words, cwd=self.folder))
 
 
-def random_policy(chance: random.Random) -> dict[str, t.Any]:
-    """A policy document, canonical as the controller makes it, with what is hard for Windows in it now and then."""
+def create_random_policy(chance: random.Random) -> dict[str, t.Any]:
+    """A canonical policy document, now and then with content that is difficult for Windows."""
     groups = {
-        f'group {number}': peers(chance, chance.choice((1, 2, 5, 30, 1200 if chance.random() < 0.05 else 3)))
+        f'group {number}': create_random_peers(
+            chance, chance.choice((1, 2, 5, 30, 1200 if chance.random() < 0.05 else 3))
+        )
         for number in range(3)
     }
     flows = [f'product/flow-{number}' for number in range(6)]
@@ -107,16 +109,16 @@ def random_policy(chance: random.Random) -> dict[str, t.Any]:
     }
 
 
-def peers(chance: random.Random, count: int) -> list[str]:
+def create_random_peers(chance: random.Random, count: int) -> list[str]:
     import netaddr
 
-    found = []
+    networks = []
     for _number in range(count):
         width = chance.choice((32, 32, 128))
         prefix = width if chance.random() < 0.6 else width - chance.randrange(12)
         base = 10 << 24 if width == 32 else 0x20010DB8 << 96
-        found.append(
+        networks.append(
             netaddr.IPNetwork((base + chance.randrange(1 << (24 if width == 32 else 90)), 4 if width == 32 else 6)).ip
         )
-        found[-1] = netaddr.IPNetwork(f'{found[-1]}/{prefix}').cidr
-    return [str(network) for network in netaddr.cidr_merge(found)]
+        networks[-1] = netaddr.IPNetwork(f'{networks[-1]}/{prefix}').cidr
+    return [str(network) for network in netaddr.cidr_merge(networks)]

@@ -3,8 +3,8 @@
 Runs the whole module windows_policy through Ansible's own Ansible.Basic over a pretended firewall: one line a case, exit code 1 where one fails.
 
 .DESCRIPTION
-Everything that ships is compiled and run as it is, by pwsh 7 or Windows PowerShell 5.1, on Windows or elsewhere; only Machines.cs, which puts the real
-parts together, is replaced (fake/Machines.cs). No firewall is touched.
+Everything that ships is compiled and run as it is, by pwsh 7 or Windows PowerShell 5.1, on Windows or elsewhere; only Factories.cs, which puts the real
+parts together, is replaced (fake/Factories.cs). No firewall is touched.
 
 .PARAMETER ModuleUtils
 The folder module_utils of ansible-core.
@@ -25,14 +25,14 @@ $namespace = 'ansible_collections.portmatrix.firewall.plugins.module_utils.windo
 
 # as Ansible compiles them: all at once, warnings are errors
 $files = @((Join-Path (Join-Path $ModuleUtils 'csharp') 'Ansible.Basic.cs'))
-$files += @(Get-ChildItem -LiteralPath $utils -Filter '*.cs' | Where-Object { $_.Name -ne 'Machines.cs' } | ForEach-Object { $_.FullName })
-$files += @('NastyStore.cs', 'PretendHost.cs', 'RandomHosts.cs' | ForEach-Object { Join-Path $PSScriptRoot $_ })
-$files += @(Join-Path (Join-Path $PSScriptRoot 'fake') 'Machines.cs')
+$files += @(Get-ChildItem -LiteralPath $utils -Filter '*.cs' | Where-Object { $_.Name -ne 'Factories.cs' } | ForEach-Object { $_.FullName })
+$files += @('HostileStore.cs', 'PretendHost.cs', 'RandomHosts.cs' | ForEach-Object { Join-Path $PSScriptRoot $_ })
+$files += @(Join-Path (Join-Path $PSScriptRoot 'fake') 'Factories.cs')
 $sources = [string[]]@($files | ForEach-Object { [System.IO.File]::ReadAllText($_) })
 Import-Module -Name (Join-Path (Join-Path $ModuleUtils 'powershell') 'Ansible.ModuleUtils.AddType.psm1')
 Add-CSharpType -References $sources -TempPath ([System.IO.Path]::GetTempPath())
 
-$pretended = ([System.Management.Automation.PSTypeName]"$namespace.Machines.Machine").Type
+$pretended = ([System.Management.Automation.PSTypeName]"$namespace.Factories.DependencyFactory").Type
 $moduleText = [System.IO.File]::ReadAllText($moduleFile)
 
 function Invoke-Module {
@@ -192,21 +192,21 @@ Test-Case -Fresh -Name 'a state in capitals' -Arguments @{ state = 'ENFORCED'; p
     param($result, $count)
     $result.changed -and $count -eq 2
 }
-Test-Message -Name 'no policy' -Arguments @{ state = 'enforced' } -Message 'state enforced needs the document'
-Test-Message -Name 'a policy that is null' -Arguments @{ state = 'enforced'; policy = $null } -Message 'state enforced needs the document'
-Test-Message -Name 'a policy that is no text' -Arguments @{ state = 'enforced'; policy = @{ a = 1 } } -Message 'policy: no JSON'
-Test-Message -Name 'a policy that is broken' -Arguments @{ state = 'enforced'; policy = '{' } -Message 'a string is missing at offset 1'
-Test-Message -Name 'an unknown format' -Arguments @{ state = 'enforced'; policy = '{"format":2}' } -Message 'policy format 2 is unknown here'
+Test-Message -Name 'no policy' -Arguments @{ state = 'enforced' } -Message 'must not be empty with state enforced'
+Test-Message -Name 'a policy that is null' -Arguments @{ state = 'enforced'; policy = $null } -Message 'must not be empty with state enforced'
+Test-Message -Name 'a policy that is no text' -Arguments @{ state = 'enforced'; policy = @{ a = 1 } } -Message 'policy: not valid JSON'
+Test-Message -Name 'a policy that is broken' -Arguments @{ state = 'enforced'; policy = '{' } -Message 'expected a string at offset 1'
+Test-Message -Name 'an unknown format' -Arguments @{ state = 'enforced'; policy = '{"format":2}' } -Message 'policy: format must be 1, got 2'
 Test-Message -Name 'ports of SCTP' -Arguments @{ state = 'enforced'; policy = $sctp } -Message 'Windows Firewall knows ports of TCP and UDP only'
 Test-Message -Name 'a lock-out' -Arguments @{ state = 'enforced'; policy = $elsewhere } -Message 'portmatrix_management_sources'
-Test-Message -Name 'no program' -Arguments @{ state = 'enforced'; policy = $policy; confirm_timeout = 30 } -Message 'confirm_timeout needs the program'
-Test-Message -Name 'group policy' -Arguments $enforced -Message 'group policy overrides' -Before { $pretended::Store.Modify = 1 }
-Test-Message -Name 'no administrator' -Arguments $enforced -Message 'this needs an administrator' -Before { $pretended::Host.Administrator = $false }
+Test-Message -Name 'no program' -Arguments @{ state = 'enforced'; policy = $policy; confirm_timeout = 30 } -Message 'must not be empty with a confirm_timeout'
+Test-Message -Name 'group policy' -Arguments $enforced -Message 'group policy overrides' -Before { $pretended::Store.ModifyState = 1 }
+Test-Message -Name 'no administrator' -Arguments $enforced -Message 'administrator rights are missing' -Before { $pretended::Host.Administrator = $false }
 Test-Message -Name 'an unknown state' -Arguments @{ state = 'purged' } -Message 'value of state must be one of'
 Test-Message -Name 'an unknown option' -Arguments @{ state = 'gathered'; rules = @() } -Message 'Unsupported parameters'
 Test-Case -Fresh -Name 'error: the firewall fails half-way' -Arguments $confirmed -Before { $pretended::Store.FailAt = 1 } -Expect {
     param($result, $count)
-    $result.failed -and $result.msg.Contains('the host has its former rules back') -and $pretended::Store.Rules.Count -eq 1
+    $result.failed -and $result.msg.Contains('the previous rules were restored') -and $pretended::Store.Rules.Count -eq 1
 }
 
 if ($script:failures -gt 0) {

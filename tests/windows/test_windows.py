@@ -1,4 +1,4 @@
-"""Windows Firewall: the C# that ships, run by mono over a store that behaves as badly as Windows can, and over COM objects written in C.
+"""Windows Firewall: the shipped C#, run by mono with a store that behaves as badly as Windows can, and with COM objects in C.
 
 PORTMATRIX_WINDOWS_HOSTS: how many random hosts; PORTMATRIX_NET462: folder of the reference assemblies of .NET Framework 4.6.2.
 """
@@ -32,20 +32,23 @@ def driver(tmp_path_factory) -> csharp.Driver:
 
 
 @pytest.mark.parametrize('what', SPELLINGS)
-def test_one_text_for_one_set(driver, what):
+def test_a_set_has_one_canonical_text(driver, what):
     spellings = SPELLINGS[what]
-    assert dict(zip(spellings, driver.ask(what, list(spellings)))) == spellings
+    assert dict(zip(spellings, driver.run(what, list(spellings)))) == spellings
 
 
 def test_addresses_are_merged_as_on_the_controller(driver):
     chance = random.Random(1)
-    lists = [[f'{csharp.peers(chance, 1)[0]}' for _number in range(chance.randrange(1, 30))] for _list in range(200)]
+    lists = [
+        [f'{csharp.create_random_peers(chance, 1)[0]}' for _number in range(chance.randrange(1, 30))]
+        for _list in range(200)
+    ]
     wanted = [','.join(map(str, netaddr.cidr_merge(cidrs))) for cidrs in lists]
-    assert driver.ask('addresses', [','.join(cidrs) for cidrs in lists]) == wanted
+    assert driver.run('addresses', [','.join(cidrs) for cidrs in lists]) == wanted
 
 
-def canonical(rule: rules.Rule) -> str:
-    """As Rule.Canonical in Rules.cs says it."""
+def format_canonical(rule: rules.Rule) -> str:
+    """The same text as Rule.ToCanonicalText in Rules.cs."""
     ports, peers, inbound = ','.join(rule.ports) or '*', ','.join(rule.peers) or '*', rule.direction == 'ingress'
     return ' | '.join(
         (
@@ -68,22 +71,22 @@ def canonical(rule: rules.Rule) -> str:
     )
 
 
-def grants(rule: rules.Rule):
+def build_grants(rule: rules.Rule):
     flows = tuple(rule.description.removeprefix('Flows: ').split('. Source: ')[0].split(', '))
     for port in rule.ports or ('',):
         for peer in rule.peers or (None,):
             yield report.Grant(rule.direction, rule.protocol, False, port, peer, flows)
 
 
-def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
+def test_host_and_controller_build_the_same_rules(driver):
     chance = random.Random(2)
-    documents = [csharp.random_policy(chance) for _number in range(POLICIES)]
-    # more addresses than Windows takes in one rule
+    documents = [csharp.create_random_policy(chance) for _number in range(POLICIES)]
+    # more addresses than Windows accepts in one rule
     many = [f'10.{number // 250}.{number % 250}.1/32' for number in range(2500)]
     rule = {'direction': 'ingress', 'protocol': 'udp', 'ports': ['53'], 'group': 'many', 'flows': ['product/flow-0']}
     documents.append({**documents[0], 'groups': {'many': many}, 'rules': [rule]})
     refused = 0
-    for document, answer in zip(documents, driver.ask('policies', [json.dumps(document) for document in documents])):
+    for document, answer in zip(documents, driver.run('policies', [json.dumps(document) for document in documents])):
         policy = policies.parse(json.dumps(document))
         try:
             wanted = rules.build(policy, [5986, 22])
@@ -92,37 +95,38 @@ def test_host_and_controller_make_the_same_rules_of_a_policy(driver):
             assert answer['error'] == str(error)
             continue
         assert answer['digest'] == policy.digest
-        assert answer['rules'] == [canonical(rule) for rule in wanted]
+        assert answer['rules'] == [format_canonical(rule) for rule in wanted]
         assert answer['lines'] == [
-            line.text() for line in sorted(report.lines(grant for rule in wanted for grant in grants(rule)))
+            line.text() for line in sorted(report.lines(grant for rule in wanted for grant in build_grants(rule)))
         ]
     assert 0 < refused < POLICIES / 2
 
 
 def test_random_hosts_through_all_phases(driver):
-    """Second run: nothing; check: nothing, and what it foresees happens; a failure anywhere: as before; management passes after every operation."""
-    found = driver.ask('fuzz', 1, HOSTS)
-    assert found.pop('wrong') == []
-    assert found.pop('lockouts') == 0
-    assert all(count > HOSTS / 10 for count in found.values()), found
+    """A second run and check mode change nothing, check mode predicts the change, a failure at any operation is rolled back,
+    and management is allowed after every operation."""
+    counts = driver.run('fuzz', 1, HOSTS)
+    assert counts.pop('failures') == []
+    assert counts.pop('lockouts') == 0
+    assert all(count > HOSTS / 10 for count in counts.values()), counts
 
 
 @pytest.mark.parametrize('name', SCENARIOS)
 def test_scenarios(driver, name):
     scenario = SCENARIOS[name]
-    steps = driver.ask(
-        'case',
+    answers = driver.run(
+        'scenario',
         {
             'host': scenario['host'],
             'steps': [{key: value for key, value in step.items() if key != 'expect'} for step in scenario['steps']],
         },
     )
-    for number, (asked, found) in enumerate(zip(scenario['steps'], steps)):
-        flat = json.dumps(found)
-        for key, wanted in asked.get('expect', {}).items():
+    for number, (step, answer) in enumerate(zip(scenario['steps'], answers)):
+        flat = json.dumps(answer)
+        for key, wanted in step.get('expect', {}).items():
             where = f'{name}, step {number}, {key}: {flat}'
             if key in ('error', 'warnings', 'before', 'after', 'host', 'answer', 'operations'):
-                text = found.get(key, '')
+                text = answer.get(key, '')
                 text = (
                     text if isinstance(text, str) else '\n'.join(text) if isinstance(text, list) else json.dumps(text)
                 )
@@ -130,26 +134,26 @@ def test_scenarios(driver, name):
                     absent = line.startswith('not ')
                     assert (line.removeprefix('not ') in text) is not absent, where
             elif key == 'count':
-                assert len(found['operations']) == wanted, where
+                assert len(answer['operations']) == wanted, where
             else:
-                assert found.get('result', {}).get(key) == wanted, where
-        if 'error' not in asked.get('expect', {}):
-            assert 'error' not in found, f'{name}, step {number}: {flat}'
+                assert answer.get('result', {}).get(key) == wanted, where
+        if 'error' not in step.get('expect', {}):
+            assert 'error' not in answer, f'{name}, step {number}: {flat}'
 
 
 def test_a_thousand_rules_are_planned_and_applied(driver):
-    assert set(driver.ask('time', 1000)) == {
+    assert set(driver.run('time', 1000)) == {
         f'{verb} {what}' for verb in ('plan', 'apply') for what in ('first', 'again', 'others')
     }
 
 
-def test_the_timer_is_a_task_of_the_system_for_its_time_and_the_next_start(driver):
-    found = driver.ask('timer')
-    there = ['connect', 'folder \\']
-    gone = [*there, 'delete portmatrix-rollback 0']
-    assert found['asked'] == [*there, 'register portmatrix-rollback 6 SYSTEM no password 5', *gone, *gone]
+def test_the_timer_is_a_system_task_with_a_time_and_a_boot_trigger(driver):
+    timer = driver.run('timer')
+    opened = ['connect', 'folder \\']
+    deleted = [*opened, 'delete portmatrix-rollback 0']
+    assert timer['calls'] == [*opened, 'register portmatrix-rollback 6 SYSTEM no password 5', *deleted, *deleted]
     names = {'t': 'http://schemas.microsoft.com/windows/2004/02/mit/task'}
-    task = ElementTree.fromstring(found['xml'])
+    task = ElementTree.fromstring(timer['xml'])
     assert [element.tag.partition('}')[2] for element in task.find('t:Triggers', names)] == [
         'TimeTrigger',
         'BootTrigger',
@@ -173,27 +177,29 @@ def test_the_timer_is_a_task_of_the_system_for_its_time_and_the_next_start(drive
         ('198.51.100.9 50001 198.51.100.9 22', None),
     ],
 )
-def test_the_parts_that_talk_to_the_host(driver, tmp_path, monkeypatch, connection, own):
+def test_the_host_itself(driver, tmp_path, monkeypatch, connection, own):
     monkeypatch.setenv('MONO_REGISTRY_PATH', str(tmp_path))
     monkeypatch.setenv('SSH_CONNECTION', connection)
-    found = driver.ask('host')
-    assert found.pop('second').startswith('another run of portmatrix.firewall has been at work on this host for 1 s')
-    assert found == {
+    host = driver.run('host')
+    assert host.pop('second run').startswith(
+        'another run of portmatrix.firewall has held the lock of this host for 1 s'
+    )
+    assert host == {
         'own': own,
         'listens': True,
         'loopback': False,
-        'nothing': None,
-        'kept': True,
-        'forgotten': None,
+        'missing value': None,
+        'stored': True,
+        'deleted value': None,
         'ended': [True, True],
     }
 
 
 @pytest.fixture(scope='module')
 def com(tmp_path_factory):
-    """What the adapter got out of COM objects that are written in C."""
+    """The answers of the adapter, from COM objects that are written in C."""
     folder = tmp_path_factory.mktemp('com')
-    csharp.run(
+    csharp.run_command(
         'gcc',
         '-Wall',
         '-Wextra',
@@ -205,30 +211,32 @@ def com(tmp_path_factory):
         str(csharp.HERE / 'com' / 'server.c'),
     )
     csharp.compile_program(folder / 'com.exe', csharp.HERE / 'com' / 'ComDriver.cs')
-    return json.loads(csharp.run('mono', 'com.exe', cwd=folder))
+    return json.loads(csharp.run_command('mono', 'com.exe', cwd=folder))
 
 
 COM = yaml.safe_load((CASES / 'com.yml').read_text())
 
 
 @pytest.mark.parametrize('what', COM)
-def test_every_call_reaches_the_slot_that_netfw_h_gives_it(com, what):
+def test_every_call_uses_the_slot_of_netfw_h(com, what):
     for key, wanted in COM[what].items():
-        found = com[what].get(key)
-        assert wanted in found if key == 'refused' else found == wanted, com[what]
+        answer = com[what].get(key)
+        assert wanted in answer if key == 'refused' else answer == wanted, com[what]
 
 
-def test_the_adapter_calls_nothing_that_is_not_tested(com):
+def test_every_call_of_the_adapter_is_tested(com):
     assert set(com) == set(COM)
     assert not any('unexpected' in call for answer in com.values() for call in answer['calls'])
 
 
 def test_the_sources_compile_as_one_program(tmp_path):
-    """What the timer runs is one text for Add-Type."""
+    """The timer runs one text for Add-Type."""
     text = rollback_program.text()
     source = text.partition("@'\n")[2].partition("\n'@")[0]
     (tmp_path / 'program.cs').write_text(source)
-    csharp.run(*csharp.COMPILER, '-target:library', f'-out:{tmp_path / "program.dll"}', str(tmp_path / 'program.cs'))
+    csharp.run_command(
+        *csharp.COMPILER, '-target:library', f'-out:{tmp_path / "program.dll"}', str(tmp_path / 'program.cs')
+    )
 
 
 @pytest.mark.skipif(
@@ -238,10 +246,10 @@ def test_the_sources_compile_as_one_program(tmp_path):
 def test_the_sources_use_nothing_that_net_framework_4_6_2_lacks(tmp_path):
     references = ('-noconfig', '-nostdlib', f'-lib:{csharp.NET462}', '-r:mscorlib.dll', '-r:System.dll')
     sources = map(str, sorted(csharp.SOURCES.glob('*.cs')))
-    csharp.run(*csharp.COMPILER, *references, '-target:library', f'-out:{tmp_path / "core.dll"}', *sources)
+    csharp.run_command(*csharp.COMPILER, *references, '-target:library', f'-out:{tmp_path / "core.dll"}', *sources)
 
 
-def test_mono_is_at_hand():
+def test_mono_is_installed():
     assert shutil.which('mcs') and shutil.which('mono'), (
         'run bash tests/setup.sh as root, or install mono-mcs, mono-runtime and gcc'
     )

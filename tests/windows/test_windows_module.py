@@ -1,4 +1,4 @@
-"""The PowerShell that ships, as far as it can be judged without PowerShell: its syntax, what Ansible makes of it, and what is rendered."""
+"""The PowerShell of the module without PowerShell: its syntax, what Ansible sends, and the rendered script."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ansible_runs import message, play
 MODULE = csharp.ROOT / 'plugins' / 'modules' / 'windows_policy.ps1'
 SCRIPTS = [MODULE, csharp.HERE / 'run.ps1', csharp.HERE / 'checklist.ps1']
 GRAMMAR = tree_sitter.Language(tree_sitter_powershell.language())
-# what the grammar lets through and PowerShell does not, or does something else with
+# accepted by the grammar, but refused by PowerShell or with another meaning there
 MISTAKES = {
     'an operator of other languages': r'(?<![-=!<>])(==|!=|&&|\|\|)(?!=)',
-    'only PowerShell 7 knows it': r'\?\?|\?\.|\?\[|\b-Parallel\b|\bclean\s*\{',
+    'PowerShell 7 only': r'\?\?|\?\.|\?\[|\b-Parallel\b|\bclean\s*\{',
     'a block where a hash table is meant': r'= \{ *\w+ *=',
     'a tab': r'\t',
     'a blank at the end': r'(?m) $',
@@ -34,42 +34,42 @@ MISTAKES = {
 }
 
 
-def faults(text: str) -> list[str]:
-    found = []
+def find_faults(text: str) -> list[str]:
+    errors = []
 
     def visit(node: tree_sitter.Node) -> None:
         if node.type == 'ERROR' or node.is_missing:
-            found.append(f'line {node.start_point[0] + 1}: {node.text.decode()[:60]}')
+            errors.append(f'line {node.start_point[0] + 1}: {node.text.decode()[:60]}')
         for child in node.children:
             visit(child)
 
     visit(tree_sitter.Parser(GRAMMAR).parse(text.encode()).root_node)
-    return found
+    return errors
 
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
 def test_the_scripts_are_powershell(path):
     text = path.read_bytes().decode('ascii')
-    assert faults(text) == []
+    assert find_faults(text) == []
     code = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|(?m:#.*$)", "''", text)
     for what, pattern in MISTAKES.items():
-        found = [line for line in code.split('\n') if re.search(pattern, line)]
-        assert not found, f'{what}: {found}'
+        lines = [line for line in code.split('\n') if re.search(pattern, line)]
+        assert not lines, f'{what}: {lines}'
     assert '\r' not in text and text.endswith('\n')
 
 
 @pytest.mark.parametrize('broken', ['if ($a { }', "$a = 'b", '$a = @(1, 2', '@{ a = 1 '])
-def test_the_grammar_sees_a_mistake(broken):
-    assert faults(broken)
+def test_the_grammar_detects_a_mistake(broken):
+    assert find_faults(broken)
 
 
-def test_variables_of_the_module_are_spelt_alike():
-    """A variable that is read was set: by an assignment, a loop, or PowerShell."""
+def test_variables_of_the_module_are_spelled_alike():
+    """Every variable that is read is set: by an assignment, a loop, or PowerShell."""
     text = MODULE.read_text()
     given = {'args', 'true', 'false', '_', 'null'}
     known = (
         given
-        | {name.lower() for name in re.findall(r'(?m)^\s*\$(\w+) = ', text)}
+        | {name.lower() for name in re.findall(r'(?m)^\s*\$(\w+) =\s', text)}
         | {name.lower() for name in re.findall(r'foreach \(\$(\w+) in', text)}
     )
     assert {name.lower() for name in re.findall(r'\$(\w+)', text)} <= known
@@ -88,15 +88,15 @@ def test_ansible_finds_all_that_the_module_needs():
 
 
 @pytest.mark.parametrize('path', sorted(csharp.SOURCES.glob('*.cs')), ids=lambda path: path.name)
-def test_a_source_is_as_ansible_and_windows_powershell_want_it(path):
+def test_a_source_suits_ansible_and_windows_powershell(path):
     text = path.read_bytes().decode('ascii')
     assert f'\nnamespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.{path.stem}\n' in text
     assert len(text.split('\n')) <= 221 and '\r' not in text and '\t' not in text
-    assert path.stem == 'Interop' or max(map(len, text.split('\n'))) <= 160
-    # mcs takes these for C# 5
+    assert path.stem == 'Interop' or max(map(len, text.split('\n'))) <= 120
+    # mcs accepts these as C# 5
     assert not re.search(r'\{ get; \}\s*=|\{ get; \}$(?<!abstract)', text) or path.stem == 'Interop'
     assert not re.search(r'\bawait\b|\$"|\?\.|\bnameof\(|=> ', text)
-    # a line that Ansible would take for a util to send
+    # Ansible would send a util for such a line
     assert not re.search(r'(?m)^\s+using ansible_collections', text)
 
 
@@ -141,9 +141,9 @@ def document(**changes) -> dict:
     }
 
 
-def test_what_is_rendered_is_powershell_and_nothing_in_it_is_expanded():
+def test_the_rendered_script_is_powershell_and_expands_nothing():
     text = script.render(policies.parse(json.dumps(document())), [5986])
-    assert faults(text) == []
+    assert find_faults(text) == []
     assert "-DisplayName 'portmatrix/a/it''s \u2019\u2019quoted\u2019\u2019 in tcp' -Group 'portmatrix'" in text
     assert "-LocalPort @('443') -RemoteAddress @('10.0.0.1/32', '2001:db8::/64')" in text
     order = [
@@ -162,20 +162,20 @@ def test_what_is_rendered_is_powershell_and_nothing_in_it_is_expanded():
 
 def test_the_program_of_the_timer_is_powershell():
     text = rollback_program.text()
-    assert faults(text) == []
-    # it is kept as one value of the registry; beyond a megabyte that would be slow
+    assert find_faults(text) == []
+    # it is stored as one value of the registry; beyond a megabyte that would be slow
     assert len(text) < 120_000
 
 
-NOBODY = {
+NO_PEERS = {
     f'rivermeadow.{name}': []
     for name in ('target_worker', 'source_worker_appliance', 'admin_workstation', 'vcenter', 'esxi', 'platform')
 }
 WINDOWS = {
-    'vars': {'ansible_connection': 'winrm', 'portmatrix_peers': NOBODY},
+    'vars': {'ansible_connection': 'winrm', 'portmatrix_peers': NO_PEERS},
     'hosts': {'src': {'ansible_host': '192.0.2.1'}, 'app': {'ansible_host': '192.0.2.2', 'ansible_connection': 'ssh'}},
 }
-PLAYED = {
+COMPONENTS = {
     'children': {
         'rivermeadow_source_server': {'hosts': {'src': {}}},
         'rivermeadow_migration_appliance': {'hosts': {'app': {}}},
@@ -193,17 +193,19 @@ TASK = '''
 '''
 
 
-def site(folder: Path, hosts: str, arguments: str) -> str:
+def write_playbook(folder: Path, hosts: str, arguments: str) -> str:
     (folder / 'site.yml').write_text(TASK.format(hosts=hosts, arguments=arguments))
     return str(folder / 'site.yml')
 
 
 def test_a_windows_host_is_rendered_without_one(tmp_path):
     extra = ('-e', '{"rivermeadow_utility_installation": true}')
-    code, output = play(tmp_path, site(tmp_path, 'src', '{state: rendered}'), {**WINDOWS, **PLAYED}, *extra)
+    code, output = play(
+        tmp_path, write_playbook(tmp_path, 'src', '{state: rendered}'), {**WINDOWS, **COMPONENTS}, *extra
+    )
     assert code == 0, output
     text = (tmp_path / 'out.ps1').read_text()
-    assert faults(text) == []
+    assert find_faults(text) == []
     assert (
         all(f"-LocalPort @('{port}') -RemoteAddress @('192.0.2.2/32')" in text for port in (445, 5985))
         and "-LocalPort @('5986')" in text
@@ -223,7 +225,7 @@ def test_a_windows_host_is_rendered_without_one(tmp_path):
     ],
 )
 def test_a_back_end_belongs_to_a_platform(tmp_path, hosts, arguments, words):
-    _code, output = play(tmp_path, site(tmp_path, hosts, arguments), {**WINDOWS, **PLAYED})
+    _code, output = play(tmp_path, write_playbook(tmp_path, hosts, arguments), {**WINDOWS, **COMPONENTS})
     assert words is None or words in message(output)
     assert words or 'UNREACHABLE' in output or 'winrm' in output
 
@@ -238,21 +240,21 @@ def test_a_shell_of_another_platform_is_refused(tmp_path):
             }
         }
     }
-    _code, output = play(tmp_path, site(tmp_path, 'app', '{state: gathered}'), inventory)
+    _code, output = play(tmp_path, write_playbook(tmp_path, 'app', '{state: gathered}'), inventory)
     assert 'app: its platform is windows, but its connection speaks to a linux shell' in message(output)
 
 
 class Host:
-    """A host over WinRM, as the action sees it: what the module answers, one run after the other."""
+    """A host over WinRM, as the action plugin sees it: the ANSWERS of the module, one per run."""
 
     def __init__(self, *answers):
-        self.answers, self.asked, self.resets, self._connection = list(answers), [], 0, self
+        self.answers, self.calls, self.resets, self._connection = list(answers), [], 0, self
 
     def reset(self):
         self.resets += 1
 
     def _execute_module(self, name, arguments, task_vars):
-        self.asked.append((name, arguments))
+        self.calls.append((name, arguments))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -267,7 +269,7 @@ def test_a_change_is_confirmed_by_the_module_over_a_new_connection():
     host = Host({'failed': True, 'msg': 'the shell is gone'}, {'outcome': 'confirmed', 'settled': True})
     assert finish(host, 30) == {'changed': True, 'settled': True}
     assert (
-        host.asked == [('portmatrix.firewall.windows_policy', {'state': 'confirmed', 'token': 't'})] * 2
+        host.calls == [('portmatrix.firewall.windows_policy', {'state': 'confirmed', 'token': 't'})] * 2
         and host.resets == 2
     )
 
@@ -277,7 +279,7 @@ def test_a_change_that_was_rolled_back_fails_with_the_reason():
     assert result['failed'] and result['rolled_back'] and 'somebody changed it' in result['msg']
 
 
-def test_the_modules_of_all_platforms_are_there():
+def test_the_modules_of_all_platforms_exist():
     for platform in registry.PLATFORMS.values():
         name = platform.MODULE.rpartition('.')[2]
         assert any((csharp.ROOT / 'plugins' / 'modules').glob(f'{name}.p*')), name
@@ -286,10 +288,10 @@ def test_the_modules_of_all_platforms_are_there():
 
 @pytest.mark.parametrize('check', [False, True])
 def test_what_ansible_sends_to_a_windows_host(tmp_path, monkeypatch, check):
-    """The playbook for all hosts (it says become, which is sudo): one module with all its utils; then a reset and the confirmation."""
+    """The playbook for all hosts, with become (sudo): one module with all its utils; then a reset and the confirmation."""
     monkeypatch.setenv('RECORD', str(tmp_path / 'record'))
     monkeypatch.setenv('ANSIBLE_CONNECTION_PLUGINS', str(Path(__file__).parent / 'plugins' / 'connection'))
-    inventory = {**WINDOWS, **PLAYED, 'vars': {'portmatrix_peers': NOBODY, 'portmatrix_platform': 'windows'}}
+    inventory = {**WINDOWS, **COMPONENTS, 'vars': {'portmatrix_peers': NO_PEERS, 'portmatrix_platform': 'windows'}}
     inventory['hosts'] = {
         'src': {'ansible_host': '192.0.2.1', 'ansible_connection': 'recorder', 'ansible_port': 15986},
         'app': {'ansible_host': '192.0.2.2'},

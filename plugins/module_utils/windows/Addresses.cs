@@ -8,41 +8,44 @@ using System.Text;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Addresses
 {
-    /// <summary>An IPv4 or IPv6 address as a number. Parsing is strict: full notation only, no octal, no zones. IPv4 comes before IPv6.</summary>
+    /// <summary>
+    /// An IPv4 or IPv6 address as a number. Parsing is strict: full notation only, no octal, no zones. IPv4 sorts
+    /// before IPv6.
+    /// </summary>
     public struct Address : IComparable<Address>
     {
-        public readonly bool V6;
+        public readonly bool IsV6;
         public readonly ulong High, Low;
 
-        public Address(bool v6, ulong high, ulong low)
+        public Address(bool isV6, ulong high, ulong low)
         {
-            V6 = v6;
+            IsV6 = isV6;
             High = high;
             Low = low;
         }
 
-        public int Width()
-        {
-            return V6 ? 128 : 32;
-        }
+        /// <summary>The number of bits.</summary>
+        public int Width { get { return IsV6 ? 128 : 32; } }
 
         public int CompareTo(Address other)
         {
-            return V6 != other.V6 ? (V6 ? 1 : -1) : High != other.High ? High.CompareTo(other.High) : Low.CompareTo(other.Low);
+            if (IsV6 != other.IsV6) return IsV6 ? 1 : -1;
+            return High != other.High ? High.CompareTo(other.High) : Low.CompareTo(other.Low);
         }
 
-        /// <summary>The address one further; of the very last one, the first.</summary>
-        public Address Next()
+        /// <summary>The next address; the first one after the very last.</summary>
+        public Address GetNext()
         {
-            return V6 ? new Address(true, Low == UInt64.MaxValue ? unchecked(High + 1) : High, unchecked(Low + 1))
-                : new Address(false, 0, (Low + 1) & 0xffffffff);
+            if (!IsV6) return new Address(false, 0, (Low + 1) & 0xffffffff);
+            return new Address(true, Low == UInt64.MaxValue ? unchecked(High + 1) : High, unchecked(Low + 1));
         }
 
         /// <summary>This address with its last BITS bits all VALUE.</summary>
-        public Address Fill(int bits, bool value)
+        public Address FillLastBits(int bits, bool value)
         {
-            ulong low = bits >= 64 ? UInt64.MaxValue : (1UL << bits) - 1, high = bits <= 64 ? 0 : bits >= 128 ? UInt64.MaxValue : (1UL << (bits - 64)) - 1;
-            if (!V6) return new Address(false, 0, value ? Low | low : Low & ~low & 0xffffffff);
+            ulong low = bits >= 64 ? UInt64.MaxValue : (1UL << bits) - 1;
+            ulong high = bits <= 64 ? 0 : bits >= 128 ? UInt64.MaxValue : (1UL << (bits - 64)) - 1;
+            if (!IsV6) return new Address(false, 0, value ? Low | low : Low & ~low & 0xffffffff);
             return value ? new Address(true, High | high, Low | low) : new Address(true, High & ~high, Low & ~low);
         }
 
@@ -50,13 +53,13 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
         {
             address = new Address(false, 0, 0);
             ulong number;
-            if (text.IndexOf(':') >= 0) return TryParse6(text, out address);
-            if (!TryParse4(text, out number)) return false;
+            if (text.IndexOf(':') >= 0) return TryParseV6(text, out address);
+            if (!TryParseV4(text, out number)) return false;
             address = new Address(false, 0, number);
             return true;
         }
 
-        static bool TryParse4(string text, out ulong number)
+        static bool TryParseV4(string text, out ulong number)
         {
             number = 0;
             string[] parts = text.Split('.');
@@ -65,19 +68,20 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
             {
                 int octet;
                 if (part.Length == 0 || part.Length > 3 || (part.Length > 1 && part[0] == '0')) return false;
-                if (!Int32.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out octet) || octet > 255) return false;
+                if (!Int32.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out octet) || octet > 255)
+                    return false;
                 number = (number << 8) | (uint)octet;
             }
             return true;
         }
 
-        static bool TryParse6(string text, out Address address)
+        static bool TryParseV6(string text, out Address address)
         {
             address = new Address(true, 0, 0);
             int gap = text.IndexOf("::", StringComparison.Ordinal);
             List<int> head = new List<int>(), tail = new List<int>();
-            if (!Groups(gap < 0 ? text : text.Substring(0, gap), head, gap < 0)) return false;
-            if (gap >= 0 && !Groups(text.Substring(gap + 2), tail, true)) return false;
+            if (!TryParseGroups(gap < 0 ? text : text.Substring(0, gap), head, gap < 0)) return false;
+            if (gap >= 0 && !TryParseGroups(text.Substring(gap + 2), tail, true)) return false;
             int missing = 8 - head.Count - tail.Count;
             if (gap < 0 ? missing != 0 : missing < 1) return false;
             for (int i = 0; i < missing; i++) head.Add(0);
@@ -92,7 +96,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
             return true;
         }
 
-        static bool Groups(string text, List<int> found, bool mayEndDotted)
+        /// <summary>Parse colon-separated groups of 16 bits into GROUPS; the last one may be an IPv4 address.</summary>
+        static bool TryParseGroups(string text, List<int> groups, bool mayEndDotted)
         {
             if (text.Length == 0) return true;
             string[] parts = text.Split(':');
@@ -100,14 +105,16 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
             {
                 int group;
                 ulong dotted;
-                if (mayEndDotted && i == parts.Length - 1 && TryParse4(parts[i], out dotted))
+                if (mayEndDotted && i == parts.Length - 1 && TryParseV4(parts[i], out dotted))
                 {
-                    found.Add((int)(dotted >> 16));
-                    found.Add((int)(dotted & 0xffff));
+                    groups.Add((int)(dotted >> 16));
+                    groups.Add((int)(dotted & 0xffff));
+                    continue;
                 }
-                else if (parts[i].Length >= 1 && parts[i].Length <= 4
-                    && Int32.TryParse(parts[i], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out group)) found.Add(group);
-                else return false;
+                if (parts[i].Length < 1 || parts[i].Length > 4) return false;
+                if (!Int32.TryParse(parts[i], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out group))
+                    return false;
+                groups.Add(group);
             }
             return true;
         }
@@ -115,24 +122,26 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
         /// <summary>Canonical text (RFC 5952).</summary>
         public override string ToString()
         {
-            if (!V6) return String.Format(CultureInfo.InvariantCulture, "{0}.{1}.{2}.{3}", Low >> 24, (Low >> 16) & 255, (Low >> 8) & 255, Low & 255);
+            if (!IsV6)
+                return String.Format(CultureInfo.InvariantCulture, "{0}.{1}.{2}.{3}", Low >> 24, (Low >> 16) & 255,
+                    (Low >> 8) & 255, Low & 255);
             int[] groups = new int[8];
             for (int i = 0; i < 8; i++) groups[i] = (int)(((i < 4 ? High : Low) >> (48 - 16 * (i % 4))) & 0xffff);
-            int best = -1, longest = 1;
+            int longestStart = -1, longest = 1;
             for (int i = 0; i < 8; i++)
             {
                 int end = i;
                 while (end < 8 && groups[end] == 0) end++;
                 if (end - i > longest)
                 {
-                    best = i;
+                    longestStart = i;
                     longest = end - i;
                 }
             }
             StringBuilder text = new StringBuilder();
             for (int i = 0; i < 8; i++)
             {
-                if (i == best)
+                if (i == longestStart)
                 {
                     text.Append("::");
                     i += longest - 1;

@@ -19,38 +19,50 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
 
         public override string ToString()
         {
-            return String.Format(CultureInfo.InvariantCulture, Inbound ? "the connection from {0} to port {1}" : "the connection to {0}, port {1}", Peer, Port);
+            string format = Inbound ? "the connection from {0} to port {1}" : "the connection to {0}, port {1}";
+            return String.Format(CultureInfo.InvariantCulture, format, Peer, Port);
         }
 
-        /// <summary>Whether RULE says something about a connection like this one: +1 it lets it pass while it is enabled, -1 it stops it, 0 nothing, or
-        /// nothing for certain.</summary>
-        public int Verdict(Rule rule)
+        /// <summary>
+        /// What RULE, while it is enabled, does to a connection like this one: +1 allows it, -1 blocks it, 0 neither,
+        /// or not for certain.
+        /// </summary>
+        public int GetVerdict(Rule rule)
         {
             Address peer;
             if (rule.Inbound != Inbound || (rule.Protocol != Rule.AnyProtocol && rule.Protocol != Rule.Tcp)) return 0;
             if (!Address.TryParse(Peer, out peer)) return rule.Allow ? 0 : -1;
-            PortSet ports = PortSet.Parse(rule.HasPorts() ? (Inbound ? rule.LocalPorts : rule.RemotePorts) : "");
-            PortSet others = PortSet.Parse(rule.HasPorts() ? (Inbound ? rule.RemotePorts : rule.LocalPorts) : "");
+            string local = rule.HasPorts() ? rule.LocalPorts : "", remote = rule.HasPorts() ? rule.RemotePorts : "";
+            PortSet listenerPorts = PortSet.Parse(Inbound ? local : remote);
+            PortSet openerPorts = PortSet.Parse(Inbound ? remote : local);
             AddressSet peers = AddressSet.Parse(rule.RemoteAddresses);
-            if (rule.Allow) return !rule.IsConditional() && others.Any() && ports.Contains(Port) && peers.Contains(peer) ? 1 : 0;
-            // of a rule that stops, whatever cannot be told counts as met
-            bool stops = (ports.Contains(Port) || ports.HasWords()) && (peers.Contains(peer) || peers.HasWords()) && Programs.MayServe(rule, Port);
-            return stops ? -1 : 0;
+            if (rule.Allow)
+            {
+                bool allows = !rule.IsConditional() && openerPorts.IsAny() && listenerPorts.Contains(Port)
+                    && peers.Contains(peer);
+                return allows ? 1 : 0;
+            }
+            // for a rule that blocks, a condition that cannot be evaluated counts as met
+            bool blocks = (listenerPorts.Contains(Port) || listenerPorts.HasKeywords())
+                && (peers.Contains(peer) || peers.HasKeywords()) && Programs.MayListen(rule, Port);
+            return blocks ? -1 : 0;
         }
     }
 
-    /// <summary>Who listens on the ports of management.</summary>
+    /// <summary>The programs that listen on the management ports.</summary>
     public static class Programs
     {
-        /// <summary>Whether a RULE for a program or service can be about the listener on PORT.</summary>
-        public static bool MayServe(Rule rule, int port)
+        /// <summary>Whether the program or service of RULE may be the listener on PORT.</summary>
+        public static bool MayListen(Rule rule, int port)
         {
-            bool winrm = port == 5985 || port == 5986;
-            string program = (rule.Application ?? "").ToLowerInvariant(), service = (rule.Service ?? "").ToLowerInvariant();
+            string program = (rule.Application ?? "").ToLowerInvariant();
+            string service = (rule.Service ?? "").ToLowerInvariant();
             // HTTP.sys in the kernel listens for WinRM
-            if (winrm) return (program.Length == 0 || program == "system") && service.Length == 0;
-            if (port == 22) return (program.Length == 0 || program.EndsWith("\\sshd.exe", StringComparison.Ordinal))
-                && (service.Length == 0 || service == "*" || service == "sshd");
+            if (port == 5985 || port == 5986)
+                return (program.Length == 0 || program == "system") && service.Length == 0;
+            if (port == 22)
+                return (program.Length == 0 || program.EndsWith("\\sshd.exe", StringComparison.Ordinal))
+                    && (service.Length == 0 || service == "*" || service == "sshd");
             return true;
         }
     }

@@ -5,7 +5,7 @@ using System;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors
 {
-    /// <summary>What is wrong with a policy or a host, in one sentence that says how to mend it.</summary>
+    /// <summary>A problem with a policy or a host: one sentence that says what is wrong and how to fix it.</summary>
     public class PolicyException : Exception
     {
         public PolicyException(string message) : base(message) { }

@@ -8,40 +8,53 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Guards
 {
     /// <summary>
-    /// What becomes of connections while one step follows the other. It knows which rules let each connection pass and which stop it; block wins, then
-    /// allow, then the profile's default. What a rule asks for beyond addresses and ports is never counted on.
+    /// Simulates which connections are allowed after each step of a change. It counts the rules that allow and the
+    /// rules that block each connection; block wins, then allow, then the profile's default. A rule with conditions
+    /// beyond addresses and ports never counts as allowing.
     /// </summary>
     public class Guard
     {
         readonly List<Connection> connections;
-        readonly int[] passing, stopping;
+        readonly int[] allowing, blocking;
         readonly Dictionary<int, Profile> profiles = new Dictionary<int, Profile>();
-        readonly int current;
+        readonly int activeProfiles;
 
-        /// <summary>CURRENT: bits of the profiles in force. A connection has to pass in each of them.</summary>
-        public Guard(IEnumerable<Connection> connections, IEnumerable<Rule> rules, IDictionary<int, Profile> profiles, int current)
+        /// <summary>ACTIVEPROFILES are bits. A connection must be allowed in each of these profiles.</summary>
+        public Guard(IEnumerable<Connection> connections, IEnumerable<Rule> rules, IDictionary<int, Profile> profiles,
+            int activeProfiles)
         {
             this.connections = new List<Connection>(connections);
-            this.current = current;
-            passing = new int[this.connections.Count];
-            stopping = new int[this.connections.Count];
+            this.activeProfiles = activeProfiles;
+            allowing = new int[this.connections.Count];
+            blocking = new int[this.connections.Count];
             foreach (KeyValuePair<int, Profile> profile in profiles) this.profiles[profile.Key] = profile.Value.Copy();
             foreach (Rule rule in rules)
-                if (rule.Enabled) Take(rule, 1);
+                if (rule.Enabled) AddRule(rule);
         }
 
-        public void Take(Rule rule, int sign)
+        public void AddRule(Rule rule)
+        {
+            Count(rule, 1);
+        }
+
+        public void RemoveRule(Rule rule)
+        {
+            Count(rule, -1);
+        }
+
+        void Count(Rule rule, int sign)
         {
             for (int i = 0; i < connections.Count; i++)
             {
-                int verdict = connections[i].Verdict(rule);
-                bool everywhere = (rule.Profiles & current & Rule.ProfileBits) == (current & Rule.ProfileBits);
-                if (verdict > 0 && everywhere) passing[i] += sign;
-                if (verdict < 0 && (rule.Profiles & current) != 0) stopping[i] += sign;
+                int verdict = connections[i].GetVerdict(rule);
+                int active = activeProfiles & Rule.ProfileBits;
+                bool inEveryProfile = (rule.Profiles & active) == active;
+                if (verdict > 0 && inEveryProfile) allowing[i] += sign;
+                if (verdict < 0 && (rule.Profiles & activeProfiles) != 0) blocking[i] += sign;
             }
         }
 
-        public void Set(int number, string setting, bool value)
+        public void SetProfileSetting(int number, string setting, bool value)
         {
             Profile profile = profiles[number];
             if (setting == "on") profile.Enabled = value;
@@ -49,20 +62,21 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.G
             else profile.BlockOutbound = value;
         }
 
-        /// <summary>The first connection that would not pass now, or null.</summary>
-        public Connection Stopped()
+        /// <summary>The first connection that would be blocked now, or null.</summary>
+        public Connection FindBlockedConnection()
         {
             for (int i = 0; i < connections.Count; i++)
                 foreach (int number in Profile.Numbers)
-                    if ((current & number) != 0 && !Passes(i, profiles[number])) return connections[i];
+                    if ((activeProfiles & number) != 0 && !IsAllowed(i, profiles[number])) return connections[i];
             return null;
         }
 
-        bool Passes(int index, Profile profile)
+        bool IsAllowed(int index, Profile profile)
         {
+            bool inbound = connections[index].Inbound;
             if (!profile.Enabled) return true;
-            if (stopping[index] > 0 || (connections[index].Inbound && profile.ShieldsUp)) return false;
-            return passing[index] > 0 || !(connections[index].Inbound ? profile.BlockInbound : profile.BlockOutbound);
+            if (blocking[index] > 0 || (inbound && profile.ShieldsUp)) return false;
+            return allowing[index] > 0 || !(inbound ? profile.BlockInbound : profile.BlockOutbound);
         }
     }
 }

@@ -12,76 +12,89 @@ using System.Threading;
 using Microsoft.Win32;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Connections;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Seams;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Hosts
 {
-    /// <summary>The host itself. What it keeps lies in the registry, where only administrators write and every value changes in one step.</summary>
+    /// <summary>
+    /// The real host. Values are stored in the registry, where only administrators can write and every write is atomic.
+    /// </summary>
     public class WindowsHost : IHost
     {
-        const string Path = @"SOFTWARE\portmatrix\firewall", Lock = @"Global\portmatrix-firewall";
+        const string KeyPath = @"SOFTWARE\portmatrix\firewall", LockName = @"Global\portmatrix-firewall";
 
-        public string Version()
+        public string GetVersion()
         {
             return Environment.OSVersion.Version.ToString();
         }
 
         public bool IsAdministrator()
         {
-            using (WindowsIdentity identity = WindowsIdentity.GetCurrent()) return new WindowsPrincipal(identity).IsInRole(WindowsBuiltInRole.Administrator);
+            using (WindowsIdentity identity = WindowsIdentity.GetCurrent())
+                return new WindowsPrincipal(identity).IsInRole(WindowsBuiltInRole.Administrator);
         }
 
-        public List<int> Listening()
+        public List<int> GetListeningPorts()
         {
-            List<int> found = new List<int>();
-            foreach (IPEndPoint point in IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners())
-                if (!found.Contains(point.Port)) found.Add(point.Port);
-            return found;
+            List<int> ports = new List<int>();
+            foreach (IPEndPoint listener in IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners())
+                if (!ports.Contains(listener.Port)) ports.Add(listener.Port);
+            return ports;
         }
 
-        public List<Connection> Established()
+        public List<Connection> GetEstablishedConnections()
         {
-            List<int> listening = Listening();
-            List<Connection> found = new List<Connection>();
-            foreach (TcpConnectionInformation open in IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpConnections())
+            List<int> listeningPorts = GetListeningPorts();
+            List<Connection> connections = new List<Connection>();
+            IPGlobalProperties properties = IPGlobalProperties.GetIPGlobalProperties();
+            foreach (TcpConnectionInformation tcp in properties.GetActiveTcpConnections())
             {
-                if (open.State != TcpState.Established || IPAddress.IsLoopback(open.RemoteEndPoint.Address)
-                    || open.RemoteEndPoint.Address.Equals(open.LocalEndPoint.Address)) continue;
-                bool inbound = listening.Contains(open.LocalEndPoint.Port);
-                Connection connection = new Connection { Inbound = inbound, Peer = Text(open.RemoteEndPoint.Address),
-                    Port = (inbound ? open.LocalEndPoint : open.RemoteEndPoint).Port };
-                connection.PeerPort = inbound ? open.RemoteEndPoint.Port : open.LocalEndPoint.Port;
-                found.Add(connection);
+                IPEndPoint local = tcp.LocalEndPoint, remote = tcp.RemoteEndPoint;
+                bool withThisHost = IPAddress.IsLoopback(remote.Address) || remote.Address.Equals(local.Address);
+                if (tcp.State != TcpState.Established || withThisHost) continue;
+                bool inbound = listeningPorts.Contains(local.Port);
+                connections.Add(new Connection
+                {
+                    Inbound = inbound,
+                    Peer = Format(remote.Address),
+                    Port = inbound ? local.Port : remote.Port,
+                    PeerPort = inbound ? remote.Port : local.Port,
+                });
             }
-            return found;
+            return connections;
         }
 
-        static string Text(IPAddress address)
+        static string Format(IPAddress address)
         {
             return (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString().Split('%')[0];
         }
 
-        /// <summary>sshd says in SSH_CONNECTION: address and port of the peer, address and port of this host.</summary>
-        public Connection Own()
+        /// <summary>sshd sets SSH_CONNECTION: address and port of the peer, address and port of this host.</summary>
+        public Connection GetOwnConnection()
         {
             string[] words = (Environment.GetEnvironmentVariable("SSH_CONNECTION") ?? "").Split(' ');
             IPAddress peer;
-            if (words.Length != 4 || words[0] == words[2] || !IPAddress.TryParse(words[0], out peer) || IPAddress.IsLoopback(peer)) return null;
-            return new Connection { Peer = Text(peer), PeerPort = Int32.Parse(words[1], CultureInfo.InvariantCulture),
-                Port = Int32.Parse(words[3], CultureInfo.InvariantCulture) };
+            if (words.Length != 4 || words[0] == words[2]) return null;
+            if (!IPAddress.TryParse(words[0], out peer) || IPAddress.IsLoopback(peer)) return null;
+            return new Connection
+            {
+                Peer = Format(peer),
+                PeerPort = Int32.Parse(words[1], CultureInfo.InvariantCulture),
+                Port = Int32.Parse(words[3], CultureInfo.InvariantCulture),
+            };
         }
 
-        public string Recall(string name)
+        public string ReadValue(string name)
         {
-            using (RegistryKey machine = Machine())
-            using (RegistryKey key = machine.OpenSubKey(Path))
+            using (RegistryKey machine = OpenLocalMachine())
+            using (RegistryKey key = machine.OpenSubKey(KeyPath))
                 return key == null ? null : key.GetValue(name) as string;
         }
 
-        public void Keep(string name, string text)
+        public void WriteValue(string name, string text)
         {
-            using (RegistryKey machine = Machine())
-            using (RegistryKey key = machine.CreateSubKey(Path))
+            using (RegistryKey machine = OpenLocalMachine())
+            using (RegistryKey key = machine.CreateSubKey(KeyPath))
             {
                 if (text == null) key.DeleteValue(name, false);
                 else key.SetValue(name, text, RegistryValueKind.String);
@@ -89,14 +102,14 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.H
             }
         }
 
-        static RegistryKey Machine()
+        static RegistryKey OpenLocalMachine()
         {
             return RegistryKey.OpenBaseKey(RegistryHive.LocalMachine, RegistryView.Registry64);
         }
 
-        public IDisposable Alone(int seconds)
+        public IDisposable Lock(int seconds)
         {
-            return new Turn(Lock, seconds);
+            return new HostLock(LockName, seconds);
         }
 
         public DateTime UtcNow()
@@ -109,57 +122,60 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.H
             Thread.Sleep(seconds * 1000);
         }
 
-        public string Process()
+        public string GetProcessIdentity()
         {
-            using (Process own = System.Diagnostics.Process.GetCurrentProcess()) return Identity(own);
+            using (Process own = Process.GetCurrentProcess()) return GetIdentity(own);
         }
 
-        static string Identity(Process process)
+        /// <summary>Number and start time, as numbers are used again.</summary>
+        static string GetIdentity(Process process)
         {
-            return process.Id.ToString(CultureInfo.InvariantCulture) + " " + process.StartTime.ToUniversalTime().Ticks.ToString(CultureInfo.InvariantCulture);
+            return process.Id.ToString(CultureInfo.InvariantCulture) + " "
+                + process.StartTime.ToUniversalTime().Ticks.ToString(CultureInfo.InvariantCulture);
         }
 
-        public void End(string process)
+        public void EndProcess(string identity)
         {
             int number;
-            if (!Int32.TryParse(process.Split(' ')[0], NumberStyles.None, CultureInfo.InvariantCulture, out number)) return;
+            string id = identity.Split(' ')[0];
+            if (!Int32.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out number)) return;
             try
             {
-                using (Process found = System.Diagnostics.Process.GetProcessById(number))
+                using (Process process = Process.GetProcessById(number))
                 {
-                    if (Identity(found) != process) return;
-                    found.Kill();
-                    found.WaitForExit(5000);
+                    if (GetIdentity(process) != identity) return;
+                    process.Kill();
+                    process.WaitForExit(5000);
                 }
             }
             catch (ArgumentException)
             {
-                // it has ended already
+                // the process has ended already
             }
         }
     }
 
-    /// <summary>One run of ours at a time on a host; the lock of a run that died is free.</summary>
-    public sealed class Turn : IDisposable
+    /// <summary>Allows one run of portmatrix at a time on a host. The lock of a run that died is free.</summary>
+    public sealed class HostLock : IDisposable
     {
         readonly Mutex mutex;
 
-        public Turn(string name, int seconds)
+        public HostLock(string name, int seconds)
         {
             mutex = new Mutex(false, name);
-            bool mine;
+            bool acquired;
             try
             {
-                mine = mutex.WaitOne(seconds * 1000);
+                acquired = mutex.WaitOne(seconds * 1000);
             }
             catch (AbandonedMutexException)
             {
-                mine = true;
+                acquired = true;
             }
-            if (mine) return;
+            if (acquired) return;
             mutex.Dispose();
-            throw new PolicyException("another run of portmatrix.firewall has been at work on this host for "
-                + seconds.ToString(CultureInfo.InvariantCulture) + " s; wait for it, then run again");
+            throw new PolicyException("another run of portmatrix.firewall has held the lock of this host for "
+                + seconds.ToString(CultureInfo.InvariantCulture) + " s; wait until it ends, then run again");
         }
 
         public void Dispose()

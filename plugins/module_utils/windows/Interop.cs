@@ -6,7 +6,8 @@ using System.Runtime.InteropServices;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interop
 {
-    // The order of members is the vtable (netfw.h): accessors get before put, nothing inherited, parameterised properties as plain methods.
+    // The order of members is the vtable (netfw.h): getters before setters, nothing inherited, parameterised properties
+    // as plain methods.
     [ComImport, Guid("98325047-C671-4174-8D81-DEFCD3F03186"), InterfaceType(ComInterfaceType.InterfaceIsDual)]
     public interface INetFwPolicy2
     {
@@ -25,10 +26,12 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.I
         void put_NotificationsDisabled(int profile, [MarshalAs(UnmanagedType.VariantBool)] bool disabled);
         [return: MarshalAs(UnmanagedType.VariantBool)]
         bool get_UnicastResponsesToMulticastBroadcastDisabled(int profile);
-        void put_UnicastResponsesToMulticastBroadcastDisabled(int profile, [MarshalAs(UnmanagedType.VariantBool)] bool disabled);
+        void put_UnicastResponsesToMulticastBroadcastDisabled(int profile,
+            [MarshalAs(UnmanagedType.VariantBool)] bool disabled);
         INetFwRules Rules { [return: MarshalAs(UnmanagedType.Interface)] get; }
         object ServiceRestriction { [return: MarshalAs(UnmanagedType.IUnknown)] get; }
-        void EnableRuleGroup(int profiles, [MarshalAs(UnmanagedType.BStr)] string group, [MarshalAs(UnmanagedType.VariantBool)] bool enable);
+        void EnableRuleGroup(int profiles, [MarshalAs(UnmanagedType.BStr)] string group,
+            [MarshalAs(UnmanagedType.VariantBool)] bool enable);
         [return: MarshalAs(UnmanagedType.VariantBool)]
         bool IsRuleGroupEnabled(int profiles, [MarshalAs(UnmanagedType.BStr)] string group);
         void RestoreLocalFirewallDefaults();
@@ -52,7 +55,8 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.I
         object NewEnum { [return: MarshalAs(UnmanagedType.IUnknown)] get; }
     }
 
-    // Raw pointers: ComTypes.IEnumVARIANT.Next(object[]) aborts mono, and a raw VARIANT needs no marshaller on any runtime.
+    // Raw pointers: ComTypes.IEnumVARIANT.Next(object[]) crashes mono, and a raw VARIANT needs no marshaller on any
+    // runtime.
     [ComImport, Guid("00020404-0000-0000-C000-000000000046"), InterfaceType(ComInterfaceType.InterfaceIsIUnknown)]
     public interface IEnumVariantRaw
     {
@@ -71,28 +75,80 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.I
     {
         string Name { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
         string Description { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string ApplicationName { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
+        string ApplicationName
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
         string ServiceName { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
         int Protocol { get; set; }
         string LocalPorts { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
         string RemotePorts { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string LocalAddresses { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string RemoteAddresses { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string IcmpTypesAndCodes { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
+        string LocalAddresses
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
+        string RemoteAddresses
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
+        string IcmpTypesAndCodes
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
         int Direction { get; set; }
-        object Interfaces { [return: MarshalAs(UnmanagedType.Struct)] get; [param: MarshalAs(UnmanagedType.Struct)] set; }
-        string InterfaceTypes { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        bool Enabled { [return: MarshalAs(UnmanagedType.VariantBool)] get; [param: MarshalAs(UnmanagedType.VariantBool)] set; }
+        object Interfaces
+        {
+            [return: MarshalAs(UnmanagedType.Struct)] get;
+            [param: MarshalAs(UnmanagedType.Struct)] set;
+        }
+        string InterfaceTypes
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
+        bool Enabled
+        {
+            [return: MarshalAs(UnmanagedType.VariantBool)] get;
+            [param: MarshalAs(UnmanagedType.VariantBool)] set;
+        }
         string Grouping { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
         int Profiles { get; set; }
-        bool EdgeTraversal { [return: MarshalAs(UnmanagedType.VariantBool)] get; [param: MarshalAs(UnmanagedType.VariantBool)] set; }
+        bool EdgeTraversal
+        {
+            [return: MarshalAs(UnmanagedType.VariantBool)] get;
+            [param: MarshalAs(UnmanagedType.VariantBool)] set;
+        }
         int Action { get; set; }
         int EdgeTraversalOptions { get; set; }
-        string LocalAppPackageId { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string LocalUserOwner { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string LocalUserAuthorizedList { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string RemoteUserAuthorizedList { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
-        string RemoteMachineAuthorizedList { [return: MarshalAs(UnmanagedType.BStr)] get; [param: MarshalAs(UnmanagedType.BStr)] set; }
+        string LocalAppPackageId
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
+        string LocalUserOwner
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
+        string LocalUserAuthorizedList
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
+        string RemoteUserAuthorizedList
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
+        string RemoteMachineAuthorizedList
+        {
+            [return: MarshalAs(UnmanagedType.BStr)] get;
+            [param: MarshalAs(UnmanagedType.BStr)] set;
+        }
         int SecureFlags { get; set; }
     }
 }

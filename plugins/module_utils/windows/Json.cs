@@ -10,15 +10,15 @@ using System.Text;
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json
 {
     /// <summary>
-    /// Strict JSON to Dictionary(string, object), List(object), string, long, bool and null, the same on every runtime. No fractions: a policy has none.
-    /// Raises FormatException.
+    /// Parses strict JSON to Dictionary(string, object), List(object), string, long, bool and null, the same on every
+    /// runtime. Fractions are refused: a policy has none. Raises FormatException.
     /// </summary>
     public class JsonReader
     {
-        const int DeepestNesting = 64;
-        const string Escapes = "\"\\/bfnrt", Escaped = "\"\\/\b\f\n\r\t";
+        const int MaxDepth = 64;
+        const string EscapeLetters = "\"\\/bfnrt", EscapedCharacters = "\"\\/\b\f\n\r\t";
         readonly string text;
-        int at;
+        int position;
 
         JsonReader(string text)
         {
@@ -28,117 +28,123 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.J
         public static object Parse(string text)
         {
             JsonReader reader = new JsonReader(text ?? "");
-            object value = reader.Value(0);
-            reader.Space();
-            if (reader.at != reader.text.Length) throw reader.Bad("there is more after the value");
+            object value = reader.ReadValue(0);
+            reader.SkipSpace();
+            if (reader.position != reader.text.Length) throw reader.CreateError("unexpected text after the value");
             return value;
         }
 
-        FormatException Bad(string what)
+        FormatException CreateError(string what)
         {
-            return new FormatException(String.Format(CultureInfo.InvariantCulture, "no JSON: {0} at offset {1}", what, at));
+            return new FormatException(String.Format(CultureInfo.InvariantCulture,
+                "not valid JSON: {0} at offset {1}", what, position));
         }
 
-        void Space()
+        void SkipSpace()
         {
-            while (at < text.Length && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r')) at++;
+            while (position < text.Length && " \t\n\r".IndexOf(text[position]) >= 0) position++;
         }
 
-        bool Take(char wanted)
+        bool TryRead(char wanted)
         {
-            Space();
-            if (at >= text.Length || text[at] != wanted) return false;
-            at++;
+            SkipSpace();
+            if (position >= text.Length || text[position] != wanted) return false;
+            position++;
             return true;
         }
 
-        object Value(int depth)
+        object ReadValue(int depth)
         {
-            if (depth > DeepestNesting) throw Bad("nested too deep");
-            if (Take('{')) return Members(depth);
-            if (Take('[')) return Items(depth);
-            if (at < text.Length && text[at] == '"') return Text();
-            if (Word("true")) return true;
-            if (Word("false")) return false;
-            if (Word("null")) return null;
-            return Number();
+            if (depth > MaxDepth) throw CreateError("nested too deep");
+            if (TryRead('{')) return ReadMembers(depth);
+            if (TryRead('[')) return ReadItems(depth);
+            if (position < text.Length && text[position] == '"') return ReadString();
+            if (TryReadWord("true")) return true;
+            if (TryReadWord("false")) return false;
+            if (TryReadWord("null")) return null;
+            return ReadNumber();
         }
 
-        Dictionary<string, object> Members(int depth)
+        Dictionary<string, object> ReadMembers(int depth)
         {
-            Dictionary<string, object> found = new Dictionary<string, object>(StringComparer.Ordinal);
-            if (Take('}')) return found;
+            Dictionary<string, object> members = new Dictionary<string, object>(StringComparer.Ordinal);
+            if (TryRead('}')) return members;
             do
             {
-                Space();
-                string key = Text();
-                if (!Take(':')) throw Bad("a colon is missing");
-                if (found.ContainsKey(key)) throw Bad("the key '" + key + "' is there twice");
-                found[key] = Value(depth + 1);
-            } while (Take(','));
-            if (!Take('}')) throw Bad("a comma or a brace is missing");
-            return found;
+                SkipSpace();
+                string key = ReadString();
+                if (!TryRead(':')) throw CreateError("expected a colon");
+                if (members.ContainsKey(key)) throw CreateError("duplicate key '" + key + "'");
+                members[key] = ReadValue(depth + 1);
+            } while (TryRead(','));
+            if (!TryRead('}')) throw CreateError("expected a comma or a brace");
+            return members;
         }
 
-        List<object> Items(int depth)
+        List<object> ReadItems(int depth)
         {
-            List<object> found = new List<object>();
-            if (Take(']')) return found;
-            do found.Add(Value(depth + 1)); while (Take(','));
-            if (!Take(']')) throw Bad("a comma or a bracket is missing");
-            return found;
+            List<object> items = new List<object>();
+            if (TryRead(']')) return items;
+            do items.Add(ReadValue(depth + 1)); while (TryRead(','));
+            if (!TryRead(']')) throw CreateError("expected a comma or a bracket");
+            return items;
         }
 
-        bool Word(string word)
+        bool TryReadWord(string word)
         {
-            if (String.CompareOrdinal(text, at, word, 0, word.Length) != 0) return false;
-            at += word.Length;
+            if (String.CompareOrdinal(text, position, word, 0, word.Length) != 0) return false;
+            position += word.Length;
             return true;
         }
 
-        object Number()
+        object ReadNumber()
         {
-            int start = at;
-            while (at < text.Length && "+-0123456789.eE".IndexOf(text[at]) >= 0) at++;
+            int start = position;
+            while (position < text.Length && "+-0123456789.eE".IndexOf(text[position]) >= 0) position++;
+            string digits = text.Substring(start, position - start);
             long number;
-            if (Int64.TryParse(text.Substring(start, at - start), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number)) return number;
-            at = start;
-            throw Bad("a value is missing");
+            if (Int64.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number))
+                return number;
+            position = start;
+            throw CreateError("expected a value");
         }
 
-        string Text()
+        string ReadString()
         {
-            if (at >= text.Length || text[at] != '"') throw Bad("a string is missing");
-            at++;
-            StringBuilder found = new StringBuilder();
-            while (at < text.Length)
+            if (position >= text.Length || text[position] != '"') throw CreateError("expected a string");
+            position++;
+            StringBuilder value = new StringBuilder();
+            while (position < text.Length)
             {
-                char next = text[at++];
-                if (next == '"') return found.ToString();
-                found.Append(next == '\\' ? Escape() : next);
+                char next = text[position++];
+                if (next == '"') return value.ToString();
+                value.Append(next == '\\' ? ReadEscape() : next);
             }
-            throw Bad("a string does not end");
+            throw CreateError("unterminated string");
         }
 
-        char Escape()
+        char ReadEscape()
         {
-            char next = at < text.Length ? text[at++] : ' ';
-            int index = Escapes.IndexOf(next);
-            if (index >= 0) return Escaped[index];
+            char next = position < text.Length ? text[position++] : ' ';
+            int index = EscapeLetters.IndexOf(next);
+            if (index >= 0) return EscapedCharacters[index];
+            if (next != 'u' || position + 4 > text.Length) throw CreateError("invalid escape");
+            string digits = text.Substring(position, 4);
             int code;
-            if (next != 'u' || at + 4 > text.Length
-                || !Int32.TryParse(text.Substring(at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out code))
-                throw Bad("an escape is wrong");
-            at += 4;
+            if (!Int32.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out code))
+                throw CreateError("invalid escape");
+            position += 4;
             return (char)code;
         }
     }
 
-    /// <summary>Values of JsonReader as text: keys sorted, no blanks, ASCII only. The same bytes as Python's json.dumps(sort_keys, separators=(',',
-    /// ':')).</summary>
+    /// <summary>
+    /// Writes the values of JsonReader as text: keys sorted, no blanks, ASCII only. The same bytes as Python's
+    /// json.dumps(sort_keys, separators=(',', ':')).
+    /// </summary>
     public static class JsonWriter
     {
-        public static string Text(object value)
+        public static string Serialize(object value)
         {
             StringBuilder text = new StringBuilder();
             Write(text, value);
@@ -151,14 +157,14 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.J
             string word = value as string;
             IEnumerable items = value as IEnumerable;
             if (value == null) text.Append("null");
-            else if (word != null) Quote(text, word);
-            else if (members != null) Members(text, members);
-            else if (items != null) Items(text, items);
+            else if (word != null) WriteString(text, word);
+            else if (members != null) WriteMembers(text, members);
+            else if (items != null) WriteItems(text, items);
             else if (value is bool) text.Append((bool)value ? "true" : "false");
             else text.Append(Convert.ToString(value, CultureInfo.InvariantCulture));
         }
 
-        static void Members(StringBuilder text, IDictionary members)
+        static void WriteMembers(StringBuilder text, IDictionary members)
         {
             List<string> keys = new List<string>();
             foreach (object key in members.Keys) keys.Add((string)key);
@@ -167,7 +173,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.J
             foreach (string key in keys)
             {
                 text.Append(separator);
-                Quote(text, key);
+                WriteString(text, key);
                 text.Append(':');
                 Write(text, members[key]);
                 separator = ",";
@@ -175,7 +181,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.J
             text.Append(keys.Count == 0 ? "{}" : "}");
         }
 
-        static void Items(StringBuilder text, IEnumerable items)
+        static void WriteItems(StringBuilder text, IEnumerable items)
         {
             text.Append('[');
             string separator = "";
@@ -188,15 +194,16 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.J
             text.Append(']');
         }
 
-        static void Quote(StringBuilder text, string word)
+        static void WriteString(StringBuilder text, string value)
         {
-            const string named = "\"\\\b\f\n\r\t", letters = "\"\\bfnrt";
+            const string escapedCharacters = "\"\\\b\f\n\r\t", escapeLetters = "\"\\bfnrt";
             text.Append('"');
-            foreach (char letter in word)
+            foreach (char letter in value)
             {
-                int index = named.IndexOf(letter);
-                if (index >= 0) text.Append('\\').Append(letters[index]);
-                else if (letter < ' ' || letter > '~') text.Append("\\u").Append(((int)letter).ToString("x4", CultureInfo.InvariantCulture));
+                int index = escapedCharacters.IndexOf(letter);
+                if (index >= 0) text.Append('\\').Append(escapeLetters[index]);
+                else if (letter < ' ' || letter > '~')
+                    text.Append("\\u").Append(((int)letter).ToString("x4", CultureInfo.InvariantCulture));
                 else text.Append(letter);
             }
             text.Append('"');

@@ -2,20 +2,22 @@
 // GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Guards;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Seams;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Operations
 {
-    /// <summary>One step. Every step is in force at once, so the guard looks at the host after each of them.</summary>
+    /// <summary>
+    /// One step of a change. Windows applies each step at once, so the guard checks the host after each of them.
+    /// </summary>
     public abstract class Operation
     {
-        /// <summary>Windows checks what it will be asked for, before the first step.</summary>
+        /// <summary>Let Windows validate the step before the first step runs.</summary>
         public virtual void Prepare(IFirewallStore store) { }
 
         public abstract void Run(IFirewallStore store);
 
-        public abstract void Foresee(Guard guard);
+        public abstract void Simulate(Guard guard);
     }
 
     public class AddRule : Operation
@@ -38,13 +40,13 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
             store.Add(built);
         }
 
-        public override void Foresee(Guard guard)
+        public override void Simulate(Guard guard)
         {
-            guard.Take(rule, 1);
+            guard.AddRule(rule);
         }
     }
 
-    /// <summary>Gives a rule a name that only it has; it decides as before.</summary>
+    /// <summary>Gives a rule a unique name; its effect stays the same.</summary>
     public class RenameRule : Operation
     {
         readonly Rule rule;
@@ -61,10 +63,10 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
             store.Rename(rule, name);
         }
 
-        public override void Foresee(Guard guard) { }
+        public override void Simulate(Guard guard) { }
     }
 
-    /// <summary>Removes a rule that was renamed to a NAME that only it has.</summary>
+    /// <summary>Removes a rule that was renamed to the unique NAME.</summary>
     public class RemoveRule : Operation
     {
         readonly Rule rule;
@@ -81,42 +83,43 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
             store.Remove(name);
         }
 
-        public override void Foresee(Guard guard)
+        public override void Simulate(Guard guard)
         {
-            if (rule.Enabled) guard.Take(rule, -1);
+            if (rule.Enabled) guard.RemoveRule(rule);
         }
     }
 
-    public class SwitchRule : Operation
+    public class SetRuleEnabled : Operation
     {
         readonly Rule rule;
-        readonly bool on;
+        readonly bool enabled;
 
-        public SwitchRule(Rule rule, bool on)
+        public SetRuleEnabled(Rule rule, bool enabled)
         {
             this.rule = rule;
-            this.on = on;
+            this.enabled = enabled;
         }
 
         public override void Run(IFirewallStore store)
         {
-            store.SetEnabled(rule, on);
+            store.SetEnabled(rule, enabled);
         }
 
-        public override void Foresee(Guard guard)
+        public override void Simulate(Guard guard)
         {
-            guard.Take(rule, on ? 1 : -1);
+            if (enabled) guard.AddRule(rule);
+            else guard.RemoveRule(rule);
         }
     }
 
-    /// <summary>One setting of one profile: "on", "inbound" (blocked) or "outbound" (blocked).</summary>
-    public class SetProfile : Operation
+    /// <summary>Sets one setting of one profile: "on", "inbound" (blocked) or "outbound" (blocked).</summary>
+    public class SetProfileSetting : Operation
     {
         readonly int number;
         readonly string setting;
         readonly bool value;
 
-        public SetProfile(int number, string setting, bool value)
+        public SetProfileSetting(int number, string setting, bool value)
         {
             this.number = number;
             this.setting = setting;
@@ -126,12 +129,12 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
         public override void Run(IFirewallStore store)
         {
             if (setting == "on") store.SetFirewallEnabled(number, value);
-            else store.SetDefault(number, setting == "inbound", value);
+            else store.SetDefaultAction(number, setting == "inbound", value);
         }
 
-        public override void Foresee(Guard guard)
+        public override void Simulate(Guard guard)
         {
-            guard.Set(number, setting, value);
+            guard.SetProfileSetting(number, setting, value);
         }
     }
 }

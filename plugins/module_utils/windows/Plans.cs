@@ -8,105 +8,115 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Plans
 {
-    /// <summary>What a host has. Others: rules that are not ours, those that are enabled and those that we ask for by name.</summary>
+    /// <summary>
+    /// What a host has. Managed: the rules managed by portmatrix. Unmanaged: of the other rules, those that are enabled
+    /// and those that were asked for by name.
+    /// </summary>
     public class State
     {
-        public readonly List<Rule> Own = new List<Rule>(), Others = new List<Rule>();
+        public readonly List<Rule> Managed = new List<Rule>(), Unmanaged = new List<Rule>();
         public readonly Dictionary<int, Profile> Profiles = new Dictionary<int, Profile>();
-        public int Current;
+        public int ActiveProfiles;
 
-        public IEnumerable<Rule> All()
+        public IEnumerable<Rule> GetAllRules()
         {
-            foreach (Rule rule in Own) yield return rule;
-            foreach (Rule rule in Others) yield return rule;
+            foreach (Rule rule in Managed) yield return rule;
+            foreach (Rule rule in Unmanaged) yield return rule;
         }
     }
 
-    /// <summary>What a host is to have: our rules, settings, and the rules of others to switch on and off.</summary>
+    /// <summary>
+    /// What a host is to have: the rules managed by portmatrix, the profile settings, and the other rules to enable and
+    /// disable.
+    /// </summary>
     public class Target
     {
-        public readonly List<Rule> Own = new List<Rule>(), SwitchOn = new List<Rule>(), SwitchOff = new List<Rule>();
+        public readonly List<Rule> Managed = new List<Rule>(), RulesToEnable = new List<Rule>();
+        public readonly List<Rule> RulesToDisable = new List<Rule>();
         public readonly Dictionary<int, Profile> Profiles = new Dictionary<int, Profile>();
     }
 
-    /// <summary>The steps from a state to a target, ordered so that what is to pass passes after each of them: make before break, loosen first, tighten
-    /// last.</summary>
+    /// <summary>
+    /// The steps from a state to a target, in an order that keeps allowed traffic allowed after each of them: make
+    /// before break, loosen first, tighten last.
+    /// </summary>
     public class Plan
     {
         public readonly List<Operation> Operations = new List<Operation>();
-        readonly List<Operation> loosening = new List<Operation>(), adding = new List<Operation>(), replacing = new List<Operation>();
-        readonly List<Operation> removing = new List<Operation>(), tightening = new List<Operation>();
+        readonly List<Operation> loosening = new List<Operation>(), adding = new List<Operation>();
+        readonly List<Operation> replacing = new List<Operation>(), removing = new List<Operation>();
+        readonly List<Operation> tightening = new List<Operation>();
 
         public Plan(State state, Target target)
         {
-            Settings(state, target);
-            OwnRules(state, target);
+            PlanSettings(state, target);
+            PlanManagedRules(state, target);
             Operations.AddRange(loosening);
             Operations.AddRange(adding);
             Operations.AddRange(replacing);
-            foreach (Rule rule in target.SwitchOn) Operations.Add(new SwitchRule(rule, true));
-            foreach (Rule rule in target.SwitchOff) Operations.Add(new SwitchRule(rule, false));
+            foreach (Rule rule in target.RulesToEnable) Operations.Add(new SetRuleEnabled(rule, true));
+            foreach (Rule rule in target.RulesToDisable) Operations.Add(new SetRuleEnabled(rule, false));
             Operations.AddRange(removing);
             Operations.AddRange(tightening);
         }
 
-        void Settings(State state, Target target)
+        void PlanSettings(State state, Target target)
         {
             foreach (int number in Profile.Numbers)
             {
                 Profile now = state.Profiles[number], wanted = target.Profiles[number];
-                Set(number, "inbound", now.BlockInbound, wanted.BlockInbound);
-                Set(number, "outbound", now.BlockOutbound, wanted.BlockOutbound);
-                Set(number, "on", now.Enabled, wanted.Enabled);
+                PlanSetting(number, "inbound", now.BlockInbound, wanted.BlockInbound);
+                PlanSetting(number, "outbound", now.BlockOutbound, wanted.BlockOutbound);
+                PlanSetting(number, "on", now.Enabled, wanted.Enabled);
             }
         }
 
-        void Set(int number, string setting, bool now, bool wanted)
+        void PlanSetting(int number, string setting, bool now, bool wanted)
         {
-            if (now != wanted) (wanted ? tightening : loosening).Add(new SetProfile(number, setting, wanted));
+            if (now != wanted) (wanted ? tightening : loosening).Add(new SetProfileSetting(number, setting, wanted));
         }
 
-        void OwnRules(State state, Target target)
+        void PlanManagedRules(State state, Target target)
         {
-            Dictionary<string, List<Rule>> left = new Dictionary<string, List<Rule>>(StringComparer.Ordinal);
-            foreach (Rule rule in state.Own)
+            Dictionary<string, List<Rule>> remaining = new Dictionary<string, List<Rule>>(StringComparer.Ordinal);
+            foreach (Rule rule in state.Managed)
             {
-                if (!left.ContainsKey(rule.Name)) left[rule.Name] = new List<Rule>();
-                left[rule.Name].Add(rule);
+                if (!remaining.ContainsKey(rule.Name)) remaining[rule.Name] = new List<Rule>();
+                remaining[rule.Name].Add(rule);
             }
-            foreach (Rule wanted in target.Own)
+            foreach (Rule wanted in target.Managed)
             {
-                List<Rule> same;
-                if (!left.TryGetValue(wanted.Name, out same) || same.Count == 0)
+                List<Rule> sameName;
+                if (!remaining.TryGetValue(wanted.Name, out sameName) || sameName.Count == 0)
                 {
                     adding.Add(new AddRule(wanted));
                     continue;
                 }
-                string canonical = wanted.Canonical();
-                Rule kept = same.Find(delegate(Rule rule) { return rule.Canonical() == canonical; });
-                if (kept == null) Replace(same[0], wanted);
-                same.Remove(kept ?? same[0]);
+                string canonical = wanted.ToCanonicalText();
+                Rule kept = sameName.Find(delegate(Rule rule) { return rule.ToCanonicalText() == canonical; });
+                if (kept == null) PlanReplacement(sameName[0], wanted);
+                sameName.Remove(kept ?? sameName[0]);
             }
-            foreach (Rule rule in state.Own)
-                if (left[rule.Name].Contains(rule)) Retire(rule, removing);
+            foreach (Rule rule in state.Managed)
+                if (remaining[rule.Name].Contains(rule)) PlanRemoval(rule);
         }
 
-        void Replace(Rule old, Rule wanted)
+        void PlanReplacement(Rule old, Rule wanted)
         {
-            string name = Unique();
+            string name = CreateUniqueName();
             replacing.Add(new RenameRule(old, name));
             replacing.Add(new AddRule(wanted));
             replacing.Add(new RemoveRule(old, name));
         }
 
-        static void Retire(Rule rule, List<Operation> steps)
+        void PlanRemoval(Rule rule)
         {
-            string name = Unique();
-            steps.Add(new RenameRule(rule, name));
-            steps.Add(new RemoveRule(rule, name));
+            string name = CreateUniqueName();
+            removing.Add(new RenameRule(rule, name));
+            removing.Add(new RemoveRule(rule, name));
         }
 
-        static string Unique()
+        static string CreateUniqueName()
         {
             return "portmatrix-" + Guid.NewGuid().ToString("N");
         }

@@ -7,74 +7,84 @@ using System.Globalization;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Ports
 {
-    /// <summary>A set of ports in one form: neighbours merged, sorted; words (RPC, IPHTTPS, ...) beside them. No text and `*` are every port.</summary>
+    /// <summary>
+    /// A set of ports in canonical form: sorted, neighbours merged; keywords (RPC, IPHTTPS, ...) are kept apart. Empty
+    /// text and `*` mean every port.
+    /// </summary>
     public class PortSet
     {
         readonly List<int[]> spans = new List<int[]>();
-        readonly SortedDictionary<string, bool> words = new SortedDictionary<string, bool>(StringComparer.Ordinal);
+        readonly SortedDictionary<string, bool> keywords = new SortedDictionary<string, bool>(StringComparer.Ordinal);
 
         public static PortSet Parse(string text)
         {
-            PortSet found = new PortSet();
-            List<int[]> all = new List<int[]>();
+            PortSet set = new PortSet();
+            List<int[]> unmerged = new List<int[]>();
             foreach (string item in (text ?? "").Split(','))
             {
                 string part = item.Trim();
                 int dash = part.IndexOf('-');
                 int low, high;
                 if (part.Length == 0 || part == "*") continue;
-                if (Number(dash < 0 ? part : part.Substring(0, dash), out low) & Number(part.Substring(dash + 1), out high)) all.Add(new int[] { low, high });
-                else found.words[part.ToLowerInvariant()] = true;
+                bool isSpan = TryParsePort(dash < 0 ? part : part.Substring(0, dash), out low)
+                    & TryParsePort(part.Substring(dash + 1), out high);
+                if (isSpan) unmerged.Add(new int[] { low, high });
+                else set.keywords[part.ToLowerInvariant()] = true;
             }
-            all.Sort(delegate(int[] a, int[] b) { return a[0] != b[0] ? a[0].CompareTo(b[0]) : a[1].CompareTo(b[1]); });
-            foreach (int[] next in all)
+            unmerged.Sort(delegate(int[] a, int[] b)
             {
-                int[] last = found.spans.Count > 0 ? found.spans[found.spans.Count - 1] : null;
-                if (last == null || next[0] > last[1] + 1) found.spans.Add(next);
+                return a[0] != b[0] ? a[0].CompareTo(b[0]) : a[1].CompareTo(b[1]);
+            });
+            foreach (int[] next in unmerged)
+            {
+                int[] last = set.spans.Count > 0 ? set.spans[set.spans.Count - 1] : null;
+                if (last == null || next[0] > last[1] + 1) set.spans.Add(next);
                 else last[1] = Math.Max(last[1], next[1]);
             }
-            return found;
+            return set;
         }
 
-        static bool Number(string text, out int number)
+        static bool TryParsePort(string text, out int port)
         {
-            return Int32.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= 65535;
+            return Int32.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out port)
+                && port <= 65535;
         }
 
-        public bool Any()
+        public bool IsAny()
         {
-            return spans.Count == 0 && words.Count == 0;
+            return spans.Count == 0 && keywords.Count == 0;
         }
 
-        public bool HasWords()
+        public bool HasKeywords()
         {
-            return words.Count > 0;
+            return keywords.Count > 0;
         }
 
         public bool Contains(int port)
         {
             foreach (int[] span in spans) if (span[0] <= port && port <= span[1]) return true;
-            return Any();
+            return IsAny();
         }
 
-        /// <summary>"443", "80-90", words; empty where it is every port.</summary>
-        public List<string> Parts()
+        /// <summary>"443", "80-90", keywords; empty for every port.</summary>
+        public List<string> ToParts()
         {
-            List<string> found = new List<string>();
+            List<string> parts = new List<string>();
             foreach (int[] span in spans)
-                found.Add(span[0] == span[1] ? Text(span[0]) : Text(span[0]) + "-" + Text(span[1]));
-            found.AddRange(words.Keys);
-            return found;
+                parts.Add(span[0] == span[1] ? Format(span[0]) : Format(span[0]) + "-" + Format(span[1]));
+            parts.AddRange(keywords.Keys);
+            return parts;
         }
 
-        static string Text(int number)
+        static string Format(int number)
         {
             return number.ToString(CultureInfo.InvariantCulture);
         }
 
-        public string Canonical()
+        /// <summary>The same text for the same set.</summary>
+        public string ToCanonicalText()
         {
-            return Any() ? "*" : String.Join(",", Parts().ToArray());
+            return IsAny() ? "*" : String.Join(",", ToParts().ToArray());
         }
     }
 }

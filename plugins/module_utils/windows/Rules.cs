@@ -4,21 +4,29 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Reflection;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.AddressSets;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Ports;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 {
     /// <summary>
-    /// One rule of Windows Firewall, as it is written or read. Protocol is the IANA number, 256 is any; Profiles are bits (1 domain, 2 private, 4 public).
-    /// Handle is the store's own object of a rule that exists, null for one that is only wanted.
+    /// One rule of Windows Firewall, as written or as read. Protocol is the IANA number, 256 is any; Profiles are bits
+    /// (1 domain, 2 private, 4 public). Handle is the store's own object of an existing rule, null for a rule that is
+    /// only wanted. The names of the fields are keys of stored snapshots.
     /// </summary>
     public class Rule
     {
-        public const int AnyProtocol = 256, Tcp = 6, Udp = 17, Icmp = 1, Icmpv6 = 58, AllProfiles = 0x7fffffff, ProfileBits = 7;
-        public string Name = "", Description = "", Grouping = "", Application = "", Service = "", InterfaceTypes = "All", IcmpTypes = "*";
+        public const int AnyProtocol = 256, Tcp = 6, Udp = 17, Icmp = 1, Icmpv6 = 58;
+        public const int AllProfiles = 0x7fffffff, ProfileBits = 7;
+        public string Name = "", Description = "", Grouping = "", Application = "", Service = "";
+        public string InterfaceTypes = "All", IcmpTypes = "*";
         public string LocalPorts = "*", RemotePorts = "*", LocalAddresses = "*", RemoteAddresses = "*";
-        public bool Inbound = true, Allow = true, Enabled = true, NamesInterfaces, NamesPeople;
+        public bool Inbound = true, Allow = true, Enabled = true;
+        /// <summary>
+        /// Whether the rule is limited to certain interfaces, and to certain users, computers or packages.
+        /// </summary>
+        public bool NamesInterfaces, NamesPeople;
         public int Protocol = AnyProtocol, Profiles = AllProfiles, EdgeTraversal, SecureFlags;
         public object Handle;
 
@@ -32,62 +40,88 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
             return Protocol == Icmp || Protocol == Icmpv6;
         }
 
-        /// <summary>The same text for rules that decide the same and say the same, however Windows spells them when they are read back.</summary>
-        public string Canonical()
+        /// <summary>
+        /// The same text for rules with the same name, description and effect, in whatever notation Windows reads them
+        /// back.
+        /// </summary>
+        public string ToCanonicalText()
         {
-            return Identity() + (Enabled ? " | on" : " | off");
+            return GetIdentity() + (Enabled ? " | on" : " | off");
         }
 
-        /// <summary>Canonical, whether the rule is enabled or not.</summary>
-        public string Identity()
+        /// <summary>The canonical text without the last part, which is whether the rule is enabled.</summary>
+        public string GetIdentity()
         {
             string[] parts =
             {
                 Name, Description ?? "", Inbound ? "in" : "out", Allow ? "allow" : "block",
-                "protocol=" + Protocol.ToString(CultureInfo.InvariantCulture),
-                "local=" + PortSet.Parse(HasPorts() ? LocalPorts : "").Canonical() + " at " + AddressSet.Parse(LocalAddresses).Canonical(),
-                "remote=" + PortSet.Parse(HasPorts() ? RemotePorts : "").Canonical() + " at " + AddressSet.Parse(RemoteAddresses).Canonical(),
-                "profiles=" + (Profiles & ProfileBits).ToString(CultureInfo.InvariantCulture),
-                "types=" + (HasIcmpTypes() ? Types(IcmpTypes) : "*"),
-                "interfaces=" + (NamesInterfaces ? "named" : Kinds(InterfaceTypes)),
+                "protocol=" + Format(Protocol),
+                "local=" + NormalisePorts(LocalPorts) + " at " + NormaliseAddresses(LocalAddresses),
+                "remote=" + NormalisePorts(RemotePorts) + " at " + NormaliseAddresses(RemoteAddresses),
+                "profiles=" + Format(Profiles & ProfileBits),
+                "types=" + (HasIcmpTypes() ? NormaliseIcmpTypes(IcmpTypes) : "*"),
+                "interfaces=" + (NamesInterfaces ? "named" : NormaliseInterfaceTypes(InterfaceTypes)),
                 "program=" + (Application ?? "").ToLowerInvariant(),
                 "service=" + (Service ?? "").ToLowerInvariant(),
-                "edge=" + EdgeTraversal.ToString(CultureInfo.InvariantCulture),
-                "security=" + SecureFlags.ToString(CultureInfo.InvariantCulture) + (NamesPeople ? " people" : ""),
+                "edge=" + Format(EdgeTraversal),
+                "security=" + Format(SecureFlags) + (NamesPeople ? " people" : ""),
             };
             return String.Join(" | ", parts);
         }
 
-        static string Types(string text)
+        static string Format(int number)
+        {
+            return number.ToString(CultureInfo.InvariantCulture);
+        }
+
+        string NormalisePorts(string text)
+        {
+            return PortSet.Parse(HasPorts() ? text : "").ToCanonicalText();
+        }
+
+        static string NormaliseAddresses(string text)
+        {
+            return AddressSet.Parse(text).ToCanonicalText();
+        }
+
+        static string NormaliseIcmpTypes(string text)
         {
             return String.IsNullOrEmpty(text) || text == "*:*" ? "*" : text.TrimEnd(',');
         }
 
-        static string Kinds(string text)
+        static string NormaliseInterfaceTypes(string text)
         {
-            string[] kinds = (String.IsNullOrEmpty(text) ? "All" : text).ToLowerInvariant().Split(',');
-            Array.Sort(kinds, StringComparer.Ordinal);
-            return String.Join(",", kinds);
+            string[] types = (String.IsNullOrEmpty(text) ? "All" : text).ToLowerInvariant().Split(',');
+            Array.Sort(types, StringComparer.Ordinal);
+            return String.Join(",", types);
         }
 
-        /// <summary>Whether the rule asks for more than addresses, protocol and ports, so that not everything of the kind passes or is stopped by it.</summary>
+        /// <summary>
+        /// Whether the rule has conditions beyond remote addresses, protocol and ports, so that it does not apply to
+        /// all such traffic.
+        /// </summary>
         public bool IsConditional()
         {
-            return !String.IsNullOrEmpty(Application) || !String.IsNullOrEmpty(Service) || NamesInterfaces || NamesPeople || SecureFlags != 0
-                || Kinds(InterfaceTypes) != "all" || PortSet.Parse(LocalPorts).HasWords() || PortSet.Parse(RemotePorts).HasWords()
-                || AddressSet.Parse(RemoteAddresses).HasWords() || !AddressSet.Parse(LocalAddresses).Any || (HasIcmpTypes() && Types(IcmpTypes) != "*");
+            return !String.IsNullOrEmpty(Application) || !String.IsNullOrEmpty(Service)
+                || NamesInterfaces || NamesPeople || SecureFlags != 0
+                || NormaliseInterfaceTypes(InterfaceTypes) != "all"
+                || PortSet.Parse(LocalPorts).HasKeywords() || PortSet.Parse(RemotePorts).HasKeywords()
+                || AddressSet.Parse(RemoteAddresses).HasKeywords() || !AddressSet.Parse(LocalAddresses).IsAny
+                || (HasIcmpTypes() && NormaliseIcmpTypes(IcmpTypes) != "*");
         }
 
-        /// <summary>The same rule, spelt as Windows takes it: what it reads back cannot all be written.</summary>
-        public Rule Spelt()
+        /// <summary>
+        /// The same rule in a notation that Windows accepts: not all that it reads back can be written.
+        /// </summary>
+        public Rule Normalised()
         {
             Rule rule = (Rule)MemberwiseClone();
             rule.Handle = null;
-            rule.LocalPorts = PortSet.Parse(HasPorts() ? LocalPorts : "").Canonical();
-            rule.RemotePorts = PortSet.Parse(HasPorts() ? RemotePorts : "").Canonical();
-            rule.LocalAddresses = AddressSet.Parse(LocalAddresses).Canonical();
-            rule.RemoteAddresses = AddressSet.Parse(RemoteAddresses).Canonical();
-            if (HasIcmpTypes()) rule.IcmpTypes = Types(IcmpTypes);
+            rule.LocalPorts = NormalisePorts(LocalPorts);
+            rule.RemotePorts = NormalisePorts(RemotePorts);
+            rule.LocalAddresses = NormaliseAddresses(LocalAddresses);
+            rule.RemoteAddresses = NormaliseAddresses(RemoteAddresses);
+            if (HasIcmpTypes()) rule.IcmpTypes = NormaliseIcmpTypes(IcmpTypes);
             if (String.IsNullOrEmpty(InterfaceTypes)) rule.InterfaceTypes = "All";
             return rule;
         }
@@ -95,7 +129,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
         public Dictionary<string, object> ToData()
         {
             Dictionary<string, object> data = new Dictionary<string, object>();
-            foreach (System.Reflection.FieldInfo field in typeof(Rule).GetFields())
+            foreach (FieldInfo field in typeof(Rule).GetFields())
                 if (!field.IsLiteral && field.Name != "Handle") data[field.Name] = field.GetValue(this);
             return data;
         }
@@ -103,13 +137,19 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
         public static Rule FromData(Dictionary<string, object> data)
         {
             Rule rule = new Rule();
-            foreach (System.Reflection.FieldInfo field in typeof(Rule).GetFields())
-                if (data.ContainsKey(field.Name)) field.SetValue(rule, Convert.ChangeType(data[field.Name], field.FieldType, CultureInfo.InvariantCulture));
+            foreach (FieldInfo field in typeof(Rule).GetFields())
+            {
+                if (!data.ContainsKey(field.Name)) continue;
+                object value = Convert.ChangeType(data[field.Name], field.FieldType, CultureInfo.InvariantCulture);
+                field.SetValue(rule, value);
+            }
             return rule;
         }
     }
 
-    /// <summary>The firewall's setting in one profile. ShieldsUp blocks all that comes in, whatever the rules say.</summary>
+    /// <summary>
+    /// The settings of the firewall in one profile. ShieldsUp blocks all inbound traffic, whatever the rules allow.
+    /// </summary>
     public class Profile
     {
         public static readonly int[] Numbers = { 1, 2, 4 };
@@ -120,7 +160,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
             return (Profile)MemberwiseClone();
         }
 
-        public static string Title(int number)
+        public static string GetName(int number)
         {
             return number == 1 ? "domain" : number == 2 ? "private" : "public";
         }

@@ -7,60 +7,64 @@ using System.Runtime.InteropServices;
 using Microsoft.Win32;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interop;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.RuleObjects;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.ComRules;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Seams;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Stores
 {
-    /// <summary>Windows Firewall over COM (HNetCfg.FwPolicy2), early bound. Nothing else talks to it.</summary>
+    /// <summary>Windows Firewall over COM (HNetCfg.FwPolicy2), early bound. The only code that calls it.</summary>
     public class ComStore : IFirewallStore
     {
-        const int Block = 0, Allow = 1, Batch = 64;
+        const int Block = 0, Allow = 1, BatchSize = 64;
         const int NoEndpoint = unchecked((int)0x800706D9);
-        const string Policies = @"SOFTWARE\Policies\Microsoft\WindowsFirewall\";
-        static readonly Guid policyClass = new Guid("E2B3C97F-6AE1-41AC-817A-F6F92166D7DD"), ruleClass = new Guid("2C5BC43E-3369-4C33-AB0C-BE9469677AF4");
+        const string PolicyKeyPath = @"SOFTWARE\Policies\Microsoft\WindowsFirewall\";
+        static readonly Guid policyClass = new Guid("E2B3C97F-6AE1-41AC-817A-F6F92166D7DD");
+        static readonly Guid ruleClass = new Guid("2C5BC43E-3369-4C33-AB0C-BE9469677AF4");
         readonly INetFwPolicy2 policy;
-        readonly Func<INetFwRule3> create;
+        readonly Func<INetFwRule3> createRule;
 
-        public ComStore() : this((INetFwPolicy2)Create(policyClass), delegate { return (INetFwRule3)Create(ruleClass); }) { }
+        public ComStore()
+            : this((INetFwPolicy2)CreateObject(policyClass),
+                delegate { return (INetFwRule3)CreateObject(ruleClass); }) { }
 
-        /// <summary>CREATE makes a detached rule.</summary>
-        public ComStore(INetFwPolicy2 policy, Func<INetFwRule3> create)
+        /// <summary>CREATERULE creates a detached rule.</summary>
+        public ComStore(INetFwPolicy2 policy, Func<INetFwRule3> createRule)
         {
             this.policy = policy;
-            this.create = create;
+            this.createRule = createRule;
             try
             {
-                CurrentProfiles();
+                GetActiveProfiles();
             }
             catch (Exception error)
             {
                 if (error.HResult != NoEndpoint) throw;
-                throw new PolicyException("the service of Windows Firewall does not run; start it: Set-Service -Name mpssvc -StartupType Automatic; "
-                    + "Start-Service -Name mpssvc", error);
+                throw new PolicyException("the service of Windows Firewall is not running; start it: "
+                    + "Set-Service -Name mpssvc -StartupType Automatic; Start-Service -Name mpssvc", error);
             }
         }
 
-        static object Create(Guid id)
+        static object CreateObject(Guid id)
         {
             return Activator.CreateInstance(Type.GetTypeFromCLSID(id, true));
         }
 
         public List<Rule> List()
         {
-            List<Rule> found = new List<Rule>();
+            List<Rule> listed = new List<Rule>();
             INetFwRules rules = policy.Rules;
             IEnumVariantRaw enumerator = (IEnumVariantRaw)rules.NewEnum;
             int size = IntPtr.Size == 8 ? 24 : 16, fetched;
-            IntPtr buffer = Marshal.AllocCoTaskMem(Batch * size);
+            IntPtr buffer = Marshal.AllocCoTaskMem(BatchSize * size);
             try
             {
                 do
                 {
-                    int result = enumerator.Next(Batch, buffer, out fetched);
+                    int result = enumerator.Next(BatchSize, buffer, out fetched);
                     if (result < 0) Marshal.ThrowExceptionForHR(result);
-                    for (int i = 0; i < fetched; i++) found.Add(RuleObject.Glance(new IntPtr(buffer.ToInt64() + (long)i * size)));
+                    for (int i = 0; i < fetched; i++)
+                        listed.Add(ComRule.ReadHeader(new IntPtr(buffer.ToInt64() + (long)i * size)));
                 } while (fetched > 0);
             }
             finally
@@ -69,17 +73,17 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
                 Marshal.FinalReleaseComObject(enumerator);
                 Marshal.FinalReleaseComObject(rules);
             }
-            return found;
+            return listed;
         }
 
         public Rule Read(Rule listed)
         {
-            return RuleObject.Read(listed);
+            return ComRule.Read(listed);
         }
 
         public object Build(Rule rule)
         {
-            return RuleObject.Fill(create, rule);
+            return ComRule.Build(createRule, rule);
         }
 
         public void Add(object built)
@@ -87,9 +91,9 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
             policy.Rules.Add((INetFwRule3)built);
         }
 
-        public void Rename(Rule found, string name)
+        public void Rename(Rule existing, string name)
         {
-            ((INetFwRule3)found.Handle).Name = name;
+            ((INetFwRule3)existing.Handle).Name = name;
         }
 
         public void Remove(string name)
@@ -97,9 +101,9 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
             policy.Rules.Remove(name);
         }
 
-        public void SetEnabled(Rule found, bool on)
+        public void SetEnabled(Rule existing, bool enabled)
         {
-            ((INetFwRule3)found.Handle).Enabled = on;
+            ((INetFwRule3)existing.Handle).Enabled = enabled;
         }
 
         public Profile GetProfile(int number)
@@ -112,32 +116,32 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.S
             return profile;
         }
 
-        public void SetFirewallEnabled(int number, bool on)
+        public void SetFirewallEnabled(int number, bool enabled)
         {
-            policy.put_FirewallEnabled(number, on);
+            policy.put_FirewallEnabled(number, enabled);
         }
 
-        public void SetDefault(int number, bool inbound, bool block)
+        public void SetDefaultAction(int number, bool inbound, bool block)
         {
             if (inbound) policy.put_DefaultInboundAction(number, block ? Block : Allow);
             else policy.put_DefaultOutboundAction(number, block ? Block : Allow);
         }
 
-        public int CurrentProfiles()
+        public int GetActiveProfiles()
         {
             return policy.CurrentProfileTypes;
         }
 
-        public int ModifyState()
+        public int GetModifyState()
         {
             return policy.LocalPolicyModifyState;
         }
 
-        public bool LocalRulesCount(int number)
+        public bool AllowsLocalRules(int number)
         {
             string profile = number == 1 ? "DomainProfile" : number == 2 ? "PrivateProfile" : "PublicProfile";
             using (RegistryKey machine = RegistryKey.OpenBaseKey(RegistryHive.LocalMachine, RegistryView.Registry64))
-            using (RegistryKey key = machine.OpenSubKey(Policies + profile))
+            using (RegistryKey key = machine.OpenSubKey(PolicyKeyPath + profile))
                 return key == null || !Object.Equals(key.GetValue("AllowLocalPolicyMerge"), 0);
         }
     }

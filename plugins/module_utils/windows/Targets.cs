@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 using System.Collections.Generic;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Memories;
+using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.FormerStates;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Observations;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Plans;
 using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Policies;
@@ -10,66 +10,84 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules
 
 namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Targets
 {
-    /// <summary>What a host is to have under a policy, or without one; and what is to be remembered then. Pure.</summary>
-    public static class Aims
+    /// <summary>
+    /// Builds the target of a host with or without a policy, and the former state to store then. Pure.
+    /// </summary>
+    public static class TargetBuilder
     {
-        /// <summary>Our RULES, everything else denied. MEMORY is what is remembered now; REMEMBERED becomes what is to be.</summary>
-        public static Target Enforced(State state, Policy policy, IEnumerable<Rule> rules, Memory memory, Memory remembered)
+        /// <summary>
+        /// The managed RULES, everything else denied. FORMER is the former state stored now; NEXTFORMER receives the
+        /// one to store after the change.
+        /// </summary>
+        public static Target BuildEnforced(State state, Policy policy, IEnumerable<Rule> rules, FormerState former,
+            FormerState nextFormer)
         {
             Target target = new Target();
-            target.Own.AddRange(rules);
+            target.Managed.AddRange(rules);
             foreach (int number in Profile.Numbers)
+                target.Profiles[number] = BuildProfile(number, state.Profiles[number], policy, former, nextFormer);
+            List<Rule> otherAllowRules = policy.IsExclusive
+                ? Exclusivity.FindOtherAllowRules(state, policy.DeniesEgress) : new List<Rule>();
+            foreach (Rule rule in state.Unmanaged)
             {
-                Profile now = state.Profiles[number], wanted = now.Copy();
-                foreach (KeyValuePair<string, bool> known in memory.Settings)
-                    if (known.Key == Memory.Key(number, "on") || known.Key == Memory.Key(number, "inbound")
-                        || (policy.DeniesEgress && known.Key == Memory.Key(number, "outbound")))
-                        remembered.Settings[known.Key] = known.Value;
-                wanted.Enabled = remembered.Make(number, "on", now.Enabled, true);
-                wanted.BlockInbound = remembered.Make(number, "inbound", now.BlockInbound, true);
-                wanted.BlockOutbound = policy.DeniesEgress ? remembered.Make(number, "outbound", now.BlockOutbound, true)
-                    : memory.Former(number, "outbound", now.BlockOutbound);
-                target.Profiles[number] = wanted;
-            }
-            List<Rule> beside = policy.Exclusive ? Exclusivity.Beside(state, policy.DeniesEgress) : new List<Rule>();
-            foreach (Rule rule in state.Others)
-            {
-                string identity = rule.Identity();
-                bool core = policy.DeniesEgress && !rule.Inbound && rule.Allow && rule.Grouping == Exclusivity.CoreNetworking;
-                bool off = policy.Exclusive
-                    && (beside.Contains(rule) || (!rule.Enabled && memory.SwitchedOff.Contains(identity) && (rule.Inbound || policy.DeniesEgress)));
-                if (off) Remember(remembered.SwitchedOff, identity);
-                if (off && rule.Enabled) target.SwitchOff.Add(rule);
-                if (!off && !rule.Enabled && memory.SwitchedOff.Contains(identity)) target.SwitchOn.Add(rule);
-                // without Core Networking a host that may open nothing loses its address
-                if (core && (!rule.Enabled || memory.SwitchedOn.Contains(identity))) Remember(remembered.SwitchedOn, identity);
-                if (core && !rule.Enabled) target.SwitchOn.Add(rule);
-                if (!core && rule.Enabled && memory.SwitchedOn.Contains(identity)) target.SwitchOff.Add(rule);
+                string identity = rule.GetIdentity();
+                bool wasSwitchedOff = former.SwitchedOff.Contains(identity);
+                bool wasSwitchedOn = former.SwitchedOn.Contains(identity);
+                bool keepOff = !rule.Enabled && wasSwitchedOff && (rule.Inbound || policy.DeniesEgress);
+                bool off = policy.IsExclusive && (otherAllowRules.Contains(rule) || keepOff);
+                if (off) AddOnce(nextFormer.SwitchedOff, identity);
+                if (off && rule.Enabled) target.RulesToDisable.Add(rule);
+                if (!off && !rule.Enabled && wasSwitchedOff) target.RulesToEnable.Add(rule);
+                // where egress is denied, a host without Core Networking loses its address
+                bool core = policy.DeniesEgress && !rule.Inbound && rule.Allow
+                    && rule.Grouping == Exclusivity.CoreNetworking;
+                if (core && (!rule.Enabled || wasSwitchedOn)) AddOnce(nextFormer.SwitchedOn, identity);
+                if (core && !rule.Enabled) target.RulesToEnable.Add(rule);
+                if (!core && rule.Enabled && wasSwitchedOn) target.RulesToDisable.Add(rule);
             }
             return target;
         }
 
-        static void Remember(List<string> identities, string identity)
+        static Profile BuildProfile(int number, Profile now, Policy policy, FormerState former, FormerState nextFormer)
+        {
+            Profile wanted = now.Copy();
+            foreach (KeyValuePair<string, bool> setting in former.Settings)
+                if (setting.Key == FormerState.GetKey(number, "on")
+                    || setting.Key == FormerState.GetKey(number, "inbound")
+                    || (policy.DeniesEgress && setting.Key == FormerState.GetKey(number, "outbound")))
+                    nextFormer.Settings[setting.Key] = setting.Value;
+            wanted.Enabled = nextFormer.RecordChange(number, "on", now.Enabled, true);
+            wanted.BlockInbound = nextFormer.RecordChange(number, "inbound", now.BlockInbound, true);
+            wanted.BlockOutbound = policy.DeniesEgress
+                ? nextFormer.RecordChange(number, "outbound", now.BlockOutbound, true)
+                : former.GetFormerValue(number, "outbound", now.BlockOutbound);
+            return wanted;
+        }
+
+        static void AddOnce(List<string> identities, string identity)
         {
             if (!identities.Contains(identity)) identities.Add(identity);
         }
 
-        /// <summary>Nothing of ours, and the settings as they were before us, where they still are what we made of them.</summary>
-        public static Target Released(State state, Memory memory)
+        /// <summary>
+        /// No rules managed by portmatrix, and the former settings; a setting that was changed since keeps its new
+        /// value.
+        /// </summary>
+        public static Target BuildReleased(State state, FormerState former)
         {
             Target target = new Target();
             foreach (int number in Profile.Numbers)
             {
                 Profile now = state.Profiles[number], wanted = now.Copy();
-                wanted.Enabled = memory.Former(number, "on", now.Enabled);
-                wanted.BlockInbound = memory.Former(number, "inbound", now.BlockInbound);
-                wanted.BlockOutbound = memory.Former(number, "outbound", now.BlockOutbound);
+                wanted.Enabled = former.GetFormerValue(number, "on", now.Enabled);
+                wanted.BlockInbound = former.GetFormerValue(number, "inbound", now.BlockInbound);
+                wanted.BlockOutbound = former.GetFormerValue(number, "outbound", now.BlockOutbound);
                 target.Profiles[number] = wanted;
             }
-            foreach (Rule rule in state.Others)
+            foreach (Rule rule in state.Unmanaged)
             {
-                if (!rule.Enabled && memory.SwitchedOff.Contains(rule.Identity())) target.SwitchOn.Add(rule);
-                if (rule.Enabled && memory.SwitchedOn.Contains(rule.Identity())) target.SwitchOff.Add(rule);
+                if (!rule.Enabled && former.SwitchedOff.Contains(rule.GetIdentity())) target.RulesToEnable.Add(rule);
+                if (rule.Enabled && former.SwitchedOn.Contains(rule.GetIdentity())) target.RulesToDisable.Add(rule);
             }
             return target;
         }

@@ -9,7 +9,9 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Store
 
 namespace PortmatrixTests
 {
-    /// <summary>Asks the adapter that ships for everything it can, of COM objects written in C, and prints what came of it as JSON.</summary>
+    /// <summary>
+    /// Calls everything in the shipped adapter, with COM objects written in C, and prints the answers as JSON.
+    /// </summary>
     public static class ComDriver
     {
         [DllImport("./libserver.so")] static extern IntPtr make_policy();
@@ -20,15 +22,15 @@ namespace PortmatrixTests
         [DllImport("./libserver.so")] static extern int rule_count();
         [DllImport("./libserver.so")] static extern int living_objects();
         [DllImport("./libserver.so")] static extern void fail_at(int slot);
-        static readonly Dictionary<string, object> found = new Dictionary<string, object>();
+        static readonly Dictionary<string, object> answers = new Dictionary<string, object>();
 
-        static void Do(string what, Func<object> act)
+        static void Call(string what, Func<object> action)
         {
             Dictionary<string, object> answer = new Dictionary<string, object>();
             take_journal();
             try
             {
-                answer["answer"] = act();
+                answer["answer"] = action();
             }
             catch (PolicyException error)
             {
@@ -38,60 +40,69 @@ namespace PortmatrixTests
             {
                 answer["error"] = "0x" + error.HResult.ToString("X8");
             }
-            answer["calls"] = new List<object>(Marshal.PtrToStringAnsi(take_journal()).Split(new char[] { '\n' }, StringSplitOptions.RemoveEmptyEntries));
-            found[what] = answer;
+            answer["calls"] = new List<object>(Marshal.PtrToStringAnsi(take_journal()).Split(new char[] { '\n' },
+                StringSplitOptions.RemoveEmptyEntries));
+            answers[what] = answer;
         }
 
-        static Rule Sample()
+        static Rule CreateSample()
         {
-            return new Rule { Name = "portmatrix/a in tcp", Description = "Flows: a. Source: b", Grouping = "portmatrix", Protocol = 6,
+            return new Rule { Name = "portmatrix/a in tcp", Description = "Flows: a. Source: b",
+                Grouping = "portmatrix", Protocol = 6,
                 LocalPorts = "22,80-90", RemoteAddresses = "10.0.0.0/8,2001:db8::/64" };
         }
 
         public static int Main()
         {
             INetFwPolicy2 policy = (INetFwPolicy2)Marshal.GetObjectForIUnknown(make_policy());
-            ComStore store = new ComStore(policy, delegate { return (INetFwRule3)Marshal.GetObjectForIUnknown(make_rule()); });
-            Do("current", delegate { return store.CurrentProfiles(); });
-            Do("modify", delegate { return store.ModifyState(); });
-            Do("on", delegate { store.SetFirewallEnabled(2, true); return store.GetProfile(2).Enabled; });
-            Do("off", delegate { store.SetFirewallEnabled(2, false); return store.GetProfile(2).Enabled; });
-            Do("inbound", delegate { store.SetDefault(1, true, false); return store.GetProfile(1).BlockInbound; });
-            Do("outbound", delegate { store.SetDefault(4, false, true); return store.GetProfile(4).BlockOutbound; });
-            Do("shields", delegate { return store.GetProfile(4).ShieldsUp && !store.GetProfile(1).ShieldsUp; });
-            Do("build", delegate { store.Add(store.Build(Sample())); return rule_count(); });
-            Do("kept", Kept);
-            Do("read", delegate { return store.Read(store.List()[0]).Canonical() == Sample().Canonical(); });
-            Do("icmp", delegate { Rule rule = Sample(); rule.Protocol = 58; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(1, 15); });
-            Do("esp", delegate { Rule rule = Sample(); rule.Protocol = 50; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(2, 15); });
-            Do("everything", delegate
+            ComStore store = new ComStore(policy,
+                delegate { return (INetFwRule3)Marshal.GetObjectForIUnknown(make_rule()); });
+            Call("current", delegate { return store.GetActiveProfiles(); });
+            Call("modify", delegate { return store.GetModifyState(); });
+            Call("on", delegate { store.SetFirewallEnabled(2, true); return store.GetProfile(2).Enabled; });
+            Call("off", delegate { store.SetFirewallEnabled(2, false); return store.GetProfile(2).Enabled; });
+            Call("inbound", delegate { store.SetDefaultAction(1, true,
+                false); return store.GetProfile(1).BlockInbound; });
+            Call("outbound", delegate { store.SetDefaultAction(4, false,
+                true); return store.GetProfile(4).BlockOutbound; });
+            Call("shields", delegate { return store.GetProfile(4).ShieldsUp && !store.GetProfile(1).ShieldsUp; });
+            Call("build", delegate { store.Add(store.Build(CreateSample())); return rule_count(); });
+            Call("stored", ReadStored);
+            Call("read", delegate { return store.Read(store.List()[0]).ToCanonicalText() == CreateSample().ToCanonicalText(); });
+            Call("icmp", delegate { Rule rule = CreateSample(); rule.Protocol = 58; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(1, 15); });
+            Call("esp", delegate { Rule rule = CreateSample(); rule.Protocol = 50; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(2, 15); });
+            Call("everything", delegate
             {
-                Rule rule = new Rule { Name = "a", Protocol = 1, IcmpTypes = "8:*", LocalAddresses = "10.0.0.9", InterfaceTypes = "Lan", EdgeTraversal = 1,
+                Rule rule = new Rule { Name = "a", Protocol = 1, IcmpTypes = "8:*", LocalAddresses = "10.0.0.9",
+                    InterfaceTypes = "Lan", EdgeTraversal = 1,
                     Application = "C:\\x", Service = "y", Inbound = false, Allow = false };
                 return store.Build(rule) != null;
             });
-            Do("hostile name", delegate { Rule rule = Sample(); rule.Name = "a|b"; return store.Build(rule); });
-            Do("loopback", delegate { Rule rule = Sample(); rule.RemoteAddresses = "::1"; return store.Build(rule); });
-            Do("empty", delegate { Rule rule = Sample(); rule.RemoteAddresses = ""; return store.Build(rule); });
-            Do("switch", delegate { store.SetEnabled(store.List()[0], false); return number_of(0, 33); });
-            Do("rename", delegate { store.Rename(store.List()[1], "unique"); return Marshal.PtrToStringAnsi(text_of(1, 7)); });
-            Do("remove", delegate { store.Remove("unique"); return rule_count(); });
-            Do("remove again", delegate { store.Remove("unique"); return null; });
-            for (int i = 0; i < 200; i++) store.Add(store.Build(Sample()));
-            Do("many", delegate { return store.List().Count; });
-            Do("nothing is left", delegate { int living = living_objects(); store.List(); return living_objects() - living; });
+            Call("forbidden name",
+                delegate { Rule rule = CreateSample(); rule.Name = "a|b"; return store.Build(rule); });
+            Call("loopback", delegate { Rule rule = CreateSample(); rule.RemoteAddresses = "::1"; return store.Build(rule); });
+            Call("empty", delegate { Rule rule = CreateSample(); rule.RemoteAddresses = ""; return store.Build(rule); });
+            Call("switch", delegate { store.SetEnabled(store.List()[0], false); return number_of(0, 33); });
+            Call("rename", delegate { store.Rename(store.List()[1],
+                "unique"); return Marshal.PtrToStringAnsi(text_of(1, 7)); });
+            Call("remove", delegate { store.Remove("unique"); return rule_count(); });
+            Call("remove again", delegate { store.Remove("unique"); return null; });
+            for (int i = 0; i < 200; i++) store.Add(store.Build(CreateSample()));
+            Call("many rules", delegate { return store.List().Count; });
+            Call("no leaks", delegate { int living = living_objects(); store.List(); return living_objects() - living; });
             fail_at(7);
-            Do("stopped", delegate { return new ComStore(policy, null); });
-            Console.WriteLine(JsonWriter.Text(found));
+            Call("service stopped", delegate { return new ComStore(policy, null); });
+            Console.WriteLine(JsonWriter.Serialize(answers));
             return 0;
         }
 
-        static object Kept()
+        static object ReadStored()
         {
-            List<object> kept = new List<object>();
-            foreach (int slot in new int[] { 7, 9, 11, 13, 17, 19, 21, 23, 31, 35 }) kept.Add(Marshal.PtrToStringAnsi(text_of(0, slot)));
-            foreach (int slot in new int[] { 15, 27, 33, 37, 41, 43 }) kept.Add((long)number_of(0, slot));
-            return kept;
+            List<object> values = new List<object>();
+            foreach (int slot in new int[] { 7, 9, 11, 13, 17, 19, 21, 23, 31, 35 })
+                values.Add(Marshal.PtrToStringAnsi(text_of(0, slot)));
+            foreach (int slot in new int[] { 15, 27, 33, 37, 41, 43 }) values.Add((long)number_of(0, slot));
+            return values;
         }
     }
 }

@@ -18,8 +18,8 @@ $ErrorActionPreference = 'Stop'
 Add-Type -TypeDefinition @'
 {source}
 '@
-$machine = [{namespace}.Machines.Machine]::Open()
-$answer = [{namespace}.Rescues.Rescue]::Rollback($machine, $Token)
+$dependencies = [{namespace}.Factories.DependencyFactory]::Create()
+$answer = [{namespace}.Rollbacks.Rollback]::RunForToken($dependencies, $Token)
 if ($answer['outcome'] -eq 'error') {{
     exit 1
 }}

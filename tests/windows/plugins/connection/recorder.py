@@ -1,11 +1,11 @@
-"""A connection as to a Windows host, that keeps what Ansible sends ($RECORD) and answers as the module would, were there a host."""
+"""A connection that pretends to be a Windows host: it records what Ansible sends ($RECORD) and answers as the module would."""
 
 from __future__ import annotations
 
 DOCUMENTATION = """
 name: recorder
-short_description: keeps what would be sent to a Windows host
-description: keeps what would be sent to a Windows host
+short_description: records what Ansible would send to a Windows host
+description: records what Ansible would send to a Windows host
 author: portmatrix
 options: {}
 """
@@ -30,7 +30,7 @@ ANSWERS = {
 
 
 class Connection(ConnectionBase):
-    """What winrm says of itself, and no network."""
+    """The attributes of the winrm plugin, without network."""
 
     transport = 'recorder'
     module_implementation_preferences = ('.ps1', '.exe', '')

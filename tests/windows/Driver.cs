@@ -23,12 +23,9 @@ namespace PortmatrixTests
             Dictionary<string, Func<string[], object>> verbs = new Dictionary<string, Func<string[], object>>
             {
                 { "fuzz", delegate(string[] a) { return new Fuzz(Int32.Parse(a[1])).Run(Int32.Parse(a[2])); } },
-                { "addresses", delegate(string[] a) { return ConvertEach(a[1],
-                delegate(string text) { return AddressSet.Parse(text).ToCanonicalText(); }); } },
-                { "ports", delegate(string[] a) { return ConvertEach(a[1],
-                delegate(string text) { return PortSet.Parse(text).ToCanonicalText(); }); } },
-                { "json", delegate(string[] a) { return ConvertEach(a[1],
-                delegate(string text) { return ParseJson(text); }); } },
+                { "addresses", delegate(string[] a) { return ConvertEach(a[1], NormaliseAddresses); } },
+                { "ports", delegate(string[] a) { return ConvertEach(a[1], NormalisePorts); } },
+                { "json", delegate(string[] a) { return ConvertEach(a[1], NormaliseJson); } },
                 { "policies", delegate(string[] a) { return ConvertEach(a[1], BuildRules); } },
                 { "time", delegate(string[] a) { return MeasureTime(Int32.Parse(a[1])); } },
                 { "timer", delegate { return HostParts.CheckTimer(); } },
@@ -47,7 +44,11 @@ namespace PortmatrixTests
             return answers;
         }
 
-        static object ParseJson(string text)
+        static object NormaliseAddresses(string text) { return AddressSet.Parse(text).ToCanonicalText(); }
+
+        static object NormalisePorts(string text) { return PortSet.Parse(text).ToCanonicalText(); }
+
+        static object NormaliseJson(string text)
         {
             try
             {
@@ -68,7 +69,10 @@ namespace PortmatrixTests
                 List<Rule> rules = policy.BuildRules(new int[] { 5986, 22 });
                 answer["digest"] = policy.ComputeDigest();
                 answer["rules"] = rules.ConvertAll<object>(delegate(Rule rule) { return rule.ToCanonicalText(); });
-                answer["lines"] = DisplayRule.FromRules(rules).ConvertAll<object>(delegate(DisplayRule line) { return line.ToText(); });
+                answer["display"] = DisplayRule.FromRules(rules).ConvertAll<object>(delegate(DisplayRule rule)
+                {
+                    return rule.ToText();
+                });
             }
             catch (Exception error)
             {
@@ -88,11 +92,11 @@ namespace PortmatrixTests
             Dictionary<string, object> times = new Dictionary<string, object>();
             foreach (string what in new string[] { "first", "again", "others" })
             {
-                Request request = new Request { State = "enforced", Port = 5985,
-                    Policy = CreatePolicy(count, what == "others" ? 7 : 0) };
+                string policy = CreatePolicy(count, what == "others" ? 7 : 0);
+                Request check = new Request { State = "enforced", Port = 5985, Policy = policy, Check = true };
+                Request request = new Request { State = "enforced", Port = 5985, Policy = policy };
                 Stopwatch watch = Stopwatch.StartNew();
-                Convergence.Run(host.Dependencies,
-                    new Request { State = "enforced", Port = 5985, Policy = request.Policy, Check = true });
+                Convergence.Run(host.Dependencies, check);
                 times["plan " + what] = watch.ElapsedMilliseconds;
                 watch = Stopwatch.StartNew();
                 Convergence.Run(host.Dependencies, request);
@@ -103,8 +107,8 @@ namespace PortmatrixTests
 
         static string CreatePolicy(int count, int shift)
         {
-            const string empty =
-                "{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}";
+            const string empty = "{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,"
+                + "\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}";
             Dictionary<string, object> policy = (Dictionary<string, object>)JsonReader.Parse(empty);
             Dictionary<string, object> groups = new Dictionary<string, object>();
             List<object> rules = new List<object>();
@@ -112,8 +116,7 @@ namespace PortmatrixTests
             {
                 groups["g" + i] = new List<object> { "10." + i / 250 + "." + i % 250 + "." + (1 + shift) + "/32" };
                 rules.Add(JsonReader.Parse("{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"ports\":[\"" + (1 + i)
-                    + "\"],\"group\":\"g" + i
-                    + "\",\"flows\":[\"product/flow-" + i + "\"]}"));
+                    + "\"],\"group\":\"g" + i + "\",\"flows\":[\"product/flow-" + i + "\"]}"));
             }
             policy["groups"] = groups;
             policy["rules"] = rules;

@@ -45,8 +45,9 @@ namespace PortmatrixTests
 
         public IDisposable Lock(int seconds)
         {
-            if (locked) throw new PolicyException("another run of portmatrix.firewall has held the lock of this host for " + seconds
-                + " s; wait until it ends, then run again");
+            if (locked)
+                throw new PolicyException("another run of portmatrix.firewall has held the lock of this host for "
+                    + seconds + " s; wait until it ends, then run again");
             locked = true;
             return new Unlocker(this);
         }

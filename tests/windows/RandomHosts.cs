@@ -26,19 +26,19 @@ namespace PortmatrixTests
         /// <summary>A policy whose guard allows the controller unless WITHOUTCONTROLLER.</summary>
         public Dictionary<string, object> CreatePolicy(bool withoutController)
         {
-            Dictionary<string, object> groups = new Dictionary<string, object>(), citations = new Dictionary<string,
-                object>();
+            Dictionary<string, object> groups = new Dictionary<string, object>();
+            Dictionary<string, object> citations = new Dictionary<string, object>();
             for (int i = random.Next(5); i >= 0; i--)
                 groups["group " + i] = CreateAddresses(1 + random.Next(IsChosen(12) ? 1500 : 8));
             bool deny = IsChosen(2);
             List<object> rules = new List<object>();
             for (int i = random.Next(8); i > 0; i--)
                 rules.Add(CreateRule(i, deny, new List<string>(groups.Keys), citations));
-            Dictionary<string, object> management = new Dictionary<string, object>(), policy = new Dictionary<string,
-                object>();
-            management["sources"] =
-                new List<object> { withoutController ? "192.0.2.0/24" : IsChosen(3) ? "any" : IsChosen(2)
-                ? Controller + "/32" : "198.51.100.0/24" };
+            Dictionary<string, object> management = new Dictionary<string, object>();
+            Dictionary<string, object> policy = new Dictionary<string, object>();
+            string source = withoutController ? "192.0.2.0/24" : IsChosen(3) ? "any"
+                : IsChosen(2) ? Controller + "/32" : "198.51.100.0/24";
+            management["sources"] = new List<object> { source };
             management["ports"] = IsChosen(3) ? new List<object> { (long)8022 } : new List<object>();
             policy["format"] = 1L;
             policy["egress"] = deny ? "deny" : "allow";
@@ -50,12 +50,12 @@ namespace PortmatrixTests
             return policy;
         }
 
-        Dictionary<string, object> CreateRule(int index, bool deny, List<string> groups, Dictionary<string,
-            object> citations)
+        Dictionary<string, object> CreateRule(int index, bool deny, List<string> groups,
+            Dictionary<string, object> citations)
         {
             Dictionary<string, object> rule = new Dictionary<string, object>();
-            string protocol = protocols[random.Next(protocols.Length)], flow = "product/flow-"
-                + (IsChosen(4) ? 0 : index);
+            string protocol = protocols[random.Next(protocols.Length)];
+            string flow = "product/flow-" + (IsChosen(4) ? 0 : index);
             List<object> ports = new List<object>();
             int port = 1 + random.Next(1000);
             for (int i = 1 + random.Next(4); i > 0 && (protocol == "tcp" || protocol == "udp"); i--)
@@ -86,7 +86,7 @@ namespace PortmatrixTests
                 if (bytes.Length == 4 && bytes[3] == 0 && prefix == 32) bytes[3] = 1;
                 cidrs[new IPAddress(bytes) + "/" + prefix] = true;
             }
-            return new List<object>(new List<string>(cidrs.Keys).ConvertAll<object>(delegate(string text) { return text; }));
+            return new List<object>(new List<string>(cidrs.Keys).ToArray());
         }
 
         /// <summary>
@@ -101,17 +101,20 @@ namespace PortmatrixTests
                 store.Profiles[number].BlockInbound = !IsChosen(4);
                 store.Profiles[number].BlockOutbound = IsChosen(8);
             }
-            store.Rules.Add(CreateOtherRule("Windows Remote Management (HTTP-In)", true, true, true, 6, "5985,5986",
-                "*", ""));
-            store.Rules.Add(CreateOtherRule("Core Networking - DNS (UDP-Out)", false, true, !IsChosen(3), 17, "53", "*",
-                "@FirewallAPI.dll,-25000"));
-            store.Rules.Add(CreateOtherRule("Core Networking - ICMPv6 (In)", true, true, true, 58, "*", "*",
-                "@FirewallAPI.dll,-25000"));
+            const string core = "@FirewallAPI.dll,-25000";
+            store.Rules.Add(
+                CreateOtherRule("Windows Remote Management (HTTP-In)", true, true, true, 6, "5985,5986", "*", ""));
+            store.Rules.Add(
+                CreateOtherRule("Core Networking - DNS (UDP-Out)", false, true, !IsChosen(3), 17, "53", "*", core));
+            store.Rules.Add(CreateOtherRule("Core Networking - ICMPv6 (In)", true, true, true, 58, "*", "*", core));
             for (int i = random.Next(6); i > 0; i--)
-                store.Rules.Add(CreateOtherRule(IsChosen(3)
-                    ? "the same name" : "other " + i, IsChosen(2), !IsChosen(4), !IsChosen(3), 6,
-                    (2000 + random.Next(500)).ToString(), IsChosen(2) ? "*" : "203.0.113.0/24", IsChosen(2)
-                    ? "" : "@Custom"));
+                {
+                string name = IsChosen(3) ? "the same name" : "other " + i;
+                bool inbound = IsChosen(2), allow = !IsChosen(4), enabled = !IsChosen(3);
+                string port = (2000 + random.Next(500)).ToString();
+                string peers = IsChosen(2) ? "*" : "203.0.113.0/24", group = IsChosen(2) ? "" : "@Custom";
+                store.Rules.Add(CreateOtherRule(name, inbound, allow, enabled, 6, port, peers, group));
+            }
             store.Rules.Add(CreateOtherRule("an application is blocked", true, false, true, 256, "*", "*", ""));
             store.Rules[store.Rules.Count - 1].Rule.Application = @"C:\games\game.exe";
             host.ListeningPorts.AddRange(new int[] { 135, 445, 5985, 3389 });
@@ -121,9 +124,9 @@ namespace PortmatrixTests
         public static StoredRule CreateOtherRule(string name, bool inbound, bool allow, bool enabled, int protocol,
             string ports, string peers, string group)
         {
-            Rule rule = new Rule { Name = name, Grouping = group, Inbound = inbound, Allow = allow, Enabled = enabled,
-                Protocol = protocol,
-                RemoteAddresses = peers };
+            Rule rule = new Rule { Name = name, Grouping = group, Inbound = inbound, Allow = allow, Enabled = enabled };
+            rule.Protocol = protocol;
+            rule.RemoteAddresses = peers;
             if (inbound) rule.LocalPorts = ports;
             else rule.RemotePorts = ports;
             return new StoredRule { Rule = rule };

@@ -71,12 +71,17 @@ namespace PortmatrixTests
                 if (step.ContainsKey("skip")) SkipTime((int)(long)step["skip"]);
                 if (step.ContainsKey("lives")) store.Dead = false;
                 if (step.ContainsKey("dies"))
-                    store.AfterOperation =
-                        delegate { store.Dead |= store.Journal.Count >= operations + (int)(long)step["dies"]; };
+                    store.AfterOperation = delegate
+                    {
+                        store.Dead |= store.Journal.Count >= operations + (int)(long)step["dies"];
+                    };
                 if (step.ContainsKey("task")) answer["answer"] = host.RunTask();
                 if (step.ContainsKey("add")) store.Rules.Add(ParseRule((string)step["add"], Get(step, "group", "")));
                 if (step.ContainsKey("drop"))
-                    store.Rules.RemoveAll(delegate(StoredRule stored) { return stored.Rule.Name == (string)step["drop"]; });
+                    store.Rules.RemoveAll(delegate(StoredRule stored)
+                    {
+                        return stored.Rule.Name == (string)step["drop"];
+                    });
                 if (step.ContainsKey("state"))
                     AddResult(answer, Convergence.Run(host.Dependencies, BuildRequest(step)));
             }
@@ -99,10 +104,11 @@ namespace PortmatrixTests
 
         Request BuildRequest(Dictionary<string, object> step)
         {
-            Request request = new Request { State = (string)step["state"], Check = Get(step, "check", false),
-                ConfirmTimeout = (int)Get(step, "confirm", 0L), ConfirmConnections = Get(step, "connections", false) };
-            request.Policy = step.ContainsKey("policy") ? step["policy"] as string
-                ?? JsonWriter.Serialize(step["policy"]) : "";
+            Request request = new Request { State = (string)step["state"], Check = Get(step, "check", false) };
+            request.ConfirmTimeout = (int)Get(step, "confirm", 0L);
+            request.ConfirmConnections = Get(step, "connections", false);
+            object policy = Get<object>(step, "policy", "");
+            request.Policy = policy as string ?? JsonWriter.Serialize(policy);
             request.Port = (int)Get(step, "port", 5985L);
             request.Program = Get(step, "program", "program");
             request.Token = Get(step, "token", token);
@@ -122,17 +128,23 @@ namespace PortmatrixTests
             answer["warnings"] = result.Warnings;
         }
 
-        static T Get<T>(Dictionary<string, object> from, string key, T fallback) { return from.ContainsKey(key)
-            ? (T)from[key] : fallback; }
+        static T Get<T>(Dictionary<string, object> from, string key, T fallback)
+        {
+            return from.ContainsKey(key) ? (T)from[key] : fallback;
+        }
 
         static Connection ParseConnection(string text)
         {
             string[] words = text.Split(' ');
             bool outbound = words[0] == "out";
             int first = outbound ? 1 : 0;
-            return new Connection { Inbound = !outbound, Peer = words[first], Port = Int32.Parse(words[first + 1]),
-                PeerPort = words.Length > first + 2
-                ? Int32.Parse(words[first + 2]) : 50000 };
+            return new Connection
+            {
+                Inbound = !outbound,
+                Peer = words[first],
+                Port = Int32.Parse(words[first + 1]),
+                PeerPort = words.Length > first + 2 ? Int32.Parse(words[first + 2]) : 50000,
+            };
         }
 
         static StoredRule ParseRule(string text, string group)

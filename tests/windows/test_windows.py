@@ -1,6 +1,7 @@
-"""Windows Firewall: the shipped C#, run by mono with a store that behaves as badly as Windows can, and with COM objects in C.
+"""The shipped C#, run by mono with a store that behaves as badly as Windows can, and with COM objects in C.
 
-PORTMATRIX_WINDOWS_HOSTS: how many random hosts; PORTMATRIX_NET462: folder of the reference assemblies of .NET Framework 4.6.2.
+PORTMATRIX_WINDOWS_HOSTS: number of random hosts; PORTMATRIX_NET462: folder of the reference assemblies of
+.NET Framework 4.6.2.
 """
 
 from __future__ import annotations
@@ -96,15 +97,17 @@ def test_host_and_controller_build_the_same_rules(driver):
             continue
         assert answer['digest'] == policy.digest
         assert answer['rules'] == [format_canonical(rule) for rule in wanted]
-        assert answer['lines'] == [
+        assert answer['display'] == [
             line.text() for line in sorted(report.lines(grant for rule in wanted for grant in build_grants(rule)))
         ]
     assert 0 < refused < POLICIES / 2
 
 
 def test_random_hosts_through_all_phases(driver):
-    """A second run and check mode change nothing, check mode predicts the change, a failure at any operation is rolled back,
-    and management is allowed after every operation."""
+    """A second run and check mode change nothing, check mode predicts the change, an error is rolled back.
+
+    Management is allowed after every operation.
+    """
     counts = driver.run('fuzz', 1, HOSTS)
     assert counts.pop('failures') == []
     assert counts.pop('lockouts') == 0

@@ -288,7 +288,7 @@ def test_the_modules_of_all_platforms_exist():
 
 @pytest.mark.parametrize('check', [False, True])
 def test_what_ansible_sends_to_a_windows_host(tmp_path, monkeypatch, check):
-    """The playbook for all hosts, with become (sudo): one module with all its utils; then a reset and the confirmation."""
+    """The playbook for all hosts, with become (sudo): one module with all its utils, a reset, the confirmation."""
     monkeypatch.setenv('RECORD', str(tmp_path / 'record'))
     monkeypatch.setenv('ANSIBLE_CONNECTION_PLUGINS', str(Path(__file__).parent / 'plugins' / 'connection'))
     inventory = {**WINDOWS, **COMPONENTS, 'vars': {'portmatrix_peers': NO_PEERS, 'portmatrix_platform': 'windows'}}

@@ -47,9 +47,31 @@ namespace PortmatrixTests
 
         static Rule CreateSample()
         {
-            return new Rule { Name = "portmatrix/a in tcp", Description = "Flows: a. Source: b",
-                Grouping = "portmatrix", Protocol = 6,
-                LocalPorts = "22,80-90", RemoteAddresses = "10.0.0.0/8,2001:db8::/64" };
+            return new Rule
+            {
+                Name = "portmatrix/a in tcp",
+                Description = "Flows: a. Source: b",
+                Grouping = "portmatrix",
+                Protocol = 6,
+                LocalPorts = "22,80-90",
+                RemoteAddresses = "10.0.0.0/8,2001:db8::/64",
+            };
+        }
+
+        static object BuildWithAddresses(ComStore store, string addresses)
+        {
+            Rule rule = CreateSample();
+            rule.RemoteAddresses = addresses;
+            return store.Build(rule);
+        }
+
+        static int AddWithProtocol(ComStore store, int protocol)
+        {
+            Rule rule = CreateSample();
+            rule.Protocol = protocol;
+            rule.LocalPorts = "*";
+            store.Add(store.Build(rule));
+            return number_of(rule_count() - 1, 15);
         }
 
         public static int Main()
@@ -61,35 +83,53 @@ namespace PortmatrixTests
             Call("modify", delegate { return store.GetModifyState(); });
             Call("on", delegate { store.SetFirewallEnabled(2, true); return store.GetProfile(2).Enabled; });
             Call("off", delegate { store.SetFirewallEnabled(2, false); return store.GetProfile(2).Enabled; });
-            Call("inbound", delegate { store.SetDefaultAction(1, true,
-                false); return store.GetProfile(1).BlockInbound; });
-            Call("outbound", delegate { store.SetDefaultAction(4, false,
-                true); return store.GetProfile(4).BlockOutbound; });
+            Call("inbound", delegate
+            {
+                store.SetDefaultAction(1, true, false);
+                return store.GetProfile(1).BlockInbound;
+            });
+            Call("outbound", delegate
+            {
+                store.SetDefaultAction(4, false, true);
+                return store.GetProfile(4).BlockOutbound;
+            });
             Call("shields", delegate { return store.GetProfile(4).ShieldsUp && !store.GetProfile(1).ShieldsUp; });
             Call("build", delegate { store.Add(store.Build(CreateSample())); return rule_count(); });
             Call("stored", ReadStored);
-            Call("read", delegate { return store.Read(store.List()[0]).ToCanonicalText() == CreateSample().ToCanonicalText(); });
-            Call("icmp", delegate { Rule rule = CreateSample(); rule.Protocol = 58; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(1, 15); });
-            Call("esp", delegate { Rule rule = CreateSample(); rule.Protocol = 50; rule.LocalPorts = "*"; store.Add(store.Build(rule)); return number_of(2, 15); });
+            string sample = CreateSample().ToCanonicalText();
+            Call("read", delegate { return store.Read(store.List()[0]).ToCanonicalText() == sample; });
+            Call("icmp", delegate { return AddWithProtocol(store, 58); });
+            Call("esp", delegate { return AddWithProtocol(store, 50); });
             Call("everything", delegate
             {
-                Rule rule = new Rule { Name = "a", Protocol = 1, IcmpTypes = "8:*", LocalAddresses = "10.0.0.9",
-                    InterfaceTypes = "Lan", EdgeTraversal = 1,
-                    Application = "C:\\x", Service = "y", Inbound = false, Allow = false };
+                Rule rule = new Rule { Name = "a", Protocol = 1, IcmpTypes = "8:*", LocalAddresses = "10.0.0.9" };
+                rule.InterfaceTypes = "Lan";
+                rule.EdgeTraversal = 1;
+                rule.Application = "C:\\x";
+                rule.Service = "y";
+                rule.Inbound = rule.Allow = false;
                 return store.Build(rule) != null;
             });
-            Call("forbidden name",
-                delegate { Rule rule = CreateSample(); rule.Name = "a|b"; return store.Build(rule); });
-            Call("loopback", delegate { Rule rule = CreateSample(); rule.RemoteAddresses = "::1"; return store.Build(rule); });
-            Call("empty", delegate { Rule rule = CreateSample(); rule.RemoteAddresses = ""; return store.Build(rule); });
+            Rule forbidden = new Rule { Name = "a|b" };
+            Call("forbidden name", delegate { return store.Build(forbidden); });
+            Call("loopback", delegate { return BuildWithAddresses(store, "::1"); });
+            Call("empty", delegate { return BuildWithAddresses(store, ""); });
             Call("switch", delegate { store.SetEnabled(store.List()[0], false); return number_of(0, 33); });
-            Call("rename", delegate { store.Rename(store.List()[1],
-                "unique"); return Marshal.PtrToStringAnsi(text_of(1, 7)); });
+            Call("rename", delegate
+            {
+                store.Rename(store.List()[1], "unique");
+                return Marshal.PtrToStringAnsi(text_of(1, 7));
+            });
             Call("remove", delegate { store.Remove("unique"); return rule_count(); });
             Call("remove again", delegate { store.Remove("unique"); return null; });
             for (int i = 0; i < 200; i++) store.Add(store.Build(CreateSample()));
             Call("many rules", delegate { return store.List().Count; });
-            Call("no leaks", delegate { int living = living_objects(); store.List(); return living_objects() - living; });
+            Call("no leaks", delegate
+            {
+                int before = living_objects();
+                store.List();
+                return living_objects() - before;
+            });
             fail_at(7);
             Call("service stopped", delegate { return new ComStore(policy, null); });
             Console.WriteLine(JsonWriter.Serialize(answers));

@@ -1,5 +1,6 @@
-/* Windows Firewall's COM objects as netfw.h lays them out, to be called by the adapter that ships: vtables in C, so that a wrong slot, a wrong width
- * of a boolean or a wrong kind of string shows. A rule keeps what is set in it; every call is written down as "object slot (arguments)". */
+/* The COM objects of Windows Firewall with the layout of netfw.h, for the shipped adapter: vtables in C, so that a
+ * wrong slot, a wrong width of a boolean or a wrong type of string is detected. A rule stores what is set in it; every
+ * call is recorded as "object slot (arguments)". */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,43 +28,44 @@ static int count, living, current = 5, fails_at = -1;
 static int32_t enabled[5], inbound[5], outbound[5];
 static char journal[1 << 20];
 
-static void note(const char *text) { strncat(journal, text, sizeof journal - strlen(journal) - 1); }
+static void record(const char *text) { strncat(journal, text, sizeof journal - strlen(journal) - 1); }
 
-static void note_call(object *self, int slot, const char *arguments) {
+static void record_call(object *self, int slot, const char *arguments) {
     char line[256];
     snprintf(line, sizeof line, "%s %d%s%s\n", names[self->kind], slot, *arguments ? " " : "", arguments);
-    note(line);
+    record(line);
 }
 
-/* BSTR: UTF-16 with its length in bytes before it; only ASCII and Latin-1 are needed here */
-static char *narrow(const uint16_t *text) {
+/* BSTR: UTF-16 after its length in bytes; only ASCII and Latin-1 are needed here */
+static char *to_latin1(const uint16_t *text) {
     if (!text) return strdup("");
     uint32_t length = ((const uint32_t *)text)[-1] / 2;
-    char *found = malloc(length + 1);
-    for (uint32_t i = 0; i < length; i++) found[i] = (char)text[i];
-    found[length] = 0;
-    return found;
+    char *converted = malloc(length + 1);
+    for (uint32_t i = 0; i < length; i++) converted[i] = (char)text[i];
+    converted[length] = 0;
+    return converted;
 }
 
-static uint16_t *wide(const char *text) {
+static uint16_t *to_bstr(const char *text) {
     uint32_t length = strlen(text);
     uint32_t *block = malloc(4 + 2 * length + 2);
-    uint16_t *found = (uint16_t *)(block + 1);
+    uint16_t *converted = (uint16_t *)(block + 1);
     *block = 2 * length;
-    for (uint32_t i = 0; i <= length; i++) found[i] = (unsigned char)text[i];
-    return found;
+    for (uint32_t i = 0; i <= length; i++) converted[i] = (unsigned char)text[i];
+    return converted;
 }
 
 static object *make(enum kind kind);
 
 static int is_text(int slot) {
-    return (slot >= 7 && slot <= 14) || (slot >= 17 && slot <= 26) || slot == 31 || slot == 32 || slot == 35 || slot == 36 || (slot >= 45 && slot <= 54);
+    return (slot >= 7 && slot <= 14) || (slot >= 17 && slot <= 26) || slot == 31 || slot == 32 || slot == 35 || slot == 36
+        || (slot >= 45 && slot <= 54);
 }
 
-static int is_truth(int slot) { return slot == 33 || slot == 34 || slot == 39 || slot == 40; }
+static int is_boolean(int slot) { return slot == 33 || slot == 34 || slot == 39 || slot == 40; }
 
-/* What Windows says to a setter, given what is set already. */
-static uint32_t refusal(object *self, int slot, const char *text) {
+/* The error of Windows for a setter, given what is set already; 0 for none. */
+static uint32_t find_error(object *self, int slot, const char *text) {
     int protocol = self->numbers[15];
     if ((slot == 18 || slot == 20) && protocol != 6 && protocol != 17) return INVALID;
     if (slot == 26 && protocol != 1 && protocol != 58) return INVALID;
@@ -76,26 +78,26 @@ static uint32_t rule_call(object *self, int slot, intptr_t a) {
     int property = slot - (slot % 2 == 0), setter = slot % 2 == 0;
     char text[200] = "";
     if (setter && is_text(slot)) {
-        char *value = narrow((const uint16_t *)a);
+        char *value = to_latin1((const uint16_t *)a);
         snprintf(text, sizeof text, "%s", value);
-        note_call(self, slot, text);
-        uint32_t failure = refusal(self, slot, value);
+        record_call(self, slot, text);
+        uint32_t failure = find_error(self, slot, value);
         if (failure) return failure;
         free(self->texts[property]);
         self->texts[property] = slot == 24 && !*value ? strdup("*") : value;
         return 0;
     }
     if (setter) {
-        int32_t value = is_truth(slot) ? (int16_t)a : (int32_t)a;
+        int32_t value = is_boolean(slot) ? (int16_t)a : (int32_t)a;
         snprintf(text, sizeof text, "%d", value);
-        note_call(self, slot, text);
+        record_call(self, slot, text);
         self->numbers[property] = value;
         return 0;
     }
-    note_call(self, slot, "");
+    record_call(self, slot, "");
     if (slot == 29) memset((void *)a, 0, 24);
-    else if (is_text(slot)) *(uint16_t **)a = self->texts[property] ? wide(self->texts[property]) : NULL;
-    else if (is_truth(slot)) *(int16_t *)a = (int16_t)self->numbers[property];
+    else if (is_text(slot)) *(uint16_t **)a = self->texts[property] ? to_bstr(self->texts[property]) : NULL;
+    else if (is_boolean(slot)) *(int16_t *)a = (int16_t)self->numbers[property];
     else *(int32_t *)a = self->numbers[property];
     return 0;
 }
@@ -104,13 +106,13 @@ static uint32_t rules_call(object *self, int slot, intptr_t a) {
     char *name;
     switch (slot) {
     case 8:
-        note_call(self, slot, "");
+        record_call(self, slot, "");
         rules[count++] = (object *)a;
         ((object *)a)->references++;
         return 0;
     case 9:
-        name = narrow((const uint16_t *)a);
-        note_call(self, slot, name);
+        name = to_latin1((const uint16_t *)a);
+        record_call(self, slot, name);
         for (int i = 0; i < count; i++)
             if (rules[i]->texts[7] && !strcmp(rules[i]->texts[7], name)) {
                 rules[i]->references--;
@@ -119,11 +121,11 @@ static uint32_t rules_call(object *self, int slot, intptr_t a) {
             }
         return NOT_FOUND;
     case 11:
-        note_call(self, slot, "");
+        record_call(self, slot, "");
         *(object **)a = make(ENUMERATOR);
         return 0;
     }
-    note_call(self, slot, "unexpected");
+    record_call(self, slot, "unexpected");
     return 0x80004001u;
 }
 
@@ -144,23 +146,24 @@ static uint32_t policy_call(object *self, int slot, intptr_t a, intptr_t b) {
     else if (slot == 28) *(int32_t *)a = 2;
     else if (slot == 18) *(object **)a = make(RULES);
     else snprintf(text, sizeof text, "unexpected");
-    note_call(self, slot, text);
+    record_call(self, slot, text);
     return 0;
 }
 
 static uint32_t dispatch(object *self, int slot, intptr_t a, intptr_t b) {
-    return self->kind == RULE ? rule_call(self, slot, a) : self->kind == RULES ? rules_call(self, slot, a) : policy_call(self, slot, a, b);
+    return self->kind == RULE ? rule_call(self, slot, a)
+         : self->kind == RULES ? rules_call(self, slot, a) : policy_call(self, slot, a, b);
 }
 
-static uint32_t query(object *self, const uint32_t *wanted, void **found) {
-    *found = NULL;
+static uint32_t query(object *self, const uint32_t *wanted, void **result) {
+    *result = NULL;
     if (*wanted != 0 && *wanted != interfaces[self->kind]) return NO_INTERFACE;
     self->references++;
-    *found = self;
+    *result = self;
     return 0;
 }
 
-static uint32_t hold(object *self) { return (uint32_t)++self->references; }
+static uint32_t add_reference(object *self) { return (uint32_t)++self->references; }
 
 static uint32_t release(object *self) {
     if (--self->references == 0) living--;
@@ -182,13 +185,13 @@ static uint32_t next_rules(object *self, uint32_t wanted, char *variants, uint32
 #define TEN(x) SLOT(x##0) SLOT(x##1) SLOT(x##2) SLOT(x##3) SLOT(x##4) SLOT(x##5) SLOT(x##6) SLOT(x##7) SLOT(x##8) SLOT(x##9)
 SLOT(3) SLOT(4) SLOT(5) SLOT(6) SLOT(7) SLOT(8) SLOT(9) TEN(1) TEN(2) TEN(3) TEN(4) SLOT(50) SLOT(51) SLOT(52) SLOT(53) SLOT(54) SLOT(55) SLOT(56)
 #define ROW(x) slot##x##0, slot##x##1, slot##x##2, slot##x##3, slot##x##4, slot##x##5, slot##x##6, slot##x##7, slot##x##8, slot##x##9
-static void *table[LAST] = {query, hold, release, slot3, slot4, slot5, slot6, slot7, slot8, slot9, ROW(1), ROW(2), ROW(3), ROW(4),
+static void *table[LAST] = {query, add_reference, release, slot3, slot4, slot5, slot6, slot7, slot8, slot9, ROW(1), ROW(2), ROW(3), ROW(4),
                             slot50, slot51, slot52, slot53, slot54, slot55, slot56};
-static void *enumerating[] = {query, hold, release, next_rules, slot4, slot5, slot6};
+static void *enumerator_table[] = {query, add_reference, release, next_rules, slot4, slot5, slot6};
 
 static object *make(enum kind kind) {
     object *made = calloc(1, sizeof *made);
-    made->table = kind == ENUMERATOR ? enumerating : table;
+    made->table = kind == ENUMERATOR ? enumerator_table : table;
     made->kind = kind;
     made->references = 1;
     living++;

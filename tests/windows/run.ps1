@@ -19,6 +19,8 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
+# Import-Module takes a relative path for the name of a module
+$ModuleUtils = (Resolve-Path -LiteralPath $ModuleUtils).ProviderPath
 $root = Split-Path -Parent (Split-Path -Parent $PSScriptRoot)
 $utils = Join-Path (Join-Path (Join-Path $root 'plugins') 'module_utils') 'windows'
 $moduleFile = Join-Path (Join-Path (Join-Path $root 'plugins') 'modules') 'windows_policy.ps1'
@@ -152,7 +154,7 @@ Test-Case -Name 'enforced again' -Arguments $enforced -Expect {
 Test-Case -Name 'gathered' -Arguments @{ state = 'gathered' } -Expect {
     param($result, $count)
     $rules = @($result.gathered.rules)
-    -not $result.changed -and $count -eq 0 -and $rules.Count -eq 2 -and $rules[0].peers[0] -eq '198.51.100.1/32' -and
+    -not $result.changed -and $count -eq 0 -and $rules.Count -eq 2 -and $rules[1].peers[0] -eq '198.51.100.1/32' -and
     $result.gathered.enforced
 }
 Test-Case -Name 'a warning about rules not managed by portmatrix' -Arguments $enforced -Expect {

@@ -104,7 +104,7 @@ namespace PortmatrixTests
             Policies++;
             Request request = new Request { Check = check, ConfirmTimeout = seconds, Port = 5985, Program = "program" };
             request.State = policy == null ? "absent" : "enforced";
-            request.Policy = policy == null ? "" : RandomHosts.Text(policy);
+            request.Policy = policy == null ? "" : RandomHosts.Serialize(policy);
             return request;
         }
 

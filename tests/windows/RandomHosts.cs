@@ -132,6 +132,6 @@ namespace PortmatrixTests
             return new StoredRule { Rule = rule };
         }
 
-        public static string Text(Dictionary<string, object> policy) { return JsonWriter.Serialize(policy); }
+        public static string Serialize(Dictionary<string, object> policy) { return JsonWriter.Serialize(policy); }
     }
 }

@@ -16,7 +16,7 @@ $group = 'portmatrix-checklist'
 $marker = Join-Path $env:SystemRoot 'portmatrix-checklist.txt'
 $policy = New-Object -ComObject HNetCfg.FwPolicy2
 
-function Add-Rule {
+function Add-ChecklistRule {
     param(
         [string]$Name,
         [int]$Protocol,
@@ -54,7 +54,7 @@ function Show-ReadBack {
         '2001:db8::/64', '10.0.0.0/8,10.1.2.3', '0.0.0.0/1')
     foreach ($addresses in $notations) {
         try {
-            Add-Rule -Name 'read back' -Protocol 6 -Ports '443' -Addresses $addresses
+            Add-ChecklistRule -Name 'read back' -Protocol 6 -Ports '443' -Addresses $addresses
             Write-Output "addresses '$addresses' are read back as '$((Get-ChecklistRule)[0].RemoteAddresses)'"
         }
         catch {
@@ -63,13 +63,13 @@ function Show-ReadBack {
         Remove-ChecklistRule
     }
     foreach ($ports in '443,80,5000-5010', '22,23,24-30') {
-        Add-Rule -Name 'read back' -Protocol 6 -Ports $ports -Addresses '*'
+        Add-ChecklistRule -Name 'read back' -Protocol 6 -Ports $ports -Addresses '*'
         Write-Output "ports '$ports' are read back as '$((Get-ChecklistRule)[0].LocalPorts)'"
         Remove-ChecklistRule
     }
     foreach ($protocol in 1, 47, 50, 51, 58, 112, 132) {
         try {
-            Add-Rule -Name 'read back' -Protocol $protocol -Addresses '*'
+            Add-ChecklistRule -Name 'read back' -Protocol $protocol -Addresses '*'
             $rule = (Get-ChecklistRule)[0]
             Write-Output ("protocol $protocol is read back as $($rule.Protocol), ports '$($rule.LocalPorts)', " +
                 "types '$($rule.IcmpTypesAndCodes)', profiles $($rule.Profiles)")
@@ -91,15 +91,15 @@ if ($Phase -eq 'ask') {
         $managed = @(Get-NetFirewallRule -PolicyStore RSOP -ErrorAction SilentlyContinue)
         $listed = @($managed | Where-Object { $all.Name -contains $_.DisplayName })
         Write-Output "rules of group policy: $($managed.Count), $($listed.Count) of them listed over COM by name"
-        Add-Rule -Name 'the same name' -Protocol 6 -Ports '443' -Addresses '*'
-        Add-Rule -Name 'the same name' -Protocol 6 -Ports '444' -Addresses '*'
+        Add-ChecklistRule -Name 'the same name' -Protocol 6 -Ports '443' -Addresses '*'
+        Add-ChecklistRule -Name 'the same name' -Protocol 6 -Ports '444' -Addresses '*'
         $policy.Rules.Remove('the same name')
         Write-Output "Remove with two rules of one name leaves $(@(Get-ChecklistRule).Count)"
         Remove-ChecklistRule
         Show-ReadBack
         $watch = [System.Diagnostics.Stopwatch]::StartNew()
         foreach ($number in 1..100) {
-            Add-Rule -Name "rule $number" -Protocol 6 -Ports "$number" -Addresses '198.51.100.0/24'
+            Add-ChecklistRule -Name "rule $number" -Protocol 6 -Ports "$number" -Addresses '198.51.100.0/24'
         }
         Write-Output "100 rules added in $($watch.ElapsedMilliseconds) ms"
     }

@@ -19,7 +19,7 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
-# Import-Module takes a relative path for the name of a module
+# Import-Module reads a relative path as the name of a module
 $ModuleUtils = (Resolve-Path -LiteralPath $ModuleUtils).ProviderPath
 $root = Split-Path -Parent (Split-Path -Parent $PSScriptRoot)
 $utils = Join-Path (Join-Path (Join-Path $root 'plugins') 'module_utils') 'windows'

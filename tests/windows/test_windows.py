@@ -72,7 +72,7 @@ def format_canonical(rule: rules.Rule) -> str:
     )
 
 
-def build_grants(rule: rules.Rule):
+def build_atomic_rules(rule: rules.Rule):
     flows = tuple(rule.description.removeprefix('Flows: ').split('. Source: ')[0].split(', '))
     for port in rule.ports or ('',):
         for peer in rule.peers or (None,):
@@ -98,7 +98,8 @@ def test_host_and_controller_build_the_same_rules(driver):
         assert answer['digest'] == policy.digest
         assert answer['rules'] == [format_canonical(rule) for rule in wanted]
         assert answer['display'] == [
-            line.text() for line in sorted(report.lines(grant for rule in wanted for grant in build_grants(rule)))
+            line.text()
+            for line in sorted(report.lines(atomic for rule in wanted for atomic in build_atomic_rules(rule)))
         ]
     assert 0 < refused < POLICIES / 2
 

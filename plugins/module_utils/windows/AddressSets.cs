@@ -49,11 +49,11 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
             }
             set.Merge(unmerged);
             if (set.intervals.Count == 0 && set.keywords.Count == 0) set.IsAny = true;
-            if (set.HasBothFamilies()) set.IsAny = true;
+            if (set.CoversBothFamilies()) set.IsAny = true;
             return set;
         }
 
-        bool HasBothFamilies()
+        bool CoversBothFamilies()
         {
             return intervals.Count == 2 && intervals[0].First.IsV6 != intervals[1].First.IsV6
                 && IsWholeFamily(intervals[0]) && IsWholeFamily(intervals[1]);
@@ -104,15 +104,15 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.A
             foreach (Interval next in unmerged)
             {
                 Interval last = intervals.Count > 0 ? intervals[intervals.Count - 1] : next;
-                bool touches = intervals.Count > 0 && Touches(last, next);
-                if (!touches) intervals.Add(next);
+                bool merges = intervals.Count > 0 && CanMerge(last, next);
+                if (!merges) intervals.Add(next);
                 else if (next.Last.CompareTo(last.Last) > 0)
                     intervals[intervals.Count - 1] = new Interval(last.First, next.Last);
             }
         }
 
         /// <summary>Whether NEXT, which does not start before LAST, overlaps or follows it directly.</summary>
-        static bool Touches(Interval last, Interval next)
+        static bool CanMerge(Interval last, Interval next)
         {
             if (last.First.IsV6 != next.First.IsV6) return false;
             if (next.First.CompareTo(last.Last) <= 0) return true;

@@ -44,7 +44,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
             }
             // for a rule that blocks, a condition that cannot be evaluated counts as met
             bool blocks = (listenerPorts.Contains(Port) || listenerPorts.HasKeywords())
-                && (peers.Contains(peer) || peers.HasKeywords()) && Programs.MayListen(rule, Port);
+                && (peers.Contains(peer) || peers.HasKeywords()) && Programs.CanListen(rule, Port);
             return blocks ? -1 : 0;
         }
     }
@@ -53,7 +53,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
     public static class Programs
     {
         /// <summary>Whether the program or service of RULE may be the listener on PORT.</summary>
-        public static bool MayListen(Rule rule, int port)
+        public static bool CanListen(Rule rule, int port)
         {
             string program = (rule.Application ?? "").ToLowerInvariant();
             string service = (rule.Service ?? "").ToLowerInvariant();

@@ -17,7 +17,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.F
     /// </summary>
     public class FormerState
     {
-        /// <summary>The registry value that holds it.</summary>
+        /// <summary>The registry value that stores it.</summary>
         public const string ValueName = "Memory";
         public readonly Dictionary<string, bool> Settings = new Dictionary<string, bool>(StringComparer.Ordinal);
         public readonly List<string> SwitchedOff = new List<string>(), SwitchedOn = new List<string>();

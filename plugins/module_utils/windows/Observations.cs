@@ -76,7 +76,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.O
                         + " profile (AllowLocalPolicyMerge 0)" + advice);
                 if ((state.ActiveProfiles & number) != 0 && state.Profiles[number].ShieldsUp)
                     throw new PolicyException("the " + name + " profile is active and blocks all inbound traffic, "
-                        + "whatever the rules allow; let rules apply first: Set-NetFirewallProfile -Name " + name
+                        + "whatever the rules allow; enable inbound rules first: Set-NetFirewallProfile -Name " + name
                         + " -AllowInboundRules True");
             }
         }

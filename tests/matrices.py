@@ -1,4 +1,5 @@
-"""The vendor matrices as read by hand from the documents (unit/cases/matrices): what the tests hold the catalogs and the hosts against."""
+"""The vendor matrices as read by hand from the documents (unit/cases/matrices): what the tests hold the catalogs and
+the hosts against."""
 
 from __future__ import annotations
 

@@ -12,10 +12,14 @@ from ..module_utils._backends import registry
 from ..module_utils._base import files
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._action.base import PortmatrixAction
-from ..plugin_utils._inventory import address_book_file, inventory
+from ..plugin_utils._inventory import address_book_file
+from ..plugin_utils._inventory.host_variables import Inventory
+from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
-from ..plugin_utils._plan.planner import HostPlan, Settings
-from ..plugin_utils._policy import compiler, preflight
+from ..plugin_utils._plan.rules import Plans
+from ..plugin_utils._policy import preflight as preflights
+from ..plugin_utils._policy.compiler import plan_resolved
+from ..plugin_utils._policy.preflight import Preflight
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
 
@@ -27,38 +31,24 @@ class ActionModule(PortmatrixAction):
     _requires_connection = False
 
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        found = inventory.Inventory(task_vars, self._templar)
-        play_hosts = [str(host) for host in task_vars['ansible_play_hosts_all']]
-
-        def get(name: str, default: t.Any = None) -> t.Any:
-            return found.resolve(task_vars, name, default)
-
-        taken = preflight.take(found, preflight.load_catalogs(get), get, play_hosts)
-        plans = plan_hosts(taken, found, play_hosts)
+        inventory = Inventory(task_vars, self._templar)
+        preflight = preflights.run_preflight(inventory)
+        plans = plan_hosts(preflight, inventory)
         if arguments['table']:
-            text = [
-                report.table(plans, taken.catalogs),
-                '',
-                'Notes of the documents:',
-                *(f'- {note}' for note in report.notes(plans, taken.catalogs)),
-            ]
-            self._display.display('\n'.join(['', *text, '']))
+            self._display.display(_terminal_text(plans, preflight))
         for name, plan in sorted(plans.items()):
             for warning in plan.warnings:
                 self._display.warning(f'{name}: {warning}')
-        written = [
-            self._put(arguments['path'], report.plan_file(taken.hosts, plans, taken.catalogs)),
-            self._put(arguments['address_book'], address_book_file.write(taken.hosts)),
+        plan_text = report.plan_file(preflight.hosts, plans, preflight.catalogs)
+        diffs = [
+            self._write(arguments['path'], plan_text),
+            self._write(arguments['address_book'], address_book_file.render(preflight.hosts)),
         ]
-        return {
-            'changed': any(diff for diff in written),
-            'diff': [diff for diff in written if diff],
-            'path': arguments['path'],
-            **report.summary(plans),
-        }
+        changes = [diff for diff in diffs if diff]
+        return {'changed': bool(changes), 'diff': changes, 'path': arguments['path'], **report.summary(plans)}
 
-    def _put(self, path: str | None, content: str) -> dict[str, str] | None:
-        """Write CONTENT to PATH unless it is there already or this is check mode; the diff where it differs."""
+    def _write(self, path: str | None, content: str) -> dict[str, str] | None:
+        """Write CONTENT to PATH, unless it has this content already or this is check mode. Returns the diff, if any."""
         if not path:
             return None
         path = os.path.abspath(path)
@@ -70,28 +60,33 @@ class ActionModule(PortmatrixAction):
                 files.write(path, content)
         except OSError as error:
             raise PortmatrixError(
-                f'{path}: cannot be written ({error.strerror}); give another path in portmatrix_plan_file'
+                f'{path}: cannot be written ({error.strerror}); set another path in portmatrix_plan_file'
             ) from error
         return {'before_header': path, 'after_header': path, 'before': before, 'after': content}
 
 
-def plan_hosts(taken: preflight.Survey, found: inventory.Inventory, names: t.Iterable[str]) -> dict[str, HostPlan]:
-    """The plans of those hosts among NAMES that play a component. Raises PortmatrixError where an opening lacks its other end."""
-    plans = {}
-    for name in sorted(set(names) & set(taken.hosts)):
-        settings = inventory.settings(
-            name, taken.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default)
-        )
-        plan = compiler.plan_resolved(taken.hosts[name], settings, taken.catalogs, taken.book)
-        plans[name] = plan._replace(warnings=(*plan.warnings, *taken.warnings.get(name, ()), *_beside(settings)))
-    broken = symmetry.asymmetries(taken.hosts, plans, taken.book)
-    if broken:
-        raise PortmatrixError(*broken)
+def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
+    """The plans of the hosts of the play that have a component. Raises PortmatrixError if rules do not match."""
+    plans: Plans = {}
+    for name in sorted(set(inventory.play_hosts) & set(preflight.hosts)):
+        settings = preflights.host_settings(inventory.in_play(name), preflight.catalogs, None)
+        plan = plan_resolved(preflight.hosts[name], settings, preflight.catalogs, preflight.book)
+        warnings = (*plan.warnings, *preflight.warnings.get(name, ()), *_default_openings(settings))
+        plans[name] = plan._replace(warnings=warnings)
+    problems = symmetry.asymmetries(preflight.hosts, plans, preflight.book)
+    if problems:
+        raise PortmatrixError(*problems)
     return plans
 
 
-def _beside(settings: Settings) -> t.Iterator[str]:
-    """What the firewall itself lets in beside any policy, where the inventory says which firewall a host has."""
+def _terminal_text(plans: Plans, preflight: Preflight) -> str:
+    notes = (f'- {note}' for note in report.notes(plans, preflight.catalogs))
+    return '\n'.join(['', report.table(plans, preflight.catalogs), '', 'Notes of the documents:', *notes, ''])
+
+
+def _default_openings(settings: Settings) -> t.Iterator[str]:
+    """What the firewall allows by default in addition to the policy, if the inventory sets which firewall a host
+    has."""
     backend = registry.BACKENDS.get(settings.backend)
-    if backend and backend.stock_openings and not settings.exclusive:
-        yield f'{backend.stock_openings}; portmatrix_exclusive: true closes that'
+    if backend and backend.default_openings and not settings.exclusive:
+        yield f'{backend.default_openings}; set portmatrix_exclusive: true to close that'

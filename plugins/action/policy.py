@@ -15,15 +15,18 @@ from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._action import confirmation
 from ..plugin_utils._action.base import PortmatrixAction
 from ..plugin_utils._action.platforms import registry
-from ..plugin_utils._inventory import inventory
-from ..plugin_utils._policy.compiler import compile_policy
+from ..plugin_utils._action.platforms.base import Platform
+from ..plugin_utils._base.ansible_core import RemoteHost
+from ..plugin_utils._inventory import settings
+from ..plugin_utils._inventory.host_variables import HostVariables, Inventory
+from ..plugin_utils._policy.compiler import HostPolicy, compile_policy
 
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 ARGUMENTS = dict(
     state=dict(type='str', choices=['enforced', 'absent', 'rendered', 'gathered'], default='enforced'),
-    backend=dict(type='str', choices=list(inventory.BACKENDS)),
+    backend=dict(type='str', choices=list(settings.BACKENDS)),
     components=dict(type='list', elements='str'),
-    egress=dict(type='str', choices=list(inventory.EGRESS)),
+    egress=dict(type='str', choices=list(settings.EGRESS)),
     confirm_timeout=dict(type='int'),
 )
 
@@ -34,87 +37,90 @@ class ActionModule(PortmatrixAction):
     ARGUMENTS = ARGUMENTS
 
     def cleanup(self, force: bool = False) -> None:
-        """A host that does not answer any more must not hide what the task has to say of it."""
+        """A host that does not answer any more must not replace the result of the task by a connection error."""
         with contextlib.suppress(AnsibleConnectionFailure):
             super().cleanup(force)
 
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        host = str(task_vars['inventory_hostname'])
-        found = inventory.Inventory(task_vars, self._templar)
-
-        def get(name: str, default: t.Any = None) -> t.Any:
-            return found.resolve(task_vars, name, default)
-
+        inventory = Inventory(task_vars, self._templar)
+        host = RemoteHost(self, task_vars)
+        variables = inventory.task()
         state = arguments['state']
-        # the whole inventory is checked before anything of this host is looked at
-        compiled = (
-            compile_policy(self._task._uuid, task_vars, self._templar, arguments)
-            if state in ('enforced', 'rendered')
-            else None
-        )
-        backend = arguments['backend'] or inventory.choice(host, 'portmatrix_backend', inventory.BACKENDS, get)
-        platform = registry.choose(host, inventory.platform(host, get), backend, get)
-        seconds = inventory.seconds(host, arguments['confirm_timeout'], get)
+        compiled = None
+        if state in ('enforced', 'rendered'):
+            # the whole inventory is checked before anything of this host is read
+            compiled = compile_policy(host.task_id, inventory, arguments['components'] or [], arguments['egress'])
+        backend = arguments['backend'] or settings.choice(variables, 'portmatrix_backend', settings.BACKENDS)
+        platform = registry.choose(variables, backend)
+        seconds = settings.confirm_timeout(variables, arguments['confirm_timeout'])
         if state != 'rendered':
-            registry.agree(host, platform, self._connection._shell)
+            registry.require_same(platform, host)
         if compiled is None:
             wanted = {'state': state, 'backend': backend, **({'confirm_timeout': seconds} if state == 'absent' else {})}
-            return self._execute(platform, wanted, task_vars)
+            return _execute(host, platform, wanted)
         for warning in compiled.warnings:
-            self._display.warning(f'{host}: {warning}')
-        if compiled.document is None:
-            return self._without_components(state, platform, backend, task_vars)
-        document = json.dumps(compiled.document)
-        if state == 'rendered':
-            return {'changed': False, **platform.render(backend, document)}
-        confirmed = {
-            'confirm_timeout': seconds,
-            'confirm_flows': inventory.truth(host, 'portmatrix_confirm_flows', get),
-        }
-        return self._execute(platform, {'state': state, 'backend': backend, 'policy': document, **confirmed}, task_vars)
+            self._display.warning(f'{host.name}: {warning}')
+        return _enforce_or_render(host, platform, compiled, state, backend, seconds, variables)
 
-    def _without_components(
-        self, state: str, platform: t.Any, backend: str, task_vars: dict[str, t.Any]
-    ) -> dict[str, t.Any]:
-        """A host without a part in any product is left alone; one that still carries our rules is not left with them in silence."""
-        if state == 'enforced':
-            outcome = self._execute(platform, {'state': 'gathered', 'backend': backend}, task_vars)
-            if outcome.get('failed') or outcome.get('unreachable'):
-                return outcome
-            if (outcome.get('gathered') or {}).get('rules'):
-                raise PortmatrixError(
-                    'this host plays no component any more but still has rules of ours; declare its components (portmatrix_components or a group '
-                    '<product>_<component>), or give it back with the playbook portmatrix.firewall.release'
-                )
-        return {'changed': False, 'skipped': True, 'skip_reason': 'the host plays no component'}
 
-    def _execute(self, platform: t.Any, wanted: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Run the module of PLATFORM, and confirm what it changed. Where somebody else wrote over it meanwhile, it is put in again."""
-        first: dict[str, t.Any] = {}
-        platform.prepare(self._connection)
-        arguments = platform.arguments(wanted, self._task.check_mode)
-        for _attempt in range(MOST_ATTEMPTS):
-            outcome = self._execute_module(platform.MODULE, arguments, task_vars=task_vars)
-            # the module's arguments hold the whole policy, which no result is to carry
-            outcome.pop('invocation', None)
-            _name_the_host(outcome, str(task_vars['inventory_hostname']))
-            outcome = confirmation.finish(
-                self,
-                lambda pending: platform.Channel(self, task_vars, pending),
-                outcome,
-                wanted.get('confirm_timeout', 0),
+def _enforce_or_render(
+    host: RemoteHost,
+    platform: Platform,
+    compiled: HostPolicy,
+    state: str,
+    backend: str,
+    seconds: int,
+    variables: HostVariables,
+) -> dict[str, t.Any]:
+    if compiled.document is None:
+        return _without_components(host, platform, state, backend)
+    document = json.dumps(compiled.document)
+    if state == 'rendered':
+        return {'changed': False, **platform.render(backend, document)}
+    confirm_connections = settings.flag(variables, 'portmatrix_confirm_connections')
+    wanted = {'state': state, 'backend': backend, 'policy': document}
+    return _execute(host, platform, {**wanted, 'confirm_timeout': seconds, 'confirm_connections': confirm_connections})
+
+
+def _without_components(host: RemoteHost, platform: Platform, state: str, backend: str) -> dict[str, t.Any]:
+    """A host without a component is left alone; one that still has rules managed by portmatrix is an error."""
+    if state == 'enforced':
+        result = _execute(host, platform, {'state': 'gathered', 'backend': backend})
+        if result.get('failed') or result.get('unreachable'):
+            return result
+        if (result.get('gathered') or {}).get('rules'):
+            raise PortmatrixError(
+                f'{host.name}: has no component any more, but still has rules managed by portmatrix; declare its '
+                'components (portmatrix_components, or a group <product>_<component>), or remove the rules with the '
+                'playbook portmatrix.firewall.release'
             )
-            first = first or outcome
-            if outcome.get('failed') or outcome.get('unreachable'):
-                return outcome
-            if outcome.pop('settled', True):
-                break
-        first.pop('settled', None)
-        return first
+    return {'changed': False, 'skipped': True, 'skip_reason': 'the host has no component'}
 
 
-def _name_the_host(outcome: dict[str, t.Any], host: str) -> None:
+def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Run the module of PLATFORM and confirm what it changed. If another program overwrote that, it is applied
+    again."""
+    first: dict[str, t.Any] = {}
+    platform.prepare(host)
+    arguments = platform.module_arguments(wanted, host.check_mode)
+    for _attempt in range(MAX_ATTEMPTS):
+        result = host.execute_module(platform.module, arguments)
+        # the arguments of the module contain the whole policy, which no result may contain
+        result.pop('invocation', None)
+        _add_host_to_warnings(result, host.name)
+        seconds = wanted.get('confirm_timeout', 0)
+        result = confirmation.complete(host, lambda pending: platform.open_channel(host, pending), result, seconds)
+        first = first or result
+        if result.get('failed') or result.get('unreachable'):
+            return result
+        if result.pop('settled', True):
+            break
+    first.pop('settled', None)
+    return first
+
+
+def _add_host_to_warnings(result: dict[str, t.Any], host: str) -> None:
     """Ansible shows a warning once, whichever hosts have it, and without their names."""
-    texts = [str(getattr(getattr(warning, 'event', None), 'msg', warning)) for warning in outcome.get('warnings', ())]
+    texts = [str(getattr(getattr(warning, 'event', None), 'msg', warning)) for warning in result.get('warnings', ())]
     if texts:
-        outcome['warnings'] = [text if text.startswith(f'{host}: ') else f'{host}: {text}' for text in texts]
+        result['warnings'] = [text if text.startswith(f'{host}: ') else f'{host}: {text}' for text in texts]

@@ -9,18 +9,18 @@ short_description: The flows of the port matrices, filtered with JMESPath
 version_added: 1.0.0
 author: The portmatrix.firewall authors (@portmatrix)
 description:
-  - Returns the documented flows of all catalogs as data, those of O(_terms) products if any are named.
+  - Returns the documented flows of all catalogs as data, or those of the products in O(_terms).
 requirements: [netaddr, jmespath]
 options:
   _terms:
-    description: Products whose flows are wanted; none for those of all products.
+    description: Products whose flows to return; all products if it is empty.
     type: list
     elements: str
   query:
     description: A JMESPath expression over the list of flows.
     type: str
   catalogs:
-    description: More catalogs, files or folders.
+    description: Additional catalogs, files or folders.
     type: list
     elements: str
     vars:
@@ -30,16 +30,18 @@ options:
 EXAMPLES = r'''
 - name: Show which flows lead to Avi controllers
   ansible.builtin.debug:
-    msg: "{{ query('portmatrix.firewall.flows', 'avi_vantage', query=\"[?contains(destination, 'controller')].[id, protocol, ports]\") }}"
+    msg: "{{ query('portmatrix.firewall.flows', 'avi_vantage', query=controller_flows) }}"
+  vars:
+    controller_flows: "[?contains(destination, 'controller')].[id, protocol, ports]"
 
-- name: Count the flows whose port the vendor does not state
+- name: Count the flows whose port the vendor does not document
   ansible.builtin.debug:
     msg: "{{ query('portmatrix.firewall.flows', query='[?assumed]') | length }}"
 '''
 
 RETURN = r'''
 _raw:
-  description: The flows, or what O(query) makes of them.
+  description: The flows, or the result of O(query).
   type: list
   elements: dict
   contains:
@@ -47,7 +49,7 @@ _raw:
     product: {description: The product, type: str}
     id: {description: Unique in its product, type: str}
     title: {description: What the flow is for, type: str}
-    note: {description: What the document says beyond the flow, type: str}
+    note: {description: What the document states in addition, type: str}
     source: {description: Components that open the connection, type: list}
     destination: {description: Components that listen, type: list}
     protocol: {description: Protocols, type: list}
@@ -65,7 +67,8 @@ from ansible.plugins.lookup import LookupBase
 
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._base import libraries
-from ..plugin_utils._catalog.loader import Flow, existing, load_catalogs
+from ..plugin_utils._catalog.loader import existing_path, load_catalogs
+from ..plugin_utils._catalog.model import Flow
 
 
 class LookupModule(LookupBase):
@@ -76,7 +79,7 @@ class LookupModule(LookupBase):
         try:
             libraries.require()
             folder = (variables or {}).get('inventory_dir')
-            extra = [existing(str(path), folder) for path in self.get_option('catalogs') or []]
+            extra = [existing_path(str(path), folder) for path in self.get_option('catalogs') or []]
             return _flows([str(term) for term in terms], extra, self.get_option('query'))
         except PortmatrixError as error:
             raise AnsibleError(str(error)) from error
@@ -86,29 +89,27 @@ def _flows(products: list[str], extra: list[str], query: str | None) -> list[t.A
     catalogs = load_catalogs(extra)
     unknown = sorted(set(products) - set(catalogs))
     if unknown:
-        raise PortmatrixError(f'unknown product {", ".join(map(repr, unknown))}; known are {", ".join(catalogs)}')
-    flows = [_as_data(flow) for product in products or sorted(catalogs) for flow in catalogs[product].flows]
+        raise PortmatrixError(f'unknown product {", ".join(map(repr, unknown))}; choose from {", ".join(catalogs)}')
+    flows = [_to_data(flow) for product in products or sorted(catalogs) for flow in catalogs[product].flows]
     if query is None:
         return flows
     try:
-        found = libraries.jmespath.search(query, flows)
+        result = libraries.jmespath.search(query, flows)
     except libraries.jmespath.exceptions.JMESPathError as error:
-        raise PortmatrixError(f'query: {query!r} is no JMESPath expression ({" ".join(str(error).split())})') from error
-    return found if isinstance(found, list) else [found]
+        message = ' '.join(str(error).split())
+        raise PortmatrixError(f'query: {query!r} is not a valid JMESPath expression ({message})') from error
+    return result if isinstance(result, list) else [result]
 
 
-def _as_data(flow: Flow) -> dict[str, t.Any]:
-    ends = {
-        end: list(dict.fromkeys(pair[number] for pair in flow.pairs))
-        for number, end in enumerate(('source', 'destination'))
-    }
+def _to_data(flow: Flow) -> dict[str, t.Any]:
     return {
         'flow': flow.name,
         'product': flow.product,
         'id': flow.id,
         'title': flow.title,
         'note': flow.note,
-        **ends,
+        'source': list(dict.fromkeys(source for source, _destination in flow.pairs)),
+        'destination': list(dict.fromkeys(destination for _source, destination in flow.pairs)),
         'protocol': list(flow.protocols),
         'ports': list(flow.ports),
         'when': flow.when,

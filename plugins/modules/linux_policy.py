@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r'''
 module: linux_policy
-short_description: Bring a Linux host to its policy (target side of portmatrix.firewall.policy)
+short_description: Converge a Linux host to its policy (target side of portmatrix.firewall.policy)
 version_added: 1.0.0
 author: The portmatrix.firewall authors (@portmatrix)
 description:
-  - The part of M(portmatrix.firewall.policy) that runs on a Linux host. The action plugin of that name plans on the controller and calls this module;
-    use M(portmatrix.firewall.policy) in playbooks.
+  - The part of M(portmatrix.firewall.policy) that runs on a Linux host. The action plugin of that name plans on the
+    controller and calls this module; use M(portmatrix.firewall.policy) in playbooks.
 options:
   state:
     description: What to do; see M(portmatrix.firewall.policy).
@@ -27,25 +27,27 @@ options:
     default: auto
   confirm_timeout:
     description:
-      - Seconds in which the change has to be confirmed over a new connection, or the host rolls it back. V(0) keeps it at once.
-      - The confirmation is the business of the action plugin; a task that calls this module by itself wants V(0).
+      - Seconds in which the change has to be confirmed over a new connection; otherwise the host rolls it back. V(0)
+        keeps it at once.
+      - The action plugin confirms the change; a task that calls this module directly needs V(0).
     type: int
     default: 0
-  confirm_flows:
-    description: Whether documented connections that stood before the change have to pass, too, when it is confirmed.
+  confirm_connections:
+    description: Whether documented connections that were established before the change also have to be allowed when it
+      is confirmed.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Predicts the change from the same computation that would make it.
+    description: Predicts the change with the same computation that makes it.
   diff_mode:
     support: full
-    description: Shows rules in words.
+    description: Shows rules with flow, direction, ports and peers.
 '''
 
 EXAMPLES = r'''
-- name: See what of ours is on a host
+- name: Read the rules that portmatrix manages on a host
   portmatrix.firewall.linux_policy:
     state: gathered
 '''
@@ -56,19 +58,20 @@ digest:
   returned: when O(state=enforced) or O(state=absent)
   type: str
 pending:
-  description: The change that waits for its confirmation (token, command, and where the outcome is told).
+  description: The pending change (token, the command that confirms it, and the file with its outcome).
   returned: when something was changed with O(confirm_timeout)
   type: dict
 gathered:
-  description: What of ours is on the host.
+  description: The rules that portmatrix manages on the host.
   returned: when O(state=gathered)
   type: dict
 '''
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _converge
 from ..module_utils._base.errors import PortmatrixError, RolledBack
+from ..module_utils._converge.request import Request
+from ..module_utils._converge.run import run
 
 
 def main() -> None:
@@ -78,20 +81,22 @@ def main() -> None:
             policy=dict(type='str'),
             backend=dict(type='str', default='auto'),
             confirm_timeout=dict(type='int', default=0),
-            confirm_flows=dict(type='bool', default=False),
+            confirm_connections=dict(type='bool', default=False),
         ),
         required_if=[('state', 'enforced', ('policy',))],
         supports_check_mode=True,
     )
+    parameters = module.params
+    request = Request(
+        parameters['state'],
+        parameters['backend'],
+        parameters['policy'],
+        module.check_mode,
+        parameters['confirm_timeout'],
+        parameters['confirm_connections'],
+    )
     try:
-        result = _converge.run(
-            module.params['state'],
-            module.params['backend'],
-            module.params['policy'],
-            module.check_mode,
-            module.params['confirm_timeout'],
-            module.params['confirm_flows'],
-        )
+        result = run(request)
     except PortmatrixError as error:
         module.fail_json(msg=str(error), rolled_back=isinstance(error, RolledBack))
     for warning in result.pop('warnings', ()):

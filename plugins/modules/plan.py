@@ -6,20 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r'''
 module: plan
-short_description: Plan which ports open to whom, for all hosts of a play at once
+short_description: Plan which ports are open to which peers, for all hosts of a play
 version_added: 1.0.0
 author: The portmatrix.firewall authors (@portmatrix)
 description:
-  - Compiles the catalogs and the inventory into the rules of every host of the play, shows them as a table and writes them to a file.
+  - Compiles the catalogs and the inventory into the rules of every host of the play, shows them as a table and writes
+    them to a file.
   - Connects to no host. Run it with C(run_once), as the playbook P(portmatrix.firewall.plan#playbook) does.
-  - Peers come from the whole inventory, also where C(--limit) narrows the play. Variables are described with M(portmatrix.firewall.policy).
+  - Peers come from the whole inventory, even if C(--limit) restricts the play. The variables are described in
+    M(portmatrix.firewall.policy).
 requirements: [netaddr, jmespath]
 options:
   path:
-    description: Where to write the plan file (JSON, see the guide). Nothing is written without it.
+    description: Path of the plan file to write (JSON, see the guide). Without it, none is written.
     type: path
   address_book:
-    description: Where to write the address book, for runs that see a part of the inventory only (E(portmatrix_address_book)).
+    description: Path of the address book to write, for runs that read only a part of the inventory
+      (E(portmatrix_address_book)).
     type: path
   table:
     description: Show the table of rules on the terminal.
@@ -28,10 +31,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Writes no file and says whether it would.
+    description: Writes no file and reports whether it would.
   diff_mode:
     support: full
-    description: Shows the difference to the former plan file.
+    description: Shows the difference from the former plan file.
 '''
 
 EXAMPLES = r'''
@@ -47,7 +50,7 @@ EXAMPLES = r'''
 
 RETURN = r'''
 path:
-  description: Where the plan was written.
+  description: Path of the plan file.
   returned: success
   type: str
 hosts:
@@ -63,7 +66,7 @@ open_to_any:
   returned: success
   type: int
 unresolved:
-  description: Number of components that nobody plays and that have no addresses, yet a flow needs.
+  description: Number of components that a flow needs and that have neither hosts nor addresses.
   returned: success
   type: int
 '''

@@ -1,4 +1,5 @@
-"""Connections lost and wrongly accepted while a policy is replaced under a connection every 10 ms: changes, first application, release.
+"""Connections lost and wrongly accepted while a policy is replaced under a connection every 10 ms: changes, first
+application, release.
 
 tests/lab/lab.py up && tests/lab/lab.py run -- .venv/bin/python tests/benchmark/disruption.py
 """

@@ -1,4 +1,5 @@
-"""Planning for many hosts, as a ratio to a task that does nothing, in the same run: CPU seconds of ansible-playbook and its forks.
+"""Planning for many hosts, as a ratio to a task that does nothing, in the same run: CPU seconds of ansible-playbook
+and its forks.
 
 .venv/bin/python tests/benchmark/scale.py [HOSTS ...]        (1000 by default; no host is reached)
 """
@@ -30,9 +31,12 @@ COMPONENTS = [
     'mesos_node',
 ]
 PLAYBOOKS = {
-    'a task that does nothing': '- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.assert: {that: true, quiet: true}\n',
-    'policy, rendered on every host': '- hosts: all\n  gather_facts: false\n  tasks:\n    - portmatrix.firewall.policy: {state: rendered}\n',
-    'plan': '- hosts: all\n  gather_facts: false\n  tasks:\n    - {run_once: true, portmatrix.firewall.plan: {table: false, path: plan.json}}\n',
+    'a task that does nothing': '- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.assert: {that: '
+    'true, quiet: true}\n',
+    'policy, rendered on every host': '- hosts: all\n  gather_facts: false\n  tasks:\n    - '
+    'portmatrix.firewall.policy: {state: rendered}\n',
+    'plan': '- hosts: all\n  gather_facts: false\n  tasks:\n    - {run_once: true, portmatrix.firewall.plan: {table: '
+    'false, path: plan.json}}\n',
 }
 
 

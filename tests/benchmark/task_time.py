@@ -2,8 +2,8 @@
 
     tests/lab/lab.py up && tests/lab/lab.py run -- .venv/bin/python tests/benchmark/task_time.py
 
-Whole playbooks of one task each, wall clock, interleaved so that a noisy machine hits all of them alike; the median is shown.
-"""
+Whole playbooks of one task each, wall clock, interleaved so that a noisy machine hits all of them alike; the median is
+shown."""
 
 from __future__ import annotations
 

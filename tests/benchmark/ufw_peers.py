@@ -1,9 +1,11 @@
-"""ufw on one host of the lab: N rules by our module, by community.general.ufw in a loop, and what a change does to connections, against `ufw reload`.
+"""ufw on one host of the lab: N rules by our module, by community.general.ufw in a loop, and what a change does to
+connections, against `ufw reload`.
 
-tests/lab/lab.py up && tests/lab/lab.py run -- .venv/bin/python tests/benchmark/ufw_peers.py [N ...]        (10 50 200 by default)
+tests/lab/lab.py up && tests/lab/lab.py run -- .venv/bin/python tests/benchmark/ufw_peers.py [N ...]        (10 50 200
+by default)
 
-community.general is installed into build/peers for this benchmark only. Whole playbooks of one task, wall clock, as ratios to ansible.builtin.ping.
-"""
+community.general is installed into build/peers for this benchmark only. Whole playbooks of one task, wall clock, as
+ratios to ansible.builtin.ping."""
 
 from __future__ import annotations
 
@@ -62,7 +64,8 @@ def times(counts: list[int]) -> None:
     ping = statistics.median(timed(PING) for _round in range(5))
     print(f'ansible.builtin.ping: {ping:.2f} s')
     print(
-        f'{"rules":>6}{"ours: first":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / ours, as ratios of the whole task'
+        f'{"rules":>6}{"ours: first":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / ours, '
+        'as ratios of the whole task'
     )
     for count in counts:
         given = (
@@ -94,7 +97,8 @@ def disruption() -> None:
     for name, way in ways.items():
         allowed, denied = transitions.under_traffic(HOST, way, allowed_port=transitions.UFW_PORTS[HOST], source='mgmt1')
         print(
-            f'{name:<64} allowed lost {allowed[0] - allowed[1]} of {allowed[0]}, denied accepted {denied[1]} of {denied[0]}',
+            f'{name:<64} allowed lost {allowed[0] - allowed[1]} of {allowed[0]}, denied accepted {denied[1]} of '
+            f'{denied[0]}',
             flush=True,
         )
 

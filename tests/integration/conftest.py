@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'lab'))
 
 if 'PORTMATRIX_LAB_KEY' not in os.environ:
     raise pytest.UsageError(
-        'the integration tests run inside the lab: tests/lab/lab.py up, then tests/lab/lab.py run -- pytest tests/integration'
+        'the integration tests run inside the lab: tests/lab/lab.py up, then tests/lab/lab.py run -- pytest '
+        'tests/integration'
     )
 
 import documented
@@ -68,7 +69,8 @@ EXEMPT = 'echo PerSourcePenalties no > /etc/ssh/sshd_config.d/watch.conf; sshd -
 
 @pytest.fixture(scope='module')
 def both_firewalls(ufw_pair):
-    """The fleet BOTH: two hosts with firewalld, two with ufw, that have rules of others; a list of their pictures, which is one long."""
+    """The fleet BOTH: two hosts with firewalld, two with ufw, that have rules of others; a list of their pictures,
+    which is one long."""
     fleet.BOTH.shell(f'({EXEMPT}) 2>/dev/null')
     fleet.BOTH.each(fleet.FOREIGN)
     yield [fleet.BOTH.pictures()]

@@ -19,10 +19,11 @@ CASES = {
     ),
     'a service was added by hand and loaded': (
         'firewall-cmd -q --permanent --policy=portmatrix-in --add-service=http; firewall-cmd -q --reload',
-        'by hand in portmatrix-in: <service name="http" />',
+        'changed by hand in portmatrix-in: <service name="http" />',
     ),
     'a rule was removed by hand at run time': (
-        '''firewall-cmd -q --policy=portmatrix-in "--remove-rich-rule=rule family=ipv4 source address=198.51.100.1 port port=22 protocol=tcp accept" ''',
+        'firewall-cmd -q --policy=portmatrix-in "--remove-rich-rule=rule family=ipv4 source address=198.51.100.1 '
+        'port port=22 protocol=tcp accept"',
         'drift, missing in the kernel: ingress tcp 22 from 198.51.100.1\n',
     ),
     'an entry was removed from a set': (
@@ -31,11 +32,13 @@ CASES = {
     ),
     'an accept was put before everything of ours': (
         'nft insert rule inet firewalld filter_IN_policy_portmatrix-in tcp dport 7777 accept',
-        'drift: the chain filter_IN_policy_portmatrix-in is not as firewalld builds it',
+        'drift: the chain filter_IN_policy_portmatrix-in differs from what firewalld writes',
     ),
     'the policy was unhooked': (
-        'chain=$(nft -a list table inet firewalld | grep -B9 "jump filter_IN_policy_portmatrix-in #" | grep -o "chain [a-zA-Z_]*" | tail -1 | cut -d" " -f2);'
-        'nft delete rule inet firewalld $chain handle $(nft -a list chain inet firewalld $chain | grep "policy_portmatrix-in #" | grep -o "[0-9]*$")',
+        'chain=$(nft -a list table inet firewalld | grep -B9 "jump filter_IN_policy_portmatrix-in #" | grep -o "chain '
+        '[a-zA-Z_]*" | tail -1 | cut -d" " -f2);'
+        'nft delete rule inet firewalld $chain handle $(nft -a list chain inet firewalld $chain | grep '
+        '"policy_portmatrix-in #" | grep -o "[0-9]*$")',
         'drift: the kernel does not pass ingress through portmatrix-in',
     ),
     'our files were removed': (

@@ -1,4 +1,5 @@
-"""When applying fails half-way the host gets its former rules back; settings of firewalld that change its tables do not count as failure."""
+"""When applying fails half-way the host gets its former rules back; settings of firewalld that change its tables do
+not count as failure."""
 
 from __future__ import annotations
 
@@ -50,11 +51,13 @@ def test_logging_of_what_is_denied_and_counters_are_no_drift(released):
         for host in BOTH:
             world.shell(
                 host,
-                'cp -p /etc/firewalld/firewalld.conf /run/; sed -i s/^LogDenied=.*/LogDenied=all/ /etc/firewalld/firewalld.conf',
+                'cp -p /etc/firewalld/firewalld.conf /run/; sed -i s/^LogDenied=.*/LogDenied=all/ '
+                '/etc/firewalld/firewalld.conf',
             )
             world.shell(
                 host,
-                'sed -i s/^NftablesCounters=.*/NftablesCounters=yes/ /etc/firewalld/firewalld.conf; systemctl restart firewalld',
+                'sed -i s/^NftablesCounters=.*/NftablesCounters=yes/ /etc/firewalld/firewalld.conf; systemctl restart '
+                'firewalld',
             )
         run = world.play('portmatrix.firewall.harden', *LIMIT)
         assert run.statuses() == dict.fromkeys(BOTH, 'changed'), run.output

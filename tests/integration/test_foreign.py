@@ -29,7 +29,8 @@ iptables -N FOREIGN
 iptables -A FOREIGN -s 192.0.2.13 -j ACCEPT
 iptables -A INPUT -j FOREIGN
 '''
-# firewalld 2.3 hands sets to ipset as soon as there is a direct rule, and a kernel without ip_set (the lab's may be one) then refuses them.
+# firewalld 2.3 hands sets to ipset as soon as there is a direct rule, and a kernel without ip_set (the lab's may be
+# one) then refuses them.
 DIRECT = 'firewall-cmd -q --direct --add-rule ipv4 filter INPUT 0 -s 192.0.2.11 -j ACCEPT'
 CLEAN = r'''
 firewall-cmd -q --permanent --zone=public --remove-service=http
@@ -75,8 +76,10 @@ def test_foreign_rules_survive(released):
 
 def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive(released):
     script = (
-        'firewall-cmd -q --permanent --new-policy=early; firewall-cmd -q --permanent --policy=early --add-ingress-zone=ANY;'
-        'firewall-cmd -q --permanent --policy=early --add-egress-zone=HOST; firewall-cmd -q --permanent --policy=early --set-priority=-200;'
+        'firewall-cmd -q --permanent --new-policy=early; firewall-cmd -q --permanent --policy=early '
+        '--add-ingress-zone=ANY;'
+        'firewall-cmd -q --permanent --policy=early --add-egress-zone=HOST; firewall-cmd -q --permanent '
+        '--policy=early --set-priority=-200;'
         'firewall-cmd -q --permanent --policy=early --add-port=9999/tcp; firewall-cmd -q --reload'
     )
     targets = {'targets': [['tcp', world.HOSTS[host]['ansible_host'], 9999] for host in HOSTS]}
@@ -84,24 +87,27 @@ def test_a_foreign_policy_ahead_of_ours_is_reported_and_overtaken_when_exclusive
     try:
         FIREWALLD.shell(script)
         run = FIREWALLD.play()
-        assert all(f'{host}: the policy early of firewalld decides before ours' in run.output for host in HOSTS), (
-            run.output
-        )
+        assert all(
+            f'{host}: the firewalld policy early has a lower priority number than portmatrix' in run.output
+            for host in HOSTS
+        ), run.output
         assert world.probe('data2', 'connect', targets) == [True, True]
         run = FIREWALLD.play('-e', 'portmatrix_exclusive=true')
-        assert 'the policy early' not in run.output
+        assert 'policy early' not in run.output
         assert world.probe('data2', 'connect', targets) == [False, False]
         assert all('early' in text for text in FIREWALLD.shell('firewall-cmd --get-policies').values())
     finally:
         for host, server in servers.items():
             world.stop_serving(host, server)
         FIREWALLD.shell(
-            'firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; firewall-cmd -q --reload',
+            'firewall-cmd -q --permanent --delete-policy=early; rm -f /etc/firewalld/policies/early.xml*; '
+            'firewall-cmd -q --reload',
             check=False,
         )
 
 
-# What fail2ban does with its action nftables (Debian's default) and iptables-multiport, and podman or Docker with a published port.
+# What fail2ban does with its action nftables (Debian's default) and iptables-multiport, and podman or Docker with a
+# published port.
 BYSTANDERS = r'''
 nft add table inet f2b-table
 nft add chain inet f2b-table f2b-chain '{ type filter hook input priority -1; }'
@@ -122,7 +128,8 @@ CLEAN_BYSTANDERS = (
 
 
 def test_fail2ban_and_containers_keep_working(released):
-    """A banned address stays banned though the policy admits it, and a published port is named, as it bypasses the policy."""
+    """A banned address stays banned though the policy admits it, and a published port is named, as it bypasses the
+    policy."""
     knock = {'targets': [['tcp', world.HOSTS[host]['ansible_host'], 22] for host in HOSTS]}
     admitted = ('-e', '{"portmatrix_management_sources": ["198.51.100.1", "198.51.100.22", "198.51.100.32"]}')
     try:
@@ -147,7 +154,8 @@ def test_fail2ban_and_containers_keep_working(released):
         FIREWALLD.shell(CLEAN_BYSTANDERS, check=False)
 
 
-# What Docker before 28.0 does: it has rules that keep its networks apart, and leaves them out when it writes its own anew after a reload.
+# What Docker before 28.0 does: it has rules that keep its networks apart, and leaves them out when it writes its own
+# anew after a reload.
 FORWARDS = 'iptables -w -C FORWARD -o docker0 -j ACCEPT || iptables -w -A FORWARD -o docker0 -j ACCEPT'
 APART = f"""
 set -e; ip link add docker0 type bridge; iptables -N DOCKER-ISOLATION-STAGE-1; iptables -N DOCKER-ISOLATION-STAGE-2; {FORWARDS}
@@ -165,8 +173,9 @@ NO_DOCKER = 'systemctl stop forgets; rm -f /run/forgot; nft delete table ip filt
 
 
 def test_networks_of_docker_stay_apart(released):
-    """Whatever Docker forgets when firewalld reloads for us (the real one forgets on virtual machines, tests/machines); where others reload, a run says so."""
-    mixed = "nothing keeps Docker's docker0 apart"
+    """Whatever Docker forgets when firewalld reloads for us (the real one forgets on virtual machines,
+    tests/machines); where others reload, a run says so."""
+    mixed = 'the Docker network docker0 is not isolated'
 
     def apart() -> dict[str, str]:
         """The rules, in their order, after Docker has forgotten them."""
@@ -202,7 +211,8 @@ def test_what_a_zone_denies_in_vain_is_named(released):
     try:
         world.shell(
             'mgmt1',
-            f'firewall-cmd -q --permanent --zone=public --add-interface=eth0; firewall-cmd -q --reload; firewall-cmd -q {ban}',
+            'firewall-cmd -q --permanent --zone=public --add-interface=eth0; firewall-cmd -q --reload; firewall-cmd '
+            f'-q {ban}',
         )
         run = world.play('portmatrix.firewall.harden', '-l', 'mgmt1')
         assert (

@@ -1,4 +1,5 @@
-"""The whole lab through check, apply, again and release; every step is judged by nft, by hashes of files and by real packets."""
+"""The whole lab through check, apply, again and release; every step is judged by nft, by hashes of files and by real
+packets."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ def test_rules_that_would_lock_us_out_are_refused_before_anything_changes(releas
         assert run.statuses() == dict.fromkeys(BOTH, 'failed'), run.output
         for host in BOTH:
             assert (
-                'would lock out the management connection from 198.51.100.1 to port 22; add 198.51.100.1 to portmatrix_management_sources'
-                in run.results[host]['msg']
+                'would lock out the management connection from 198.51.100.1 to port 22; add 198.51.100.1 to '
+                'portmatrix_management_sources' in run.results[host]['msg']
             )
     assert world.pictures(BOTH) == before
 
@@ -28,7 +28,8 @@ def test_the_observed_port_is_guarded_wherever_sshd_listens(released):
     try:
         world.shell(
             host,
-            'echo "Port 22\nPort 2222" > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; firewall-cmd -q --zone=public --add-port=2222/tcp',
+            'echo "Port 22\nPort 2222" > /etc/ssh/sshd_config.d/ports.conf; systemctl restart ssh; firewall-cmd -q '
+            '--zone=public --add-port=2222/tcp',
         )
         run = world.play('portmatrix.firewall.harden', '-l', host, '-e', 'ansible_port=2222')
         assert run.statuses() == {host: 'changed'}, run.output
@@ -43,7 +44,8 @@ def test_the_observed_port_is_guarded_wherever_sshd_listens(released):
 
 
 def test_a_host_keeps_answering_while_egress_is_denied(released):
-    """First start of firewalld with egress denied: a session that is older than the firewall lives on, and new ones come in."""
+    """First start of firewalld with egress denied: a session that is older than the firewall lives on, and new ones
+    come in."""
     host = 'edge1'
     world.shell(host, 'systemctl disable -q --now firewalld')
     try:

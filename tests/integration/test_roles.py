@@ -1,4 +1,5 @@
-"""The roles on real hosts: each applies the union of all components, so their order does not matter and none cuts another's flows."""
+"""The roles on real hosts: each applies the union of all components, so their order does not matter and none cuts
+another's flows."""
 
 from __future__ import annotations
 
@@ -36,6 +37,6 @@ def test_a_host_without_components_is_left_alone_but_not_with_rules_of_ours(rele
     run = world.play('portmatrix.firewall.harden', inventory_path=alone)
     assert (
         run.statuses() == {HOST: 'failed'}
-        and 'plays no component any more but still has rules of ours' in run.results[HOST]['msg']
+        and 'has no component any more, but still has rules managed by portmatrix' in run.results[HOST]['msg']
     ), run.output
     assert world.picture(HOST) == hardened

@@ -1,4 +1,5 @@
-"""firewalld stopped, masked, missing, or not alone: converged as documented, or refused with the reason and nothing changed."""
+"""firewalld stopped, masked, missing, or not alone: converged as documented, or refused with the reason and nothing
+changed."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def test_a_stopped_firewalld_is_started_and_stopped_again(released):
         ),
         (
             HIDE.format('bin') + ';' + HIDE.format('sbin'),
-            'for tool in /usr/bin/firew*.hidden /usr/sbin/firew*.hidden; do [ -e $tool ] && mv $tool ${tool%.hidden}; done; true',
+            'for tool in /usr/bin/firew*.hidden /usr/sbin/firew*.hidden; do [ -e $tool ] && mv $tool ${tool%.hidden}; '
+            'done; true',
             'firewalld is not installed on this host',
         ),
     ],
@@ -89,18 +91,19 @@ def test_what_cannot_work_is_refused_with_the_reason(released, spoil, mend, word
 
 
 def test_a_firewalld_below_the_minimum_is_refused_with_the_version_that_is_needed(released):
-    """The program's own answer is replaced, as no lab host carries an old firewalld; the daemon is stopped, so that it is asked at all."""
+    """The program's own answer is replaced, as no lab host carries an old firewalld; the daemon is stopped, so that it
+    is asked at all."""
     try:
         for host in BOTH:
             world.shell(
                 host,
-                'systemctl stop firewalld; mkdir -p /usr/local/bin; printf "#!/bin/sh\\necho 0.9.11\\n" > /usr/local/bin/firewall-offline-cmd;'
+                'systemctl stop firewalld; mkdir -p /usr/local/bin; printf "#!/bin/sh\\necho 0.9.11\\n" > '
+                '/usr/local/bin/firewall-offline-cmd;'
                 'chmod +x /usr/local/bin/firewall-offline-cmd',
             )
         run = world.play('portmatrix.firewall.harden', *LIMIT)
         assert all(
-            'firewalld 0.9.11 is too old: portmatrix.firewall needs 1.0.0 or later' in run.results[host]['msg']
-            for host in BOTH
+            'firewalld: version must be at least 1.0.0, got 0.9.11' in run.results[host]['msg'] for host in BOTH
         ), run.output
     finally:
         for host in BOTH:

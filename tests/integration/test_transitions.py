@@ -1,4 +1,5 @@
-"""Replacing a policy under traffic: a connection every 10 ms that is allowed before and after, and one that is denied before and after."""
+"""Replacing a policy under traffic: a connection every 10 ms that is allowed before and after, and one that is denied
+before and after."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def play(playbook: str, hosts: list[str], variables: dict | None = None) -> worl
 
 
 def under_traffic(ports: dict[str, int], change, source: str = 'edge1') -> dict[str, tuple[list[int], list[int]]]:
-    """Host -> ([tried, answered] of the allowed, the same of the denied) while CHANGE runs; PORTS are those that SOURCE may open."""
+    """Host -> ([tried, answered] of the allowed, the same of the denied) while CHANGE runs; PORTS are those that
+    SOURCE may open."""
     servers = {host: world.serve(host, [('tcp', port), ('tcp', 9999)]) for host, port in ports.items()}
 
     def stream(origin: str, host: str, port: int):
@@ -85,8 +87,8 @@ def test_a_change_loses_no_allowed_connection_and_lets_no_denied_one_in(change):
 
 
 def test_ufw_changes_and_starts_without_a_lost_connection(plain_ufw):
-    """All that may change at once: rules, default policies, what others let in. Nothing is denied before the first application, so that only an allowed
-    connection can tell of it."""
+    """All that may change at once: rules, default policies, what others let in. Nothing is denied before the first
+    application, so that only an allowed connection can tell of it."""
     hosts = list(UFW_PORTS)
     everything = {
         'portmatrix_egress': 'deny',

@@ -1,4 +1,5 @@
-"""ufw on real hosts: rules of others, what ufw's own files let in, sessions, peers by the thousand. Judged by ufw's own status, iptables-save and packets."""
+"""ufw on real hosts: rules of others, what ufw's own files let in, sessions, peers by the thousand. Judged by ufw's
+own status, iptables-save and packets."""
 
 from __future__ import annotations
 
@@ -37,12 +38,12 @@ def test_rules_of_others_stay_in_their_order_and_are_reported(plain_ufw):
     assert all(len(text.splitlines()) == 10 for text, _picture in before.values())
     run = hardened('--diff')
     assert run.statuses() == dict.fromkeys(HOSTS, 'changed')
-    assert ' open beside the policy: ufw allow in proto tcp to any port 80\n' in run.output
+    assert ' not in the policy, but open: ufw allow in proto tcp to any port 80\n' in run.output
     for host in HOSTS:
         assert foreign(host) == before[host][0]
         status = world.shell(host, 'ufw status')
         assert re.search(r'22/tcp +ALLOW +198\.51\.100\.1 +# portmatrix management', status), status
-        assert 'rules of others let in or out what the policy does not' in run.output
+        assert 'rules not managed by portmatrix allow what the policy does not' in run.output
         # what others add afterwards comes after ours, and is left there
         world.shell(host, "ufw allow 82/tcp; ufw insert 1 deny from 192.0.2.6")
     assert hardened().statuses() == dict.fromkeys(HOSTS, 'ok')
@@ -71,7 +72,7 @@ def test_exclusive_takes_the_effect_of_what_others_let_in_and_gives_it_back(plai
                     assert (address in rules) is passes, address
                 assert 'ufw allow 80/tcp' in foreign(host)
                 assert (
-                    'open beside the policy: /etc/ufw/before.rules: mDNS' in run.results[host]['diff']['after']
+                    'not in the policy, but open: /etc/ufw/before.rules: mDNS' in run.results[host]['diff']['after']
                 ) is passes
             assert hardened('-e', json.dumps({'portmatrix_exclusive': exclusive})).statuses() == dict.fromkeys(
                 HOSTS, 'ok'
@@ -97,14 +98,15 @@ def test_a_denial_of_others_before_ours_is_reported(plain_ufw):
         world.shell(host, f'{ON}; ufw deny proto tcp from 198.51.100.11 to any port 443')
     run = hardened()
     assert (
-        'rules of others that deny stand before ours and cut what the policy admits: deny in proto tcp from 198.51.100.11'
-        in run.output
+        'rules of others that deny stand before ours and cut what the policy admits: deny in proto tcp from '
+        '198.51.100.11' in run.output
     )
     assert answers('data2', 443, 'mgmt1')[0] is False
 
 
 def test_what_is_ours_goes_from_both_firewalls(plain_ufw):
-    """A host that was hardened by ufw, and then by firewalld: released, both are as they were, and the change in force is confirmed."""
+    """A host that was hardened by ufw, and then by firewalld: released, both are as they were, and the change in force
+    is confirmed."""
     untouched = {host: world.picture(host)['files'] for host in HOSTS}
     try:
         assert world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw').code == 0
@@ -182,7 +184,7 @@ def test_documented_connections_that_stand_have_to_pass_where_that_is_asked_for(
     held = [*hold('edge1', 'data2', 8098), *hold('data1', 'data2', 5994)]
     arguments = (
         '-e',
-        'portmatrix_confirm_flows=true',
+        'portmatrix_confirm_connections=true',
         '-e',
         'portmatrix_egress=deny',
         '-e',
@@ -194,8 +196,8 @@ def test_documented_connections_that_stand_have_to_pass_where_that_is_asked_for(
         before = world.pictures(HOSTS)
         run = world.play('portmatrix.firewall.harden', *LIMIT, *arguments)
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
-        assert 'do not pass any more: ingress tcp 8098 from 198.51.100.31' in run.results['data2']['msg']
-        assert 'do not pass any more: egress tcp 5994 to 198.51.100.22' in run.results['data1']['msg']
+        assert 'are denied now: ingress tcp 8098 from 198.51.100.31' in run.results['data2']['msg']
+        assert 'are denied now: egress tcp 5994 to 198.51.100.22' in run.results['data1']['msg']
         assert world.pictures(HOSTS) == before
         for host, rule in (('data2', 'deny from 198.51.100.31'), ('data1', 'deny out to 198.51.100.22')):
             world.shell(host, f'ufw delete {rule}')

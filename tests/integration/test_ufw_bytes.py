@@ -1,4 +1,5 @@
-"""Our files are ufw's files: what ufw wrote is rendered back byte for byte, and ufw's next rewrite leaves ours as they are."""
+"""Our files are ufw's files: what ufw wrote is rendered back byte for byte, and ufw's next rewrite leaves ours as they
+are."""
 
 from __future__ import annotations
 

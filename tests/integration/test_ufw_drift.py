@@ -26,20 +26,20 @@ CASES = {
     ),
     'ufw was unhooked': (
         'ip6tables -D INPUT -j ufw6-before-input',
-        'drift: INPUT (ipv6) does not pass through ufw as it should\n',
+        'drift: INPUT (ipv6) does not jump to the chains of ufw as it should\n',
     ),
-    'the default was changed': ('ufw default allow incoming', 'rest of ingress: admitted (ufw default incoming)\n'),
-    'our rule was deleted': ('ufw --force delete 2', 'ufw: running, starts with the host\n'),
+    'the default was changed': ('ufw default allow incoming', 'rest of ingress: accepted (ufw default incoming)\n'),
+    'our rule was deleted': ('ufw --force delete 2', 'ufw: running, starts at boot\n'),
     'our rule was taken over': (
         "ufw allow proto tcp from 198.51.100.1 to any port 22 comment 'mine'",
-        'ufw: running, starts with the host\n',
+        'ufw: running, starts at boot\n',
     ),
     'our section was deleted': (
         "sed -i '/^# portmatrix begin/,/^# portmatrix end/d' /etc/ufw/before.rules",
         'drift, only in the kernel: ingress icmp from any\n',
     ),
-    'ufw was disabled': ('ufw disable', 'ufw: stopped, does not start with the host\n'),
-    'ufw was not to start with the host': ('systemctl disable -q ufw', 'ufw: running, does not start with the host\n'),
+    'ufw was disabled': ('ufw disable', 'ufw: stopped, does not start at boot\n'),
+    'ufw was not to start with the host': ('systemctl disable -q ufw', 'ufw: running, does not start at boot\n'),
 }
 
 

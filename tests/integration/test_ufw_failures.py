@@ -1,4 +1,5 @@
-"""ufw on real hosts where something is in the way: refusals, the lock, failures. Nothing changes, or everything does."""
+"""ufw on real hosts where something is in the way: refusals, the lock, failures. Nothing changes, or everything
+does."""
 
 from __future__ import annotations
 
@@ -32,30 +33,30 @@ chmod +x /usr/sbin/ip6tables-restore
         ),
         (
             'ufw deny proto tcp from 198.51.100.1 to any port 22',
-            'of somebody else is against the policy; replace it with: ufw allow in',
+            'which portmatrix does not manage, contradicts the policy; replace it: ufw allow in',
         ),
         (
             r"sed -i 's/^### RULES ###/&\n-A ufw-user-input -p tcp --dport 7 -j ACCEPT/' /etc/ufw/user.rules",
-            'belongs to no tuple, so ufw would lose it',
+            'belongs to no tuple, so ufw would drop it',
         ),
         (
             r"sed -i 's/^### RULES ###/&\n### tuple ### allow tcp x 0.0.0.0\/0 any 0.0.0.0\/0 in/' /etc/ufw/user.rules",
-            'is no rule of ufw: its ports are none',
+            'is not a valid rule of ufw: invalid ports',
         ),
-        (r"sed -i 's/^COMMIT/-A ufw-before-input -p nonsense -j ACCEPT\n&/' /etc/ufw/before.rules", 'does not load: '),
-        ('sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw', 'ufw does not manage IPv6 on this host'),
+        (r"sed -i 's/^COMMIT/-A ufw-before-input -p nonsense -j ACCEPT\n&/' /etc/ufw/before.rules", 'do not load: '),
+        ('sed -i s/^IPV6=.*/IPV6=no/ /etc/default/ufw', 'IPV6: must be yes; ufw does not manage IPv6 on this host'),
         ('chmod +x /etc/ufw/after.init', 'then: chmod -x /etc/ufw/after.init'),
         (
             'sed -i s/^DEFAULT_INPUT_POLICY=.*/DEFAULT_INPUT_POLICY=MAYBE/ /etc/default/ufw',
-            "DEFAULT_INPUT_POLICY is 'MAYBE', which is none",
+            "DEFAULT_INPUT_POLICY: must be ACCEPT, DROP or REJECT, got 'MAYBE'",
         ),
         ('rm /etc/ufw/user6.rules', '/etc/ufw/user6.rules: missing'),
         ('systemctl mask -q ufw', 'systemctl unmask ufw'),
         (
             'iptables-legacy -N ufw-user-input; iptables-legacy -A ufw-user-input -j ACCEPT',
-            'chains of ufw are in the kernel by iptables-legacy too',
+            'the kernel has chains of ufw from iptables-legacy',
         ),
-        ('systemctl start firewalld', 'firewalld is active on this host, and a packet would need both'),
+        ('systemctl start firewalld', 'firewalld is active on this host, and a packet would have to pass both'),
     ],
 )
 def test_what_cannot_work_is_refused_and_nothing_changes(plain_ufw, spoil, words):
@@ -71,7 +72,8 @@ def test_what_cannot_work_is_refused_and_nothing_changes(plain_ufw, spoil, words
         for host in HOSTS:
             world.shell(
                 host,
-                'systemctl stop firewalld; systemctl unmask -q ufw; iptables-legacy -F; iptables-legacy -X; ufw --force disable >/dev/null;'
+                'systemctl stop firewalld; systemctl unmask -q ufw; iptables-legacy -F; iptables-legacy -X; ufw '
+                '--force disable >/dev/null;'
                 'rm -rf /etc/ufw; mv /run/ufw.saved /etc/ufw; mv /run/default.saved /etc/default/ufw',
                 check=False,
             )
@@ -80,10 +82,11 @@ def test_what_cannot_work_is_refused_and_nothing_changes(plain_ufw, spoil, words
 def test_two_active_firewalls_are_an_error_that_says_which_to_stop(plain_ufw):
     try:
         for host in HOSTS:
-            # ufw counts as active by its file; a firewalld that starts after it would take its chains away and leave the host deaf
+            # ufw counts as active by its file; a firewalld that starts after it would take its chains away and leave
+            # the host deaf
             world.shell(host, 'systemctl start firewalld; sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf')
         run = world.play('portmatrix.firewall.harden', *LIMIT)
-        words = 'firewalld and ufw are both active on this host, and a packet would need both; stop one: systemctl disable --now firewalld'
+        words = 'firewalld and ufw are both active on this host, and a packet would have to pass both firewalls; stop one: systemctl disable --now firewalld'
         assert all(words in run.results[host]['msg'] and 'ufw disable' in run.results[host]['msg'] for host in HOSTS), (
             run.output
         )
@@ -93,7 +96,8 @@ def test_two_active_firewalls_are_an_error_that_says_which_to_stop(plain_ufw):
 
 
 def test_the_lock_is_honoured_and_a_lost_update_is_mended(plain_ufw):
-    """ufw reads its rules before it takes its lock. One that has read is stopped there; it writes its old rules once we have written ours."""
+    """ufw reads its rules before it takes its lock. One that has read is stopped there; it writes its old rules once
+    we have written ours."""
     host = 'data1'
     world.shell(host, ON)
     holder = 'import fcntl, sys; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()'

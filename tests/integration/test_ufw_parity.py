@@ -1,7 +1,8 @@
-"""firewalld and ufw decide alike: random policies, rendered for both, loaded by each firewall's own means, judged packet by packet in the kernel.
+"""firewalld and ufw decide alike: random policies, rendered for both, loaded by each firewall's own means, judged
+packet by packet in the kernel.
 
-The third opinion is the policy document itself, evaluated here in the plainest way. Every other policy
-goes to Debian 12 and to Debian 13. PORTMATRIX_PARITY_POLICIES and PORTMATRIX_PARITY_SEED choose how many policies (100) and which.
+The third opinion is the policy document itself, evaluated here in the plainest way. Every other policy goes to Debian
+12 and to Debian 13. PORTMATRIX_PARITY_POLICIES and PORTMATRIX_PARITY_SEED choose how many policies (100) and which.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Peers(t.NamedTuple):
 
 
 def random_policy(rng: random.Random, peers: Peers) -> dict:
-    """A policy document: a few groups of near neighbours, rules over all protocols, ports alone, in ranges and by the dozen."""
+    """A policy document: a few groups of near neighbours, rules over all protocols, ports alone, in ranges and by the
+    dozen."""
     groups = {f'g{number}': random_group(rng, peers) for number in range(rng.randint(1, 4))}
     rules = []
     for number in range(rng.randint(1, 8)):
@@ -173,7 +175,8 @@ def bounds(text: str) -> tuple[int, int]:
 
 
 def known_opening(packet: dict) -> bool:
-    """Pings, which ufw's own files let pass whatever the policy says; named in warnings, and closed where the policy is exclusive."""
+    """Pings, which ufw's own files let pass whatever the policy says; named in warnings, and closed where the policy
+    is exclusive."""
     return packet['protocol'] == 'icmpv6' or (packet['protocol'] == 'icmp' and packet['direction'] == 'ingress')
 
 
@@ -223,7 +226,8 @@ def test_random_policies_decide_alike_on_firewalld_ufw_and_on_paper(released, ju
     for host, (differences, passed, denied) in results.items():
         firewall, turn = HOSTS[host]
         print(
-            f'{host} ({firewall}): {len(cases[turn::2])} policies, {passed} packets to pass, {denied} to be denied, {len(differences)} differences'
+            f'{host} ({firewall}): {len(cases[turn::2])} policies, {passed} packets to pass, {denied} to be denied, '
+            f'{len(differences)} differences'
         )
         assert passed > 3 * POLICIES and denied > 3 * POLICIES
     assert not any(differences for differences, _passed, _denied in results.values()), '\n'.join(

@@ -1,8 +1,9 @@
-"""Nobody is locked out: what is not confirmed over a new connection is rolled back by the host itself, whatever dies on the way.
+"""Nobody is locked out: what is not confirmed over a new connection is rolled back by the host itself, whatever dies
+on the way.
 
-Both back ends on both Debians, side by side. After each fault a host is wholly as before or wholly as wanted, management works, a second run converges,
-and the rules of others are there. PORTMATRIX_FAULT_ROUNDS repeats the faults.
-"""
+Both back ends on both Debians, side by side. After each fault a host is wholly as before or wholly as wanted,
+management works, a second run converges, and the rules of others are there. PORTMATRIX_FAULT_ROUNDS repeats the
+faults."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def test_the_module_is_killed(before):
 
 
 def test_the_bus_is_gone_in_mid_change(before):
-    """D-Bus dies while a change is under way: each host is wholly old or wholly new, and once the bus is there again, a run converges."""
+    """D-Bus dies while a change is under way: each host is wholly old or wholly new, and once the bus is there again,
+    a run converges."""
     at = {'firewalld': Fault(*RELOAD, before=NO_BUS), 'ufw': Fault(*LOAD4, after=NO_BUS)}
     for _round in range(ROUNDS):
         FLEET.all(lambda host: faults.install(host, at[FLEET.firewalls[host]]))
@@ -62,7 +64,8 @@ def test_the_bus_is_gone_in_mid_change(before):
         for host, firewall in FLEET.firewalls.items():
             whole = world.shell(
                 host,
-                'ls /etc/firewalld/policies/portmatrix-in.xml 2>/dev/null; grep -ls portmatrix /etc/ufw/before.rules; true',
+                'ls /etc/firewalld/policies/portmatrix-in.xml 2>/dev/null; grep -ls portmatrix /etc/ufw/before.rules; '
+                'true',
             )
             assert bool(whole) is (run.statuses()[host] == 'changed'), run.output
             outage.note(f'D-Bus killed in mid-change ({firewall})', 1, management.longest[host])
@@ -121,7 +124,8 @@ def test_the_rollback_is_killed(before):
 
 
 def test_a_host_without_systemd_goes_back_too(before):
-    """There a process that nobody's session ends does what the timer does. (firewalld is a service of systemd; ufw needs none.)"""
+    """There a process that nobody's session ends does what the timer does. (firewalld is a service of systemd; ufw
+    needs none.)"""
     hosts = [host for host, firewall in FLEET.firewalls.items() if firewall == 'ufw']
     world.on_all(lambda host: world.shell(host, 'mv /run/systemd/system /run/systemd/system.gone'), hosts)
     try:
@@ -138,7 +142,8 @@ def test_a_host_without_systemd_goes_back_too(before):
 
 
 def test_new_connections_hang(before):
-    """Sessions that stand live on, new ones get no answer: the hosts go back in their time, and the run says so; of one that stays silent, what it knows."""
+    """Sessions that stand live on, new ones get no answer: the hosts go back in their time, and the run says so; of
+    one that stays silent, what it knows."""
     silent = 'data2'
     for _round in range(ROUNDS):
         FLEET.all(lambda host: faults.hang_new_connections(host, seconds=None if host == silent else FLEET.window + 3))
@@ -158,15 +163,16 @@ def test_new_connections_hang(before):
 
 
 def test_a_guard_that_is_broken(before, tmp_path):
-    """A collection whose guard keeps nothing open and sees no lock-out: the hosts take the policy, hear nothing, and go back."""
+    """A collection whose guard keeps nothing open and sees no lock-out: the hosts take the policy, hear nothing, and
+    go back."""
     root = tmp_path / 'ansible_collections' / 'portmatrix' / 'firewall'
     for name in ('plugins', 'playbooks', 'meta', 'roles'):
         shutil.copytree(world.HERE.parents[1] / name, root / name, ignore=shutil.ignore_patterns('__pycache__'))
-    converge = root / 'plugins' / 'module_utils' / '_converge.py'
+    converge = root / 'plugins' / 'module_utils' / '_converge' / 'planning.py'
     text = converge.read_text()
     for sound, broken in (
-        ('policy.guard(wanted, ports)', 'policy.guard(wanted, [])'),
-        ('not backend.admits(changes, connection)', 'False'),
+        ('policies.guard(policy, ports)', 'policies.guard(policy, [])'),
+        ('not changes.would_allow(connection)', 'False'),
     ):
         assert sound in text
         text = text.replace(sound, broken)
@@ -175,7 +181,8 @@ def test_a_guard_that_is_broken(before, tmp_path):
         with outage.Outage(FLEET.hosts) as management:
             run = FLEET.play(
                 '-e',
-                '{"portmatrix_exclusive": true, "portmatrix_peers": {"rightscale.platform": [], "enstratius.internet": []}}',
+                '{"portmatrix_exclusive": true, "portmatrix_peers": {"rightscale.platform": [], '
+                '"enstratius.internet": []}}',
                 environment={'ANSIBLE_COLLECTIONS_PATH': str(tmp_path)},
             )
         assert all(run.results[host].get('rolled_back') is True for host in FLEET.hosts), run.output
@@ -218,7 +225,8 @@ def test_somebody_stops_the_timer_so_the_next_run_decides(before):
 
 
 def test_somebody_changes_the_firewall_during_the_window(before):
-    """A person adds a rule to ufw, firewalld is reloaded: never a mixture. What they did is there, ours is not, and the run says why."""
+    """A person adds a rule to ufw, firewalld is reloaded: never a mixture. What they did is there, ours is not, and
+    the run says why."""
     meanwhile = {
         'ufw': Fault(*LOAD6, after='systemd-run --quiet --on-active=0 ufw allow 9200/tcp; sleep 1.5'),
         'firewalld': Fault(*RELOAD, after='systemd-run --quiet sh -c "sleep 0.4; firewall-cmd -q --reload"'),
@@ -230,7 +238,9 @@ def test_somebody_changes_the_firewall_during_the_window(before):
     for host, firewall in FLEET.firewalls.items():
         status = run.statuses()[host]
         if firewall == 'ufw':
-            assert status == 'failed' and 'somebody changed /etc/ufw/user' in run.results[host]['msg'], run.output
+            assert status == 'failed' and 'another program changed /etc/ufw/user' in run.results[host]['msg'], (
+                run.output
+            )
             text = world.shell(host, 'ufw status; iptables-save -t filter; ip6tables-save -t filter')
             assert '9200/tcp' in text and text.count('--dport 9200 -j ACCEPT') == 2 and 'portmatrix' not in text
         else:

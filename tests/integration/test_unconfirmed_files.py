@@ -1,4 +1,5 @@
-"""Disks that are full, files that cannot be written, and power that is lost, while a change is made or kept: each host is wholly as before."""
+"""Disks that are full, files that cannot be written, and power that is lost, while a change is made or kept: each host
+is wholly as before."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from fleet import BOTH as FLEET, ROUNDS
 
 READ_ONLY = 'mount --bind /etc/{0} /etc/{0}; mount -o remount,bind,ro /etc/{0}'
 FULL = (
-    'cp -a /etc/{0} /run/{0}.copy; mount -t tmpfs -o size=1m tmpfs /etc/{0}; cp -a /run/{0}.copy/. /etc/{0}; rm -rf /run/{0}.copy;'
+    'cp -a /etc/{0} /run/{0}.copy; mount -t tmpfs -o size=1m tmpfs /etc/{0}; cp -a /run/{0}.copy/. /etc/{0}; rm -rf '
+    '/run/{0}.copy;'
     'dd if=/dev/zero of=/etc/{0}/fill bs=4k 2>/dev/null; true'
 )
 
@@ -22,7 +24,7 @@ def test_no_room_on_the_disk_for_the_way_back(before):
     FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o size=16k tmpfs /var/lib/portmatrix')
     run = FLEET.play()
     assert all(
-        'the way back could not be prepared, so nothing was changed' in run.results[host]['msg'] for host in FLEET.hosts
+        'the rollback could not be prepared, so nothing was changed' in run.results[host]['msg'] for host in FLEET.hosts
     ), run.output
     FLEET.shell('umount /var/lib/portmatrix; rmdir /var/lib/portmatrix')
     FLEET.is_as(before)
@@ -35,7 +37,7 @@ def test_a_way_back_that_could_not_be_gone(before):
     run = FLEET.play()
     FLEET.shell('systemctl unset-environment PYTHONHOME')
     assert all(
-        'the way back could not be prepared, so nothing was changed: systemd-run' in run.results[host]['msg']
+        'the rollback could not be prepared, so nothing was changed: systemd-run' in run.results[host]['msg']
         for host in FLEET.hosts
     ), run.output
     FLEET.is_as(before)
@@ -48,7 +50,8 @@ def test_files_that_cannot_be_written_when_the_change_is_confirmed(before, what,
             if firewall == 'ufw':
                 faults.install(host, Fault(*LOAD6, after=harm.format('ufw')))
             else:
-                # its files are put back right after the reload; they become unwritable once the change waits, and the confirmation comes a little later
+                # its files are put back right after the reload; they become unwritable once the change waits, and the
+                # confirmation comes a little later
                 faults.hang_new_connections(host, seconds=2)
                 faults.once(host, f'sleep 1.2; {harm.format("firewalld")}')
         run = FLEET.play()
@@ -61,7 +64,8 @@ def test_files_that_cannot_be_written_when_the_change_is_confirmed(before, what,
 
 
 def test_a_disk_that_turns_read_only_while_a_change_waits(before):
-    """The mark that says who decided cannot be made; the rules go back in their time all the same, and the rest once the disk can be written again."""
+    """The mark that says who decided cannot be made; the rules go back in their time all the same, and the rest once
+    the disk can be written again."""
     FLEET.lose_the_controller()
     FLEET.shell('mount --bind /var/lib/portmatrix /var/lib/portmatrix; mount -o remount,bind,ro /var/lib/portmatrix')
     FLEET.all(faults.answer_again)

@@ -1,4 +1,5 @@
-"""The demo on the lab: what connects on stock hosts, the plan, what connects once they are hardened, and after the release."""
+"""The demo on the lab: what connects on stock hosts, the plan, what connects once they are hardened, and after the
+release."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def main() -> int:
         print(f'  {key[0]:>6} -> {key[1]:<6} {key[2]}/{key[3]:<5} {stock:<8} {hardened:<8} {key[4]}')
     passing, blocked, differences = documented.truth_table(expectation, expectation.allowed)
     print(
-        f'\n  every pair of hosts on every documented port: {passing} documented connections pass, {blocked} undocumented ones do not, '
+        f'\n  every pair of hosts on every documented port: {passing} documented connections pass, {blocked} '
+        'undocumented ones do not, '
         f'{len(differences)} differ from the documents'
     )
     for line in differences:
@@ -70,12 +72,14 @@ def shown(expectation: documented.Expectation) -> list[str]:
 def without_hosts() -> int:
     """No root, no Debian or no namespaces: plan and render the embedded inventory, and say so."""
     say(
-        'No hosts can be started here (that takes root on Debian, and namespaces): the embedded inventory is planned and rendered only'
+        'No hosts can be started here (that takes root on Debian, and namespaces): the embedded inventory is planned '
+        'and rendered only'
     )
     ansible('portmatrix.firewall.plan')
     with tempfile.NamedTemporaryFile('w', suffix='.yml') as file:
         file.write(
-            '- hosts: mgmt1\n  gather_facts: false\n  tasks:\n    - portmatrix.firewall.policy: {state: rendered}\n      register: out\n'
+            '- hosts: mgmt1\n  gather_facts: false\n  tasks:\n    - portmatrix.firewall.policy: {state: rendered}\n   '
+            '   register: out\n'
             '    - ansible.builtin.debug: {msg: "{{ out.rendered | map(attribute=\'path\') | list }}"}\n'
         )
         file.flush()

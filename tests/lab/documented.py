@@ -1,7 +1,7 @@
 """Which connections the documents allow in the lab, and which ones its hosts really make.
 
-The expectation comes from the matrices that were read by hand from the documents, and from the inventory; nothing of the collection is asked.
-"""
+The expectation comes from the matrices that were read by hand from the documents, and from the inventory; nothing of
+the collection is asked."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ class Expectation:
 def truth_table(
     expectation: Expectation, allowed: t.Callable[[str, str, str, int], bool]
 ) -> tuple[int, int, list[str]]:
-    """Probe every pair of hosts on every service over both families: (expected to pass, expected not to, differences)."""
+    """Probe every pair of hosts on every service over both families: (expected to pass, expected not to,
+    differences)."""
     servers = {host: serve(host, expectation.services()) for host in HOSTS}
     try:
         tables = on_all(lambda host: _probe_from(host, expectation.services()))

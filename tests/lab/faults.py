@@ -1,4 +1,5 @@
-"""Harm done to a host of the lab while a change is under way there: programs that kill their caller, connections that hang."""
+"""Harm done to a host of the lab while a change is under way there: programs that kill their caller, connections that
+hang."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ END
 chmod +x {place}
 """
 _REMOVE = (
-    'pkill -f "[f]ault waits"; cd /usr/sbin; for f in *tables-restore.real; do [ -e $f ] && mv $f ${f%.real}; done; rm -f /usr/local/bin/* /run/fault;'
+    'pkill -f "[f]ault waits"; cd /usr/sbin; for f in *tables-restore.real; do [ -e $f ] && mv $f ${f%.real}; done; '
+    'rm -f /usr/local/bin/* /run/fault;'
     'nft delete table inet fault 2>/dev/null'
 )
 _HANG = 'table inet fault { chain input { type filter hook input priority -300; ip saddr 198.51.100.1 tcp dport 22 tcp flags syn drop; }; }'
@@ -62,12 +64,14 @@ def once(host: str, script: str, ready: str = ARMED) -> None:
     """Run SCRIPT on HOST as soon as it is READY: a change waits there."""
     world.shell(
         host,
-        f'(: fault waits; for n in $(seq 6000); do if {ready}; then {script}; break; fi; sleep 0.02; done) >/dev/null 2>&1 &',
+        f'(: fault waits; for n in $(seq 6000); do if {ready}; then {script}; break; fi; sleep 0.02; done) >/dev/null '
+        '2>&1 &',
     )
 
 
 def hang_new_connections(host: str, seconds: int | None = None) -> None:
-    """Once a change waits, new connections from the controller get no answer (for SECONDS): a fault that is in nobody's rules."""
+    """Once a change waits, new connections from the controller get no answer (for SECONDS): a fault that is in
+    nobody's rules."""
     mend = f'; sleep {seconds}; nft delete table inet fault' if seconds else ''
     once(host, f"nft '{_HANG}'{mend}")
 

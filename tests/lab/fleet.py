@@ -1,4 +1,5 @@
-"""Hosts with a firewall each, which others use, too; what a test does to all of them at once, and what has to hold of each afterwards."""
+"""Hosts with a firewall each, which others use, too; what a test does to all of them at once, and what has to hold of
+each afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ import world
 
 OURS = 'ls -d /var/lib/portmatrix /etc/firewalld/policies/portmatrix-* /etc/firewalld/ipsets/portmatrix-* 2>/dev/null; grep -ls portmatrix /etc/ufw/*.rules'
 
-# An administrator's way from firewalld to ufw and back; the built-in chains of iptables come into being with their first use.
+# An administrator's way from firewalld to ufw and back; the built-in chains of iptables come into being with their
+# first use.
 CLEAR_TABLES = 'for tool in iptables ip6tables; do $tool -F; $tool -X; for chain in INPUT OUTPUT FORWARD; do $tool -P $chain ACCEPT; done; done'
 TO_UFW = f'systemctl disable -q --now firewalld; [ -d /root/ufw.d ] || cp -a /etc/ufw /root/ufw.d; cp -an /etc/default/ufw /root/ufw.default; {CLEAR_TABLES}'
 RESET_UFW = f'''
@@ -26,8 +28,10 @@ ufw --force disable >/dev/null; systemctl disable -q ufw; rm -rf /etc/ufw; cp -a
 TO_FIREWALLD = f'{RESET_UFW} systemctl enable -q --now firewalld'
 
 FOREIGN = {
-    'firewalld': 'firewall-cmd -q --permanent --zone=public --add-port=9100/tcp; firewall-cmd -q --reload; firewall-cmd -q --zone=public --add-port=9101/tcp',
-    'ufw': 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null; ufw allow 9100/tcp comment theirs >/dev/null; ufw reload >/dev/null',
+    'firewalld': 'firewall-cmd -q --permanent --zone=public --add-port=9100/tcp; firewall-cmd -q --reload; '
+    'firewall-cmd -q --zone=public --add-port=9101/tcp',
+    'ufw': 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null; ufw allow 9100/tcp comment theirs >/dev/null; '
+    'ufw reload >/dev/null',
 }
 THEIRS = {
     'firewalld': ('firewall-cmd --zone=public --list-ports', '9100/tcp 9101/tcp'),
@@ -51,7 +55,8 @@ def release(hosts: t.Iterable[str] = tuple(world.HOSTS), inventory: Path = world
 
 
 class Fleet:
-    """FIREWALLS: host -> firewalld or ufw. INVENTORY has them; a change there waits WINDOW seconds for its confirmation."""
+    """FIREWALLS: host -> firewalld or ufw. INVENTORY has them; a change there waits WINDOW seconds for its
+    confirmation."""
 
     def __init__(self, firewalls: dict[str, str], inventory: Path = world.INVENTORY, window: int = 7):
         self.firewalls, self.hosts, self.inventory, self.window = firewalls, list(firewalls), inventory, window

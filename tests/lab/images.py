@@ -1,4 +1,5 @@
-"""Root file systems of the lab's hosts, built with mmdebstrap from the machine's own Debian mirror. They start as containers and as virtual machines."""
+"""Root file systems of the lab's hosts, built with mmdebstrap from the machine's own Debian mirror. They start as
+containers and as virtual machines."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""What a firewall in a network namespace lets pass, told by its kernel. Runs on a host; knows nothing of the collection.
+"""What a firewall in a network namespace lets pass, told by its kernel. Runs on a host; knows nothing of the
+collection.
 
 judge.py open                                      make the namespaces "tested" and "outside", joined by a cable
-judge.py load firewalld|ufw  < {"PATH": "TEXT"}    give these files to the firewall of "tested", by the firewall's own start or reload
-judge.py send                < [PACKET, ...]       send every packet; print, in order, which ones reach the far side of the firewall
-judge.py close
+judge.py load firewalld|ufw  < {"PATH": "TEXT"}    give these files to the firewall of "tested", by the firewall's own
+start or reload judge.py send                < [PACKET, ...]       send every packet; print, in order, which ones reach
+the far side of the firewall judge.py close
 
-PACKET: {"direction", "protocol", "peer", "dport", "sport"}. Packets carry a number of their own (IPv4: identification, IPv6: flow label), and a chain
-behind every other one (priority 500) notes the numbers that it sees: a packet that the firewall denies does not get there. Those of the kernel (resets,
-ICMP errors) have numbers, too; it sends none with a hop limit of 255 and a flow label, so only packets with 255 count.
-"""
+PACKET: {"direction", "protocol", "peer", "dport", "sport"}. Packets carry a number of their own (IPv4: identification,
+IPv6: flow label), and a chain behind every other one (priority 500) notes the numbers that it sees: a packet that the
+firewall denies does not get there. Those of the kernel (resets, ICMP errors) have numbers, too; it sends none with a
+hop limit of 255 and a flow label, so only packets with 255 count."""
 
 import contextlib
 import json
@@ -40,7 +41,8 @@ def sh(command, text=None):
 
 def start():
     sh(
-        "ip netns add tested; ip netns add outside; ip link add cable netns tested type veth peer name cable netns outside"
+        "ip netns add tested; ip netns add outside; ip link add cable netns tested type veth peer name cable netns "
+        "outside"
     )
     for name in ("tested", "outside"):
         # forged senders are the point here; checksums of forged packets are not worth the trouble

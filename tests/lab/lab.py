@@ -42,8 +42,8 @@ PODMAN = [
     *('--runtime=crun', '--cgroup-manager=cgroupfs', '--storage-driver=overlay', '--events-backend=file'),
 ]
 
-# The private world: its own /run/netns and /run/containers (podman's book of addresses is there, whatever its root), and pure cgroup2 also
-# on machines that mount the hybrid layout.
+# The private world: its own /run/netns and /run/containers (podman's book of addresses is there, whatever its root),
+# and pure cgroup2 also on machines that mount the hybrid layout.
 WORLD = r'''
 set -eu
 mkdir -p /run/netns /run/containers
@@ -83,7 +83,8 @@ def inside(*command: str) -> list[str]:
 
 
 def enter(name: str) -> list[str]:
-    """What makes a COMMAND run as root on the host NAME, from inside the lab: its namespaces, and an environment of its own."""
+    """What makes a COMMAND run as root on the host NAME, from inside the lab: its namespaces, and an environment of
+    its own."""
     pid = (STATE / 'run' / f'{name}.pid').read_text()
     spaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--root', '--wd']
     return [

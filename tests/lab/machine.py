@@ -1,8 +1,9 @@
-"""Virtual machines of the lab, for what a container shares with this machine: the kernel, the clock, and files that are not on the disk yet.
+"""Virtual machines of the lab, for what a container shares with this machine: the kernel, the clock, and files that
+are not on the disk yet.
 
-They have the system of the containers, NetworkManager and a kernel besides, and stand in the lab's network. Their processor is emulated, as KVM is not
-everywhere (and may be there without working): a start takes about half a minute. Commands go in by QEMU's guest agent, past network and firewall.
-"""
+They have the system of the containers, NetworkManager and a kernel besides, and stand in the lab's network. Their
+processor is emulated, as KVM is not everywhere (and may be there without working): a start takes about half a minute.
+Commands go in by QEMU's guest agent, past network and firewall."""
 
 from __future__ import annotations
 
@@ -92,14 +93,17 @@ def boot(name: str) -> None:
     """Give NAME power; returns while it starts (wait_until_up)."""
     folder = STATE / name
     number = sorted(HOSTS).index(name) + 1
-    # QEMU 7.2 emulates cmpxchg16b wrongly for several processors, which kernels of 6.12 die of: without cx16 they do without it
+    # QEMU 7.2 emulates cmpxchg16b wrongly for several processors, which kernels of 6.12 die of: without cx16 they do
+    # without it
     command = (
-        'qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu Nehalem,cx16=off -smp 2 -m 1024 -nodefaults -display none -no-reboot '
+        'qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu Nehalem,cx16=off -smp 2 -m 1024 -nodefaults '
+        '-display none -no-reboot '
         f'-kernel {folder}/vmlinuz -initrd {folder}/initrd.img -serial file:{folder}/console '
         '-append "root=/dev/vda rw console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0" '
         # what the machine has synced is in the file; what it has not is lost with its power
         f'-drive file={folder}/disk,if=virtio,format=raw,cache=unsafe '
-        f'-netdev tap,id=net,ifname={name},script=no,downscript=no -device virtio-net-pci,netdev=net,romfile=,mac=52:54:00:00:00:{number:02x} '
+        f'-netdev tap,id=net,ifname={name},script=no,downscript=no -device '
+        f'virtio-net-pci,netdev=net,romfile=,mac=52:54:00:00:00:{number:02x} '
         f'-chardev socket,id=agent,path={folder}/agent,server=on,wait=off -device virtio-serial '
         '-device virtserialport,chardev=agent,name=org.qemu.guest_agent.0 -device virtio-rng-pci'
     )

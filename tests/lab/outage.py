@@ -46,7 +46,8 @@ class Outage:
 
 
 def note(fault: str, hosts: int, seconds: float | None) -> None:
-    """Add a line to $PORTMATRIX_FAULT_REPORT: FAULT was survived by HOSTS; SECONDS is the longest time without management, None where it was not watched."""
+    """Add a line to $PORTMATRIX_FAULT_REPORT: FAULT was survived by HOSTS; SECONDS is the longest time without
+    management, None where it was not watched."""
     if REPORT:
         with open(REPORT, 'a', encoding='utf-8') as file:
             file.write(json.dumps({'fault': fault, 'hosts': hosts, 'seconds': seconds}) + '\n')

@@ -107,13 +107,15 @@ def files(host: str) -> str:
     """The files of both firewalls on HOST, and of ours: what they contain, whose they are and who may read them."""
     return shell(
         host,
-        'cd /etc && find firewalld ufw default/ufw -type f -print0 | sort -z | xargs -0 sha256sum; find firewalld ufw -printf "%p %m %u\\n" | sort;'
+        'cd /etc && find firewalld ufw default/ufw -type f -print0 | sort -z | xargs -0 sha256sum; find firewalld ufw '
+        '-printf "%p %m %u\\n" | sort;'
         'find /var/lib/portmatrix 2>/dev/null || true',
     )
 
 
 def picture(host: str) -> dict[str, str]:
-    """Everything a firewall run could change on HOST: the kernel's rules, the files of both firewalls, their services, and the runtime of firewalld's zones."""
+    """Everything a firewall run could change on HOST: the kernel's rules, the files of both firewalls, their services,
+    and the runtime of firewalld's zones."""
     return {
         'kernel': kernel(host),
         'files': files(host),

@@ -29,7 +29,8 @@ def machines():
 
 @pytest.fixture(scope='module', params=range(fleet.ROUNDS))
 def hosts(machines, request):
-    """Two machines, one with ufw, one with firewalld and a direct rule; every other round with the firewalls changed over."""
+    """Two machines, one with ufw, one with firewalld and a direct rule; every other round with the firewalls changed
+    over."""
     found = stock.FLEETS[request.param % 2]
     found.each(stock.SET_UP)
     yield found

@@ -1,4 +1,5 @@
-"""The machines as the tests find them: a firewall each, a direct rule, and the zones that NetworkManager puts an interface into."""
+"""The machines as the tests find them: a firewall each, a direct rule, and the zones that NetworkManager puts an
+interface into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What takes a machine of its own, with a kernel, a clock and a disk that no other host shares: the clock jumps, the power goes."""
+"""What takes a machine of its own, with a kernel, a clock and a disk that no other host shares: the clock jumps, the
+power goes."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ import stock
 import world
 
 OURS = 'nft list ruleset 2>/dev/null | grep -F 203.0.113.0/24; true'  # a peer that only the inventory names
-# when a change began to wait and when it was decided, by the clock that nobody can set; between them the other one JUMPs
+# when a change began to wait and when it was decided, by the clock that nobody can set; between them the other one
+# JUMPs
 CLOCK = 'cut -d" " -f1 /proc/uptime > /run/armed; date -s "{jump}"; while {armed}; do sleep 0.1; done; cut -d" " -f1 /proc/uptime > /run/decided'
 # the machine loses its power (it resets, with nothing synced) some SECONDS after a change was decided
 RESET = 'while {armed}; do :; done; sleep {seconds}; echo 1 > /proc/sys/kernel/sysrq; echo b > /proc/sysrq-trigger'
@@ -24,7 +26,8 @@ def as_before(hosts: fleet.Fleet, before: dict[str, str]) -> None:
 
 
 def test_the_clock_jumps_ahead_and_networkmanager_moves_a_zone_while_a_change_waits_in_vain(hosts, before, firewalld):
-    """The host goes back in its time, neither at once nor in ten years; the zone is where NetworkManager put it meanwhile."""
+    """The host goes back in its time, neither at once nor in ten years; the zone is where NetworkManager put it
+    meanwhile."""
     hosts.all(lambda host: faults.hang_new_connections(host, seconds=hosts.window + 5))
     hosts.all(lambda host: faults.once(host, CLOCK.format(jump='10 years', armed=faults.ARMED)))
     faults.once(firewalld, stock.move('work'))

@@ -72,7 +72,7 @@ def wait_for_ways(hosts: Fleet) -> None:
     lab.wait_for(lambda: set(ways(hosts).values()) == {(True, 'SSH')}, 'the published port, or the way out', seconds=60)
 
 
-MIXED = "nothing keeps Docker's"
+MIXED = 'is not isolated from the other networks'
 
 
 def as_ever(hosts: Fleet, tables: dict[str, str]) -> None:
@@ -83,7 +83,8 @@ def as_ever(hosts: Fleet, tables: dict[str, str]) -> None:
 
 
 def test_ports_that_docker_publishes_keep_working_and_are_named(hosts, docker, firewalld):
-    """So do the rules that keep its networks apart, which it forgets when firewalld reloads; where somebody else's reload took them, a run says so."""
+    """So do the rules that keep its networks apart, which it forgets when firewalld reloads; where somebody else's
+    reload took them, a run says so."""
     wait_for_ways(hosts)
     tables = hosts.shell(TABLES)
     run = hosts.play()
@@ -121,7 +122,8 @@ def test_docker_keeps_working_when_a_change_is_rolled_back(hosts, docker):
 
 def test_an_address_that_fail2ban_banned_stays_banned_though_the_policy_admits_it(hosts, before):
     hosts.shell(
-        f"printf '{JAIL}' > /etc/fail2ban/jail.local; systemctl start fail2ban; for n in $(seq 99); do fail2ban-client ping && break; sleep 0.5; done"
+        f"printf '{JAIL}' > /etc/fail2ban/jail.local; systemctl start fail2ban; for n in $(seq 99); do "
+        "fail2ban-client ping && break; sleep 0.5; done"
     )
     hosts.shell('fail2ban-client set sshd banip 198.51.100.22')
     sources = json.dumps({'portmatrix_management_sources': ['198.51.100.1', '198.51.100.22', '198.51.100.32']})

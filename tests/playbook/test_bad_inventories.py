@@ -32,7 +32,7 @@ def test_a_catalog_that_does_not_load_stops_the_run(tmp_path):
         'vars': {'portmatrix_catalogs': ['acme.yml']},
     }
     code, output = ansible_runs.play(tmp_path, 'portmatrix.firewall.harden', inventory)
-    assert code != 0 and f'{tmp_path}/acme.yml: does not parse as YAML' in ansible_runs.message(output)
+    assert code != 0 and f'{tmp_path}/acme.yml: not valid YAML' in ansible_runs.message(output)
 
 
 def test_play_variables_that_other_hosts_cannot_see_are_refused(tmp_path):
@@ -52,7 +52,7 @@ def test_play_variables_that_other_hosts_cannot_see_are_refused(tmp_path):
     code, output = ansible_runs.play(tmp_path, 'site.yml', inventory)
     assert code != 0
     assert (
-        'a: enstratius_api_port: this task sees 16000, other hosts see 15443; put it into the inventory'
+        'a: enstratius_api_port: 16000 in this task, but 15443 for other hosts; set it in the inventory'
         in ansible_runs.message(output)
     )
 

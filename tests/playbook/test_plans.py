@@ -16,7 +16,8 @@ PLANS = yaml.safe_load((CASES / 'plans.yml').read_text())
 
 def words(rule) -> str:
     ports = '/' + ','.join(rule['ports']) if rule['ports'] else ''
-    return f"{rule['direction']} {rule['protocol']}{ports} {rule['peer']}: {' '.join(rule['peers'])} [{' '.join(rule['flows'])}]"
+    peers, flows = ' '.join(rule['peers']), ' '.join(rule['flows'])
+    return f"{rule['direction']} {rule['protocol']}{ports} {rule['peer']}: {peers} [{flows}]"
 
 
 @pytest.mark.parametrize('case', PLANS, ids=lambda case: case['name'])
@@ -131,7 +132,8 @@ def test_the_terminal_shows_host_direction_port_peer_flow_and_citation(tmp_path)
         and ' avi_vantage.service_engine 192.0.2.2 ' in line
     )
     assert line.endswith(
-        'management-ports, Protocol Ports Used by Avi Vantage for Management Communication, 3 Avi Service Engine to Avi Controller'
+        'management-ports, Protocol Ports Used by Avi Vantage for Management Communication, 3 Avi Service Engine to '
+        'Avi Controller'
     )
     assert (
         '- avi_vantage: The headings OpenStack, VMware vCenter' in output
@@ -219,8 +221,8 @@ def test_lookup(query, expected, tmp_path):
 
 def test_lookup_refuses_a_bad_query_and_an_unknown_product(tmp_path):
     for query, words_ in (
-        ("'rightscale', query='[?'", 'is no JMESPath expression'),
-        ("'rihgtscale'", "unknown product 'rihgtscale'; known are avi_vantage"),
+        ("'rightscale', query='[?'", 'is not a valid JMESPath expression'),
+        ("'rihgtscale'", "unknown product 'rihgtscale'; choose from avi_vantage"),
     ):
         (tmp_path / 'site.yml').write_text(
             yaml.safe_dump(

@@ -46,7 +46,7 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path):
     assert len(raised.value.problems) == 3
 
 
-@pytest.mark.parametrize('path, words', [('missing.yml', 'does not exist'), ('', 'holds no *.yml file')])
+@pytest.mark.parametrize('path, words', [('missing.yml', 'does not exist'), ('', 'contains no *.yml file')])
 def test_a_path_without_catalogs_is_refused(path, words, tmp_path):
     with pytest.raises(PortmatrixError, match='portmatrix_catalogs: .*' + words.replace('*', r'\*')):
         loader.load_catalogs([str(tmp_path / path)])
@@ -55,7 +55,7 @@ def test_a_path_without_catalogs_is_refused(path, words, tmp_path):
 def test_a_good_catalog_of_a_user_loads_like_ours():
     loaded = loader.load_catalogs([str(CASES / 'good_catalog.yml')])['acme']
     values = conditions.option_values(loaded.options, {'web_port': '8999', 'mode': 'pull'}, '')
-    assert listeners.table(loaded, values, 'linux') == {
+    assert listeners.port_table(loaded, values, 'linux') == {
         'web': ['8999', '9000-9010'],
         'ping': [],
         'ipsec': [],
@@ -66,5 +66,5 @@ def test_a_good_catalog_of_a_user_loads_like_ours():
 
 def test_a_derived_port_above_the_last_is_refused():
     loaded = loader.load_file(CASES / 'good_catalog.yml')
-    with pytest.raises(PortmatrixError, match=r"flow 'web': the port 'web_port\+1' comes to 65536"):
-        listeners.table(loaded, conditions.option_values(loaded.options, {'web_port': 65535}, ''), 'linux')
+    with pytest.raises(PortmatrixError, match=r"flow 'web': port 'web_port\+1': must be at most 65535, got 65536"):
+        listeners.port_table(loaded, conditions.option_values(loaded.options, {'web_port': 65535}, ''), 'linux')

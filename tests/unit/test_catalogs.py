@@ -1,4 +1,5 @@
-"""The four catalogs against the documents, as read by hand: every flow, for every combination of options, with every citation."""
+"""The four catalogs against the documents, as read by hand: every flow, for every combination of options, with every
+citation."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ LISTS = {'migration_types': [[], ['os_based'], ['vm_based'], ['os_based', 'vm_ba
 
 
 def combinations(product: str):
-    """Every combination of truth values and list choices on both platforms; ports moved away from their defaults, each by its own amount."""
+    """Every combination of truth values and list choices on both platforms; ports moved away from their defaults, each
+    by its own amount."""
     options = CATALOGS[product].options
     switches = {
         name: LISTS.get(name, [False, True]) for name, option in options.items() if option['type'] in ('bool', 'list')
@@ -41,7 +43,7 @@ def test_catalog_opens_what_the_document_says(product):
             for row in matrix
             if row.applies(options, platform)
         }
-        table = listeners.table(CATALOGS[product], options, platform)
+        table = listeners.port_table(CATALOGS[product], options, platform)
         found = {
             (source, destination, protocol, port)
             for flow in CATALOGS[product].flows
@@ -57,7 +59,7 @@ def test_catalog_opens_what_the_document_says(product):
 def test_every_flow_cites_exactly_the_rows_that_state_it_under_its_condition(product):
     matrix = matrices.load(product)
     for options, platform in combinations(product):
-        table = listeners.table(CATALOGS[product], options, platform)
+        table = listeners.port_table(CATALOGS[product], options, platform)
         cited: dict[tuple, set] = {}
         for flow in CATALOGS[product].flows:
             for (source, destination), protocol, port in itertools.product(

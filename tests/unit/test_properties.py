@@ -6,13 +6,16 @@ import ipaddress
 import itertools
 import json
 
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import documents, xml
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import config_files, documents
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Members
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._base import addresses
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog import loader
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory import address_book
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.address_book import AddressBook, Host
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.address_book import Host
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.settings import Settings
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._plan import planner, symmetry
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._plan.rules import HostPlan
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._policy.document import build_policy
 from hypothesis import given, settings, strategies as st
 
@@ -85,9 +88,8 @@ def inventories(draw):
 
 
 def plan_all(chosen, hosts, peers=None, unresolved='skip'):
-    entries, tables = address_book.build(hosts, {'p': chosen}, {})
-    book = AddressBook(lambda component: entries.get(component, []), tables)
-    wanted = planner.Settings(peers or {}, unresolved, 'deny')
+    book = address_book.build(hosts, {'p': chosen}, {}).book()
+    wanted = Settings(peers or {}, unresolved, 'deny')
     return {host.name: planner.plan_host(host, wanted, {'p': chosen}, book) for host in hosts}, book
 
 
@@ -132,7 +134,7 @@ def opened(plan, direction, peer):
         here = set()
         for rule in plan.rules:
             if rule.direction == direction and (
-                'any' in rule.peers or any(address in ipaddress.ip_network(entry) for entry in rule.peers)
+                rule.peers is ANY or any(address in ipaddress.ip_network(cidr) for cidr in rule.peers.addresses)
             ):
                 spans = [[int(part) for part in text.split('-')] for text in rule.ports] or [[0]]
                 here.update((rule.protocol, number) for span in spans for number in range(span[0], span[-1] + 1))
@@ -143,7 +145,7 @@ def opened(plan, direction, peer):
 @settings(max_examples=300, deadline=None)
 @given(catalogs(), inventories())
 def test_plans_open_exactly_what_the_oracle_allows_at_both_ends(chosen, hosts):
-    plans, book = plan_all(chosen, hosts, peers={'p.d': ()})
+    plans, book = plan_all(chosen, hosts, peers={'p.d': Members(())})
     for source, destination in itertools.permutations(hosts, 2):
         assert opened(plans[destination.name], 'ingress', source) == oracle(chosen, source, destination)
         assert opened(plans[source.name], 'egress', destination) == oracle(chosen, source, destination)
@@ -151,7 +153,7 @@ def test_plans_open_exactly_what_the_oracle_allows_at_both_ends(chosen, hosts):
         assert not opened(plans[host.name], 'ingress', host) and not opened(plans[host.name], 'egress', host), (
             'a rule towards the host itself'
         )
-    assert not any('any' in rule.peers for plan in plans.values() for rule in plan.rules)
+    assert not any(rule.peers is ANY for plan in plans.values() for rule in plan.rules)
     assert symmetry.asymmetries({host.name: host for host in hosts}, plans, book) == []
 
 
@@ -169,7 +171,7 @@ def test_nothing_is_any_and_nothing_is_dropped_without_a_word(chosen, hosts):
     played = {component for host in hosts for component in host.components}
     for host in hosts:
         plan = plans[host.name]
-        assert all(rule.peers != planner.ANY or rule.peer == 'p.d' for rule in plan.rules)
+        assert all(rule.peers is not ANY or rule.peer == 'p.d' for rule in plan.rules)
         needed = {
             (f'p.{source}', 'ingress')
             for flow in chosen.flows
@@ -184,7 +186,7 @@ def test_nothing_is_any_and_nothing_is_dropped_without_a_word(chosen, hosts):
 @settings(max_examples=100, deadline=None)
 @given(catalogs(), inventories())
 def test_a_broken_twin_is_found(chosen, hosts):
-    plans, book = plan_all(chosen, hosts, peers={'p.d': ()})
+    plans, book = plan_all(chosen, hosts, peers={'p.d': Members(())})
     by_name = {host.name: host for host in hosts}
     for host in hosts:
         for rule in plans[host.name].rules:
@@ -226,24 +228,24 @@ def test_merging_is_exact_and_canonical(cidrs):
 @given(catalogs(), inventories(), st.sampled_from(['allow', 'deny']), st.booleans())
 def test_files_hold_the_plan_and_read_back_as_they_were_written(chosen, hosts, egress, exclusive):
     plans, _book = plan_all(chosen, hosts)
-    wanted = planner.Settings({}, egress=egress, exclusive=exclusive, management_sources=('192.0.2.250/32',))
+    wanted = Settings({}, egress=egress, exclusive=exclusive, management_sources=Members(('192.0.2.250/32',)))
     for plan in plans.values():
-        text = json.dumps(build_policy(plan, planner.HostPlan((), (), ()), wanted, {'p': chosen}))
+        text = json.dumps(build_policy(plan, HostPlan((), (), ()), wanted, {'p': chosen}))
         parsed = policies.parse(text)
         guard = policies.guard(parsed, [22, 2222])
         built = documents.build(parsed, guard)
-        assert xml.parse(xml.files(built)) == built
+        assert config_files.parse(config_files.render(built)) == built
         expected: dict = {}
         for rule in (*parsed.rules, *guard):
             for low, high in rule.ports or [(0, 0)]:
                 for family, version in (('ipv4', 4), ('ipv6', 6)):
                     if {'icmp': 4, 'icmpv6': 6}.get(
                         rule.protocol, version
-                    ) == version and rule.direction in parsed.directions:
+                    ) == version and rule.direction in parsed.enforced_directions:
                         whole = ['0.0.0.0/0' if version == 4 else '::/0']
                         networks = [
                             net
-                            for net in map(ipaddress.ip_network, whole if rule.peers is None else rule.peers)
+                            for net in map(ipaddress.ip_network, whole if rule.peers is ANY else rule.peers.addresses)
                             if net.version == version
                         ]
                         side = ('source' if rule.source_port else 'destination') if rule.ports else ''
@@ -251,7 +253,7 @@ def test_files_hold_the_plan_and_read_back_as_they_were_written(chosen, hosts, e
                             expected.setdefault((rule.direction, family, rule.protocol, side, low, high), []).extend(
                                 networks
                             )
-        found = documents.reach_of(built)
+        found = documents.allowed_traffic(built)
         assert {
             key: [(int(net[0]), int(net[-1])) for net in ipaddress.collapse_addresses(nets)]
             for key, nets in expected.items()

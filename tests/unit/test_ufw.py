@@ -1,4 +1,5 @@
-"""Rules of ufw without a host: what policies become, and how those of others are kept. Judged by oracles that share no code with it."""
+"""Rules of ufw without a host: what policies become, and how those of others are kept. Judged by oracles that share no
+code with it."""
 
 from __future__ import annotations
 
@@ -14,14 +15,20 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.fire
 )
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
     before_rules,
-    compiler,
     display,
     edits,
+    notes,
+    ruleset,
     tuples,
     user_rules,
 )
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
-from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies, report
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import (
+    peers as peers_of,
+    policy as policies,
+    report,
+)
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY
 from hypothesis import given, settings, strategies as st
 
 NETWORKS = st.one_of(
@@ -89,7 +96,8 @@ def parsed(document):
 
 
 def opened(text, family):
-    """What the -A lines of a file accept: (chain, protocol, side, network, port), expanded port by port. Knows iptables' options, nothing else."""
+    """What the -A lines of a file accept: (chain, protocol, side, network, port), expanded port by port. Knows
+    iptables' options, nothing else."""
     for line in re.findall(r'(?m)^-A (ufw6?-(?:user|before)-(?:input|output) .*-j ACCEPT)$', text):
         found = dict(re.findall(r'(--?[\w-]+) (\S+)', line.split(' ', 1)[1]))
         if (
@@ -117,7 +125,7 @@ def opened(text, family):
 @given(documents_of_policies())
 def test_rendered_files_admit_exactly_the_policy(document):
     policy, guard = parsed(document)
-    texts = registry.choose('ufw').render(policy, guard)
+    texts = registry.create('ufw').render(policy, guard)
     for family, version in (('ipv4', 4), ('ipv6', 6)):
         found: dict = {}
         for path in (user_rules.PATHS[family], before_rules.BEFORE[family]):
@@ -126,12 +134,13 @@ def test_rendered_files_admit_exactly_the_policy(document):
         wanted: dict = {}
         for rule in (*guard, *policy.rules):
             applies = (
-                rule.direction in policy.directions and {'icmp': 4, 'icmpv6': 6}.get(rule.protocol, version) == version
+                rule.direction in policy.enforced_directions
+                and {'icmp': 4, 'icmpv6': 6}.get(rule.protocol, version) == version
             )
             whole = ['0.0.0.0/0' if version == 4 else '::/0']
             networks = [
                 net
-                for net in map(ipaddress.ip_network, whole if rule.peers is None else rule.peers)
+                for net in map(ipaddress.ip_network, whole if rule.peers is ANY else rule.peers.addresses)
                 if net.version == version
             ]
             for low, high in (rule.ports or ((0, 0),)) if applies and networks else ():
@@ -156,16 +165,16 @@ def test_rendered_files_admit_exactly_the_policy(document):
 @given(documents_of_policies())
 def test_rules_of_ours_have_one_key_each_and_say_the_same_as_on_firewalld(document):
     policy, guard = parsed(document)
-    own = compiler.build(policy, guard)
+    own = ruleset.build(policy, guard)
     for family in user_rules.PREFIXES:
         assert len({rule.key for rule in own.tuples[family]}) == len(own.tuples[family])
         for rule in own.tuples[family]:
-            assert tuples.parse(rule.text()) == rule and compiler.is_ours(rule)
+            assert tuples.parse(rule.text()) == rule and notes.is_managed(rule)
         # rules grow with peers and flows, not with their product
-        peers = {peer for rule in (*guard, *policy.rules) for peer in rule.peers or ('any',)}
+        peers = {peer for rule in (*guard, *policy.rules) for peer in peers_of.to_data(rule.peers)}
         ports = sum(2 * len(rule.ports) or 1 for rule in (*guard, *policy.rules))
         assert len(own.tuples[family]) <= (len(peers) + 1) * (12 + ports / 15 * 2) + 4
-    sections = ['\n'.join(rows) for rows in own.sections.values()]
+    sections = ['\n'.join(rows) for rows in own.section.values()]
     here = display.rules([rule for rules in own.tuples.values() for rule in rules], sections)
     there = firewalld_display.rules(documents.build(policy, guard))
     assert sorted(line.text() for line in here) == sorted(line.text() for line in there)
@@ -193,8 +202,8 @@ REST = rule(f'deny_log any any 0.0.0.0/0 any 0.0.0.0/0 in comment={tuples.commen
 def test_others_keep_their_order_and_ours_their_place(place, exclusive):
     old = [*FOREIGN[:place], OURS[0], *FOREIGN[place:]]
     merged = edits.merge('f', old, [*OURS, REST] if exclusive else OURS, exclusive)
-    assert [entry for entry in merged if not compiler.is_ours(entry)] == FOREIGN
-    assert [number for number, entry in enumerate(merged) if compiler.is_ours(entry)] == (
+    assert [entry for entry in merged if not notes.is_managed(entry)] == FOREIGN
+    assert [number for number, entry in enumerate(merged) if notes.is_managed(entry)] == (
         [0, 1, 2] if exclusive else [place, place + 1]
     )
     assert edits.merge('f', merged, [*OURS, REST] if exclusive else OURS, exclusive) == merged
@@ -211,7 +220,7 @@ def test_new_rules_come_last_and_leave_the_first_place_with_exclusiveness():
 def test_what_somebody_else_states_already_is_not_stated_twice_and_the_opposite_is_refused():
     same = rule('allow tcp 443 0.0.0.0/0 any 192.0.2.9 in comment=6d696e65')
     assert edits.merge('f', [same], OURS, False) == (same, OURS[1])
-    with pytest.raises(Refused, match='replace it with: ufw allow in proto tcp from 192.0.2.9 to any port 443'):
+    with pytest.raises(Refused, match='replace it: ufw allow in proto tcp from 192.0.2.9 to any port 443'):
         edits.merge('f', [same._replace(action='deny')], OURS, False)
 
 
@@ -219,7 +228,7 @@ def test_exclusive_keeps_denials_that_come_first_and_states_no_key_twice():
     banned = rule('deny any any 0.0.0.0/0 any 192.0.2.66 in')
     merged = edits.merge('f', [banned, *FOREIGN], [*OURS, REST], True)
     assert merged == (banned, *OURS, REST, *FOREIGN)
-    own = compiler.Rules({'ipv4': (*OURS, REST), 'ipv6': ()}, {'ipv4': (), 'ipv6': ()})
-    tuples_left, in_section = compiler.apart('ipv4', own, [OURS[0].key])
+    own = ruleset.EMPTY._replace(tuples={'ipv4': (*OURS, REST), 'ipv6': ()})
+    tuples_left, in_section = ruleset.split_conflicting('ipv4', own, [OURS[0].key])
     assert tuples_left == (OURS[1], REST)
     assert in_section == ['# portmatrix p/f', '-A ufw-before-input -s 192.0.2.9 -p tcp --dport 443 -j ACCEPT']

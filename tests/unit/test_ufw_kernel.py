@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import kernel, verdict
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
+
+CONNECTION = Connection('ingress', '192.0.2.9', 22, '192.0.2.1', 50000)
 
 CHAINS = """
 :INPUT DROP [0:0]
@@ -42,21 +45,20 @@ CHAINS = """
 )
 def test_the_guard_sees_what_a_new_connection_meets(rules, accepted):
     table = kernel.parse(CHAINS + '\n'.join(f'-A ufw-user-input {entry}' for entry in rules))
-    assert verdict.accepts(table, verdict.Packet('192.0.2.9', '192.0.2.1', 50000, 22)) is accepted
+    assert verdict.accepts(table, CONNECTION) is accepted
 
 
 def test_the_guard_knows_the_interface_and_the_answers():
-    packet = verdict.Packet('192.0.2.9', '192.0.2.1', 50000, 22, 'eth0')
     table = kernel.parse(
         CHAINS + '-A ufw-user-input -i eth9 -j DROP\n-A ufw-user-input -i eth0 -p tcp -m tcp --dport 22 -j ACCEPT\n'
     )
-    assert verdict.accepts(table, packet)
+    assert verdict.accepts(table, CONNECTION, 'eth0')
     leaving = kernel.parse(
-        ':OUTPUT DROP [0:0]\n-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A OUTPUT -p tcp -m tcp --sport 22 -j ACCEPT\n'
+        ':OUTPUT DROP [0:0]\n-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A OUTPUT -p tcp -m tcp --sport '
+        '22 -j ACCEPT\n'
     )
-    assert verdict.accepts(leaving, packet._replace(leaving=True)) and not verdict.accepts(
-        leaving, packet._replace(leaving=True, port=23)
-    )
+    assert verdict.accepts_replies(leaving, CONNECTION, 'eth0')
+    assert not verdict.accepts_replies(leaving, CONNECTION._replace(port=23), 'eth0')
 
 
 OWNED = {'ufw-before-input', 'ufw-user-input'}
@@ -64,7 +66,8 @@ OPEN = {'INPUT': 'DROP', 'OUTPUT': 'ACCEPT', 'FORWARD': 'ACCEPT'}
 
 
 def test_a_transaction_touches_only_what_differs_and_nothing_of_others():
-    others = '-A INPUT -j f2b-sshd\n:f2b-sshd - [0:0]\n-A f2b-sshd -s 192.0.2.66/32 -j DROP\n-A INPUT -j ufw-blocklist\n:ufw-blocklist - [0:0]\n'
+    banned = '-A INPUT -j f2b-sshd\n:f2b-sshd - [0:0]\n-A f2b-sshd -s 192.0.2.66/32 -j DROP\n'
+    others = f'{banned}-A INPUT -j ufw-blocklist\n:ufw-blocklist - [0:0]\n'
     old = kernel.parse(
         CHAINS + others + '-A ufw-user-input -p tcp -j ACCEPT\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j ufw-user-input\n'
     )

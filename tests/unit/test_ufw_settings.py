@@ -6,13 +6,14 @@ import json
 
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
-    compiler,
     edits,
+    ruleset,
     service,
     settings,
     stock,
     user_rules,
 )
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw.former import Former
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 
@@ -46,20 +47,15 @@ def policy_with(egress):
 def step(texts, memory, egress):
     """(files, memory) after a run that allows or denies egress, or (None) takes everything away."""
     policy = policy_with(egress) if egress else None
-    own = (
-        compiler.build(policy, ())
-        if policy
-        else compiler.Rules(dict.fromkeys(user_rules.PREFIXES, ()), dict.fromkeys(user_rules.PREFIXES, ()))
-    )
-    edited = edits.edit(texts, memory, policy, own, {}, dict.fromkeys(user_rules.PREFIXES, True))
-    return edited.texts, edited.memory
+    edited = edits.edit(texts, memory, ruleset.build(policy, ()), dict.fromkeys(user_rules.PREFIXES, True))
+    return edited.texts, edited.former
 
 
 def test_default_policies_are_ours_only_as_long_as_we_hold_them():
     start = texts_of('no', 'ACCEPT', 'ACCEPT')
-    texts, memory = step(start, edits.Memory(), 'deny')
+    texts, memory = step(start, Former(), 'deny')
     assert settings.parse(texts).policies == {'input': 'DROP', 'output': 'REJECT', 'forward': 'DROP'}
-    assert step(texts, memory, None) == (start, edits.Memory())
+    assert step(texts, memory, None) == (start, Former())
     texts, memory = step(texts, memory, 'allow')
     assert 'DEFAULT_OUTPUT_POLICY="ACCEPT"' in texts['/etc/default/ufw']
     # an administrator denies it later: that is theirs, and stays
@@ -70,7 +66,7 @@ def test_default_policies_are_ours_only_as_long_as_we_hold_them():
 
 
 def test_what_was_on_before_us_stays_on_though_it_was_off_for_a_while():
-    texts, memory = step(texts_of('yes', 'DROP', 'ACCEPT'), edits.Memory(), 'allow')
+    texts, memory = step(texts_of('yes', 'DROP', 'ACCEPT'), Former(), 'allow')
     spoilt = {
         **texts,
         **{
@@ -85,11 +81,11 @@ def test_what_was_on_before_us_stays_on_though_it_was_off_for_a_while():
 
 
 def test_a_setting_that_another_file_overrules_is_refused():
-    with pytest.raises(Refused, match='DEFAULT_INPUT_POLICY is set in /etc/default/ufw and in /etc/ufw/ufw.conf'):
-        step(texts_of('yes', 'DROP', 'ACCEPT', 'DEFAULT_INPUT_POLICY="ACCEPT"\n'), edits.Memory(), 'allow')
+    with pytest.raises(Refused, match='DEFAULT_INPUT_POLICY is set both in /etc/default/ufw and in /etc/ufw/ufw.conf'):
+        step(texts_of('yes', 'DROP', 'ACCEPT', 'DEFAULT_INPUT_POLICY="ACCEPT"\n'), Former(), 'allow')
     doubled = texts_of()
     doubled['/etc/default/ufw'] += 'DEFAULT_INPUT_POLICY="ACCEPT"\n'
-    assert settings.parse(step(doubled, edits.Memory(), 'allow')[0]).policies['input'] == 'DROP'
+    assert settings.parse(step(doubled, Former(), 'allow')[0]).policies['input'] == 'DROP'
 
 
 @pytest.mark.parametrize(

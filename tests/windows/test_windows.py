@@ -17,7 +17,8 @@ import netaddr
 import pytest
 import yaml
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import PortmatrixError
-from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies, report
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies, protocols, report
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import rollback_program, rules
 
 CASES = csharp.HERE / 'cases'
@@ -50,14 +51,15 @@ def test_addresses_are_merged_as_on_the_controller(driver):
 
 def format_canonical(rule: rules.Rule) -> str:
     """The same text as Rule.ToCanonicalText in Rules.cs."""
-    ports, peers, inbound = ','.join(rule.ports) or '*', ','.join(rule.peers) or '*', rule.direction == 'ingress'
+    ports, inbound = ','.join(rule.ports) or '*', rule.direction == 'ingress'
+    peers = '*' if rule.peers is ANY else ','.join(rule.peers.addresses)
     return ' | '.join(
         (
             rule.name,
             rule.description,
             'in' if inbound else 'out',
             'allow',
-            f'protocol={rules.PROTOCOLS[rule.protocol]}',
+            f'protocol={protocols.NUMBERS[rule.protocol]}',
             f'local={ports if inbound else "*"} at *',
             f'remote={"*" if inbound else ports} at {peers}',
             'profiles=7',
@@ -75,8 +77,8 @@ def format_canonical(rule: rules.Rule) -> str:
 def build_atomic_rules(rule: rules.Rule):
     flows = tuple(rule.description.removeprefix('Flows: ').split('. Source: ')[0].split(', '))
     for port in rule.ports or ('',):
-        for peer in rule.peers or (None,):
-            yield report.Grant(rule.direction, rule.protocol, False, port, peer, flows)
+        for peer in (ANY,) if rule.peers is ANY else rule.peers.addresses:
+            yield report.AtomicRule(rule.direction, rule.protocol, False, port, peer, flows)
 
 
 def test_host_and_controller_build_the_same_rules(driver):
@@ -99,7 +101,9 @@ def test_host_and_controller_build_the_same_rules(driver):
         assert answer['rules'] == [format_canonical(rule) for rule in wanted]
         assert answer['display'] == [
             line.text()
-            for line in sorted(report.lines(atomic for rule in wanted for atomic in build_atomic_rules(rule)))
+            for line in report.ordered(
+                report.display_rules(atomic for rule in wanted for atomic in build_atomic_rules(rule))
+            )
         ]
     assert 0 < refused < POLICIES / 2
 
@@ -165,8 +169,9 @@ def test_the_timer_is_a_system_task_with_a_time_and_a_boot_trigger(driver):
     assert task.findtext('t:Triggers/t:TimeTrigger/t:StartBoundary', '', names) == '2026-01-02T00:00:20Z'
     assert task.findtext('t:Principals/t:Principal/t:UserId', '', names) == 'S-1-5-18'
     assert task.findtext('t:Settings/t:RestartOnFailure/t:Count', '', names) == '30'
+    program = "(Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\portmatrix\\firewall').Program"
     assert task.findtext('t:Actions/t:Exec/t:Arguments', '', names).endswith(
-        """-Command "& ([ScriptBlock]::Create((Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\portmatrix\\firewall').Program)) -Token the-token\""""
+        f'-Command "& ([ScriptBlock]::Create({program})) -Token the-token"'
     )
 
 

@@ -17,6 +17,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._model import 
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action import confirmation
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.platforms import registry
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import rollback_program, script
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.host_variables import HostVariables
 from ansible_runs import message, play
 
 MODULE = csharp.ROOT / 'plugins' / 'modules' / 'windows_policy.ps1'
@@ -215,11 +216,11 @@ def test_a_windows_host_is_rendered_without_one(tmp_path):
 @pytest.mark.parametrize(
     ('hosts', 'arguments', 'words'),
     [
-        ('src', '{backend: ufw}', "src: backend: 'ufw' does not work on Windows hosts; choose from auto, windows"),
+        ('src', '{backend: ufw}', "src: backend: 'ufw' is not available on Windows hosts; choose from auto, windows"),
         (
             'app',
             '{backend: windows}',
-            "app: backend: 'windows' does not work on Linux hosts; choose from auto, firewalld, ufw",
+            "app: backend: 'windows' is not available on Linux hosts; choose from auto, firewalld, ufw",
         ),
         ('src', '{state: gathered}', None),
     ],
@@ -241,47 +242,44 @@ def test_a_shell_of_another_platform_is_refused(tmp_path):
         }
     }
     _code, output = play(tmp_path, write_playbook(tmp_path, 'app', '{state: gathered}'), inventory)
-    assert 'app: its platform is windows, but its connection speaks to a linux shell' in message(output)
+    assert 'app: its platform is windows, but its connection uses a linux shell' in message(output)
 
 
 class Host:
     """A host over WinRM, as the action plugin sees it: the ANSWERS of the module, one per run."""
 
     def __init__(self, *answers):
-        self.answers, self.calls, self.resets, self._connection = list(answers), [], 0, self
+        self.answers, self.calls, self.connections = list(answers), [], 0
 
-    def reset(self):
-        self.resets += 1
+    def reconnect(self):
+        self.connections += 1
 
-    def _execute_module(self, name, arguments, task_vars):
+    def execute_module(self, name, arguments):
         self.calls.append((name, arguments))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def finish(host: Host, seconds: int) -> dict:
-    platform = registry.choose('src', 'windows', 'auto', lambda name, default=None: default)
-    return confirmation.finish(
-        host, lambda pending: platform.Channel(host, {}, pending), {'changed': True, 'pending': {'token': 't'}}, seconds
-    )
+def complete(host: Host, seconds: int) -> dict:
+    platform = registry.choose(HostVariables('src', {'portmatrix_platform': 'windows'}), 'auto')
+    result = {'changed': True, 'pending': {'token': 't'}}
+    return confirmation.complete(host, lambda pending: platform.open_channel(host, pending), result, seconds)
 
 
 def test_a_change_is_confirmed_by_the_module_over_a_new_connection():
     host = Host({'failed': True, 'msg': 'the shell is gone'}, {'outcome': 'confirmed', 'settled': True})
-    assert finish(host, 30) == {'changed': True, 'settled': True}
-    assert (
-        host.calls == [('portmatrix.firewall.windows_policy', {'state': 'confirmed', 'token': 't'})] * 2
-        and host.resets == 2
-    )
+    assert complete(host, 30) == {'changed': True, 'settled': True}
+    call = ('portmatrix.firewall.windows_policy', {'state': 'confirmed', 'token': 't'})
+    assert host.calls == [call] * 2 and host.connections == 2
 
 
 def test_a_change_that_was_rolled_back_fails_with_the_reason():
-    result = finish(Host({'outcome': 'rolled back', 'reason': 'somebody changed it'}), 5)
-    assert result['failed'] and result['rolled_back'] and 'somebody changed it' in result['msg']
+    result = complete(Host({'outcome': 'rolled back', 'reason': 'another program changed it'}), 5)
+    assert result['failed'] and result['rolled_back'] and 'another program changed it' in result['msg']
 
 
 def test_the_modules_of_all_platforms_exist():
     for platform in registry.PLATFORMS.values():
-        name = platform.MODULE.rpartition('.')[2]
+        name = platform.module.rpartition('.')[2]
         assert any((csharp.ROOT / 'plugins' / 'modules').glob(f'{name}.p*')), name
         assert importlib.import_module(platform.__module__)
 

@@ -9,25 +9,22 @@ from __future__ import annotations
 class PortmatrixError(Exception):
     """One or more problems, each a full sentence that names the place and the fix.
 
-    `PortmatrixError('a', 'b').problems` is `['a', 'b']`; its text lists them all, so that an operator can mend everything in one go.
-    """
+    `PortmatrixError('a', 'b').problems` is `['a', 'b']`; its text lists them all, so that an operator can fix
+    everything at once."""
 
-    def __init__(self, *problems: str):
+    def __init__(self, *problems: str) -> None:
         self.problems = list(problems)
-        super().__init__(
-            problems[0]
-            if len(problems) == 1
-            else f'{len(problems)} problems:\n' + '\n'.join(f'- {line}' for line in problems)
-        )
+        lines = '\n'.join(f'- {problem}' for problem in problems)
+        super().__init__(problems[0] if len(problems) == 1 else f'{len(problems)} problems:\n{lines}')
 
 
 class BackendError(PortmatrixError):
-    """A host's firewall is not in a state that can be worked with, or did not do what it was told."""
+    """The firewall of a host is in a state that cannot be worked with, or did not do what it was told to do."""
 
 
 class RolledBack(BackendError):
-    """It was tried, failed, and the host has its former rules back."""
+    """A change was tried and failed; the host has its former rules again."""
 
 
 class Refused(PortmatrixError):
-    """The change would be wrong or dangerous; nothing was touched."""
+    """The change would be wrong or dangerous; nothing was changed."""

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 
 
 def read(path: str) -> t.Optional[str]:
-    """The text of PATH, or None where there is no such file."""
+    """Return the text of PATH, or None if there is no such file."""
     try:
         with open(path, encoding='utf-8', errors='surrogateescape') as file:
             return file.read()
@@ -21,7 +21,10 @@ def read(path: str) -> t.Optional[str]:
 
 
 def write(path: str, content: t.Union[str, bytes], mode: t.Optional[int] = None) -> None:
-    """Put CONTENT at PATH: through a temporary file beside it, synced and renamed. MODE None keeps that of the file (a new one gets 0644)."""
+    """Write CONTENT to PATH: to a temporary file beside it, which is synced and then renamed.
+
+    MODE None keeps the mode of an existing file; a new one gets 0644.
+    """
     if mode is None:
         mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
     temporary = f'{path}.portmatrix-new'
@@ -39,30 +42,11 @@ def write(path: str, content: t.Union[str, bytes], mode: t.Optional[int] = None)
         raise
 
 
-def sync_folder(path: str) -> None:
-    """Bring the names in the folder PATH to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def write_all(contents: t.Mapping[str, t.Optional[str]]) -> None:
+    """Write every path with its content; None removes the file. All of it is on disk when this returns.
 
-
-def remove(path: str) -> None:
-    """Remove PATH where it is."""
-    if os.path.lexists(path):  # a read-only file system refuses to remove even what is not there
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-
-
-def remove_folder(path: str) -> None:
-    """Remove the folder PATH where it is there and empty."""
-    with contextlib.suppress(OSError):
-        os.rmdir(path)
-
-
-def put(contents: t.Dict[str, t.Optional[str]]) -> None:
-    """Give every path its content; None removes it. Additions come first; what is there already is not written. When this returns, all is on the disk."""
+    Files are written before others are removed; a file that already has its content is not touched.
+    """
     folders = set()
     for path, content in sorted(contents.items(), key=lambda item: (item[1] is None, item[0])):
         if read(path) == content and not (content is None and os.path.lexists(path)):
@@ -74,3 +58,25 @@ def put(contents: t.Dict[str, t.Optional[str]]) -> None:
         folders.add(os.path.dirname(path))
     for folder in folders:
         sync_folder(folder)
+
+
+def sync_folder(path: str) -> None:
+    """Sync the file names in the folder PATH to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: str) -> None:
+    """Remove PATH if it exists."""
+    if os.path.lexists(path):  # on a read-only file system, removing a missing file is an error, too
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def remove_folder(path: str) -> None:
+    """Remove the folder PATH if it exists and is empty."""
+    with contextlib.suppress(OSError):
+        os.rmdir(path)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Locks of the host: one run of ours at a time, and the lock of ufw."""
+"""Locks of the host: one portmatrix run at a time, and the lock of ufw."""
 
 from __future__ import annotations
 
@@ -17,25 +17,29 @@ SECONDS = 60
 
 
 class Busy(BackendError):
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
 
 @contextlib.contextmanager
 def hold(
     seconds: float = SECONDS,
     path: str = PATH,
-    take: t.Callable[[t.Any, int], t.Any] = fcntl.flock,
+    lock: t.Callable[[t.IO[str], int], object] = fcntl.flock,
     holder: str = 'another run',
 ) -> t.Iterator[None]:
-    """Hold the lock PATH by TAKE (fcntl.flock or fcntl.lockf). Raises Busy where its HOLDER does not let go of it within SECONDS."""
+    """Hold the lock file PATH, locked with LOCK (fcntl.flock or fcntl.lockf).
+
+    Raises Busy if HOLDER, which names the other process in the message, keeps it for SECONDS.
+    """
     deadline = time.monotonic() + seconds
     with open(path, 'a', encoding='ascii') as file:
         while True:
             try:
-                take(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError as error:
                 if time.monotonic() > deadline:
-                    raise Busy(f'{holder} has held {path} for {seconds:.0f} s; wait for it, then run again') from error
+                    message = f'{path}: locked by {holder} for {seconds:.0f} s; wait until it ends, then run again'
+                    raise Busy(message) from error
                 time.sleep(0.1)
         yield

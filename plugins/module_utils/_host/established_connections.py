@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documented connections that stand: what worked before a change has to work after it.
+"""Established connections that the policy documents: what worked before a change has to work after it.
 
-A connection that came in is judged by the rules that are in force; one that went out is tried anew.
+An incoming connection is judged by the rules in force; an outgoing one is opened again.
 """
 
 from __future__ import annotations
@@ -12,54 +12,43 @@ import concurrent.futures
 import socket
 import typing as t
 
-from .._model import traffic
-from . import management, sockets
+from .._model.connection import Connection, is_allowed
+from .._model.directions import EGRESS, INGRESS
+from .._model.traffic import AllowedTraffic
+from . import sockets
 
-TRY_SECONDS = 3
-MOST = 200
-
-
-class Flow(t.NamedTuple):
-    """A connection: `way` is ingress or egress, `port` the listener's, `other_port` the other end's, `local` this host's address."""
-
-    way: str
-    peer: str
-    port: int
-    local: str
-    other_port: int
-
-    def words(self) -> str:
-        return f'{self.way} tcp {self.port} {"from" if self.way == "ingress" else "to"} {self.peer}'
+CONNECT_SECONDS = 3
+MAX_CONNECTIONS = 200
+_MAX_THREADS = 32
 
 
-def standing(admits: traffic.Reach) -> t.List[Flow]:
-    """The connections of this host that a policy that ADMITS so much documents."""
-    ports = {found.port for found in sockets.listening()}
-    found = set()
-    for connection in sockets.established():
-        if connection.port in ports:
-            flow = Flow('ingress', connection.peer, connection.port, connection.local, connection.peer_port)
+def documented(allowed: AllowedTraffic) -> t.List[Connection]:
+    """The established connections of this host that are part of ALLOWED, one for each pair of service and peer."""
+    listening_ports = {listener.port for listener in sockets.listening()}
+    connections: t.Dict[Connection, Connection] = {}
+    for entry in sorted(sockets.established()):
+        if entry.port in listening_ports:
+            connection = Connection(INGRESS, entry.peer, entry.port, entry.local, entry.peer_port)
         else:
-            flow = Flow('egress', connection.peer, connection.peer_port, connection.local, connection.port)
-        if traffic.covers(admits, flow.way, traffic.family(flow.peer), 'tcp', (flow.port, flow.port), flow.peer):
-            found.add(flow)
-    # one connection for all between the same two ends
-    return sorted({flow._replace(other_port=0): flow for flow in sorted(found)}.values())[:MOST]
+            connection = Connection(EGRESS, entry.peer, entry.peer_port, entry.local, entry.port)
+        if is_allowed(allowed, connection):
+            connections[connection._replace(other_port=0)] = connection
+    return sorted(connections.values())[:MAX_CONNECTIONS]
 
 
-def cut(flows: t.Iterable[Flow], lets_in: t.Callable[[management.Connection], bool]) -> t.List[str]:
-    """Those of FLOWS that would not pass now, in words."""
-    flows = list(flows)
-    with concurrent.futures.ThreadPoolExecutor(32) as pool:
-        passing = list(pool.map(lambda flow: _passes(flow, lets_in), flows))
-    return [flow.words() for flow, passes in zip(flows, passing) if not passes]
+def dropped(connections: t.Iterable[Connection], allows: t.Callable[[Connection], bool]) -> t.List[Connection]:
+    """Those of CONNECTIONS that could not be opened now. ALLOWS judges the incoming ones."""
+    connections = list(connections)
+    with concurrent.futures.ThreadPoolExecutor(_MAX_THREADS) as pool:
+        works = list(pool.map(lambda connection: _works(connection, allows), connections))
+    return [connection for connection, passes in zip(connections, works) if not passes]
 
 
-def _passes(flow: Flow, lets_in: t.Callable[[management.Connection], bool]) -> bool:
-    if flow.way == 'ingress':
-        return lets_in(management.Connection(flow.peer, flow.port, flow.other_port, flow.local))
+def _works(connection: Connection, allows: t.Callable[[Connection], bool]) -> bool:
+    if connection.direction == INGRESS:
+        return allows(connection)
     try:
-        socket.create_connection((flow.peer, flow.port), TRY_SECONDS).close()
-    except OSError:  # refused, too: ufw's denials say so
+        socket.create_connection((connection.peer, connection.port), CONNECT_SECONDS).close()
+    except OSError:  # a refused connection counts, too: ufw rejects what it denies
         return False
     return True

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way in: which TCP ports management uses on this host, as observed on the host itself."""
+"""Management access: the connection that this run uses and the ports that sshd listens on, as observed on the host."""
 
 from __future__ import annotations
 
@@ -9,92 +9,58 @@ import os
 import re
 import typing as t
 
+from .._base import processes
 from .._base.commands import exists, run
-from .._model import traffic
+from .._model.connection import Connection
+from .._model.directions import INGRESS
 from . import sockets
 
 
-class Connection(t.NamedTuple):
-    """The connection through which we are running: address of the peer as this host sees it, the port on this host, the peer's, and
-    the address of this host."""
+def current_connection() -> t.Optional[Connection]:
+    """The SSH connection of this run, or None if there is none.
 
-    peer: str
-    port: int
-    peer_port: int = 0
-    local: str = ''
-
-
-def observed() -> t.Optional[Connection]:
-    """The SSH connection that we run in, from the environment of this process or (sudo cleans it) of an ancestor; None where there is none."""
+    It is read from the environment of this process or (sudo cleans it) of an ancestor.
+    """
     pid = os.getpid()
     while pid > 1:
-        value = _environment(pid).get('SSH_CONNECTION', '').split()
-        if len(value) == 4:
-            # from this very host: over loopback, which no firewall of ours filters
-            if value[0] == value[2] or value[0].startswith('127.') or value[0] == '::1':
+        fields = processes.environment(pid).get('SSH_CONNECTION', '').split()
+        if len(fields) == 4:
+            peer, peer_port, local, port = fields
+            # a connection from this host itself uses loopback, which is never filtered
+            if peer == local or sockets.is_loopback(peer):
                 return None
-            return Connection(value[0].split('%')[0], int(value[3]), int(value[1]), value[2].split('%')[0])
-        pid = _parent(pid)
+            return Connection(INGRESS, peer.split('%')[0], int(port), local.split('%')[0], int(peer_port))
+        pid = processes.parent(pid)
     return None
 
 
 def ports(connection: t.Optional[Connection]) -> t.List[int]:
-    """Ports to keep open: that of CONNECTION and every port on which sshd listens, so that the answer is the same whichever way we came."""
-    found = set(_sshd_ports())
-    if connection:
-        found.add(connection.port)
-    return sorted(found)
+    """The ports to keep open: that of CONNECTION, and every port of sshd.
+
+    So the answer is the same whichever of them this run uses.
+    """
+    return sorted({*_sshd_ports(), *((connection.port,) if connection else ())})
 
 
 def interface(address: str) -> str:
-    """The network interface that has ADDRESS, "" where that cannot be told."""
-    listing = (
-        run(['ip', '-o', 'address', 'show', 'to', address], check=False).stdout if address and exists('ip') else ''
-    )
-    return listing.split()[1] if listing else ''
-
-
-def admitted(admits: traffic.Reach, connection: Connection) -> bool:
-    """Whether a new connection like CONNECTION would pass what a reach ADMITS."""
-    family = traffic.family(connection.peer)
-    return any(
-        key[:4] == ('ingress', family, 'tcp', 'destination')
-        and key[4] <= connection.port <= key[5]
-        and traffic.contains(intervals, connection.peer)
-        for key, intervals in admits.items()
-    )
-
-
-def _environment(pid: int) -> t.Dict[str, str]:
-    try:
-        with open(f'/proc/{pid}/environ', 'rb') as file:
-            pairs = (item.partition(b'=') for item in file.read().split(b'\0'))
-            return {key.decode('utf-8', 'replace'): value.decode('utf-8', 'replace') for key, _equals, value in pairs}
-    except OSError:
-        return {}
-
-
-def _parent(pid: int) -> int:
-    try:
-        with open(f'/proc/{pid}/stat', encoding='utf-8', errors='replace') as file:
-            return int(file.read().rpartition(')')[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
+    """The network interface that has ADDRESS, "" if it is not known."""
+    if not address or not exists('ip'):
+        return ''
+    fields = run(['ip', '-o', 'address', 'show', 'to', address], check=False).stdout.split()
+    return fields[1] if fields else ''
 
 
 def _sshd_ports() -> t.Iterator[int]:
-    listening = {found.inode: found.port for found in sockets.listening()}
-    for pid in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open(f'/proc/{pid}/cmdline', encoding='utf-8', errors='replace') as file:
-                name = file.read().split('\0')[0]
-            # "sshd: ... [listener]" or a path; "sshd: NAME" is a session, whose sockets are forwarded ports and no way in
-            if not (name.startswith('sshd: ') and '[listener]' in name or os.path.basename(name) == 'sshd'):
-                continue
-            links = [os.readlink(f'/proc/{pid}/fd/{number}') for number in os.listdir(f'/proc/{pid}/fd')]
-        except OSError:
+    listening = {listener.inode: listener.port for listener in sockets.listening()}
+    for pid in processes.process_ids():
+        if not _is_sshd_listener(processes.command_line(pid)[0]):
             continue
-        for link in links:
-            match = re.fullmatch(r'socket:\[(\d+)\]', link)
+        for target in processes.open_files(pid):
+            match = re.fullmatch(r'socket:\[(\d+)\]', target)
             if match and match.group(1) in listening:
                 yield listening[match.group(1)]
+
+
+def _is_sshd_listener(program: str) -> bool:
+    # "sshd: NAME" is a session: its sockets are forwarded ports, which give no access to the host
+    return ('[listener]' in program and program.startswith('sshd: ')) or os.path.basename(program) == 'sshd'

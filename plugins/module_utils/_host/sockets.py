@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's TCP sockets, from /proc: which ports listen, and which connections stand."""
+"""The TCP sockets of this host, read from /proc: which ports listen, and which connections are established."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TABLES = ('tcp', 'tcp6')
 
 
 class Socket(t.NamedTuple):
-    """`inode` names it; `peer` and `peer_port` are empty for one that listens."""
+    """`inode` identifies it; `peer` and `peer_port` are zero for a socket that listens."""
 
     local: str
     port: int
@@ -24,13 +24,21 @@ class Socket(t.NamedTuple):
 
 
 def listening() -> t.List[Socket]:
-    """Sockets that others can connect to; those on loopback are not among them."""
-    return [found for found in _sockets(_LISTEN) if not _loopback(found.local)]
+    """Sockets that other hosts can connect to; those on loopback are left out."""
+    return [listener for listener in _sockets(_LISTEN) if not is_loopback(listener.local)]
 
 
 def established() -> t.List[Socket]:
     """Connections with other hosts."""
-    return [found for found in _sockets(_ESTABLISHED) if not _loopback(found.peer) and found.peer != found.local]
+    return [
+        connection
+        for connection in _sockets(_ESTABLISHED)
+        if not is_loopback(connection.peer) and connection.peer != connection.local
+    ]
+
+
+def is_loopback(address: str) -> bool:
+    return address.startswith('127.') or address == '::1'
 
 
 def _sockets(state: str) -> t.Iterator[Socket]:
@@ -46,14 +54,10 @@ def _sockets(state: str) -> t.Iterator[Socket]:
 
 
 def _end(text: str) -> t.Tuple[str, int]:
-    """Address and port of "0100007F:0016"; the kernel prints an address as 32-bit words in the byte order of the machine."""
+    """Address and port of "0100007F:0016"; the kernel prints an address as 32-bit words in the machine's byte order."""
     digits, port = text.split(':')
     words = [digits[start : start + 8] for start in range(0, len(digits), 8)]
     raw = b''.join(int(word, 16).to_bytes(4, sys.byteorder) for word in words)
     if len(raw) == 16 and raw.startswith(bytes(10) + b'\xff\xff'):
         raw = raw[12:]
     return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw), int(port, 16)
-
-
-def _loopback(address: str) -> bool:
-    return address.startswith('127.') or address == '::1'

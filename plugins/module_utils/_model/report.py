@@ -1,107 +1,123 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host's rules in words that an operator reads: the same words for every back end, for diffs and for `gathered`."""
+"""The rules of a host in words for an operator: the same words for every back end, for diffs and for `gathered`."""
 
 from __future__ import annotations
 
 import typing as t
 
-from . import traffic
+from . import peers as peers_of, traffic
+from .directions import preposition
+from .peers import ANY, Any, Members, Peer, Peers
 
-MOST_PEERS = 8
-MOST_LINES = 400
-
-
-class Line(t.NamedTuple):
-    """One rule. `ports` is "443", "80-90" or "" for protocols without ports; `peers` is empty for any."""
-
-    direction: str
-    protocol: str
-    ports: str
-    peers: t.Tuple[str, ...]
-    flows: t.Tuple[str, ...]
-    source_port: bool = False
-
-    def text(self) -> str:
-        """Flow, direction, ports and peers in one line."""
-        return f"{self.without_flows()} ({', '.join(self.flows) or 'no flow of the catalogs'})"
-
-    def without_flows(self) -> str:
-        what = f"{self.protocol} {'from port ' if self.source_port else ''}{self.ports}".strip()
-        peers = ', '.join(self.peers[:MOST_PEERS]) or 'any'
-        if len(self.peers) > MOST_PEERS:
-            peers += f' and {len(self.peers) - MOST_PEERS} more'
-        return f"{self.direction} {what} {'from' if self.direction == 'ingress' else 'to'} {peers}"
+MAX_PEERS = 8
+MAX_LINES = 400
 
 
-class Grant(t.NamedTuple):
-    """What a firewall's own rule admits, in pieces that do not depend on how the firewall puts rules together; `peer` None is any."""
+class AtomicRule(t.NamedTuple):
+    """One port and one peer of a rule in a firewall; independent of how the firewall combines ports and peers."""
 
     direction: str
     protocol: str
     source_port: bool
-    port: str
-    peer: t.Optional[str]
+    ports: str
+    peer: Peer
     flows: t.Tuple[str, ...]
 
 
-def lines(grants: t.Iterable[Grant]) -> t.List[Line]:
-    """One line for what the same flows open to the same peers, all ports together; the same grants give the same lines on every back end."""
+class DisplayRule(t.NamedTuple):
+    """One line of a report. `ports` is "443", "80-90, 443", or "" for protocols without ports."""
+
+    direction: str
+    protocol: str
+    ports: str
+    peers: Peers
+    flows: t.Tuple[str, ...]
+    source_port: bool = False
+
+    def text(self) -> str:
+        return f'{self.traffic_text()} ({", ".join(self.flows) or "no flow of the catalogs"})'
+
+    def traffic_text(self) -> str:
+        """The line without its flows: "ingress tcp 443 from 192.0.2.1"."""
+        service = f"{self.protocol} {'from port ' if self.source_port else ''}{self.ports}".strip()
+        addresses = peers_of.to_data(self.peers)
+        return f'{self.direction} {service} {preposition(self.direction)} {shorten(addresses, MAX_PEERS)}'
+
+
+class Side(t.NamedTuple):
+    """One side of a diff: lines about the firewall itself, and its rules."""
+
+    state: t.List[str]
+    rules: t.List[DisplayRule]
+
+
+def shorten(texts: t.Sequence[str], limit: int) -> str:
+    """TEXTS joined with commas; those beyond LIMIT are only counted."""
+    more = f' and {len(texts) - limit} more' if len(texts) > limit else ''
+    return ', '.join(texts[:limit]) + more
+
+
+def display_rules(atomic_rules: t.Iterable[AtomicRule]) -> t.List[DisplayRule]:
+    """One line for everything that the same flows open to the same peers, with all its ports.
+
+    The same atomic rules give the same lines on every back end.
+    """
     peers: t.Dict[t.Tuple[str, str, bool, str, str, bool], t.Set[str]] = {}
-    for grant in grants:
-        for flow in grant.flows or ('',):
-            found = peers.setdefault(
-                (grant.direction, grant.protocol, grant.source_port, grant.port, flow, grant.peer is None), set()
-            )
-            found.update(() if grant.peer is None else (grant.peer,))
-    flows: t.Dict[t.Tuple[str, str, bool, str, t.Tuple[str, ...]], t.Set[str]] = {}
-    for (direction, protocol, source_port, port, flow, _any), members in peers.items():
-        key = (direction, protocol, source_port, port, tuple(sorted(members, key=_order)))
-        flows.setdefault(key, set()).update((flow,) if flow else ())
-    ports: t.Dict[t.Tuple[str, str, bool, t.Tuple[str, ...], t.Tuple[str, ...]], t.List[str]] = {}
-    for (direction, protocol, source_port, port, sorted_members), names in flows.items():
-        ports.setdefault((direction, protocol, source_port, sorted_members, tuple(sorted(names))), []).append(port)
+    for rule in atomic_rules:
+        for flow in rule.flows or ('',):
+            key = (rule.direction, rule.protocol, rule.source_port, rule.ports, flow, isinstance(rule.peer, Any))
+            peers.setdefault(key, set()).update(() if isinstance(rule.peer, Any) else (rule.peer,))
+    flows: t.Dict[t.Tuple[str, str, bool, str, Peers], t.Set[str]] = {}
+    for (direction, protocol, source_port, port, flow, is_any), addresses in peers.items():
+        members = ANY if is_any else Members(tuple(sorted(addresses, key=_address_order)))
+        flows.setdefault((direction, protocol, source_port, port, members), set()).update((flow,) if flow else ())
+    ports: t.Dict[t.Tuple[str, str, bool, Peers, t.Tuple[str, ...]], t.List[str]] = {}
+    for (direction, protocol, source_port, port, members), names in flows.items():
+        ports.setdefault((direction, protocol, source_port, members, tuple(sorted(names))), []).append(port)
     return [
-        Line(direction, protocol, ', '.join(sorted(found, key=_port_order)), sorted_members, sorted_names, source_port)
-        for (direction, protocol, source_port, sorted_members, sorted_names), found in ports.items()
+        DisplayRule(direction, protocol, ', '.join(sorted(texts, key=_port_order)), members, names, source_port)
+        for (direction, protocol, source_port, members, names), texts in ports.items()
     ]
 
 
-def _port_order(port: str) -> t.Tuple[int, ...]:
-    return tuple(map(int, port.split('-'))) if port else ()
+def ordered(rules: t.Iterable[DisplayRule]) -> t.List[DisplayRule]:
+    """RULES sorted; those that are open to any come before those with the same ports that are not."""
+    return sorted(
+        rules,
+        key=lambda rule: (
+            rule.direction,
+            rule.protocol,
+            rule.ports,
+            () if isinstance(rule.peers, Any) else rule.peers.addresses,
+            rule.flows,
+            rule.source_port,
+        ),
+    )
 
 
-def _order(peer: str) -> t.Tuple[t.Any, ...]:
-    try:
-        return (0, traffic.family(peer), traffic.interval(peer))
-    except (OSError, ValueError):
-        return (1, peer, (0, 0))
-
-
-def data(rules: t.Iterable[Line]) -> t.List[t.Dict[str, t.Any]]:
+def to_data(rules: t.Iterable[DisplayRule]) -> t.List[t.Dict[str, t.Any]]:
     """RULES as plain data, for `gathered`."""
-    return [dict(line._asdict(), peers=list(line.peers) or ['any'], flows=list(line.flows)) for line in sorted(rules)]
+    return [dict(rule._asdict(), peers=peers_of.to_data(rule.peers), flows=list(rule.flows)) for rule in ordered(rules)]
 
 
-def counts(before: t.Iterable[Line], after: t.Iterable[Line]) -> t.Dict[str, int]:
-    """How many rules come, go and stay."""
+def counts(before: t.Iterable[DisplayRule], after: t.Iterable[DisplayRule]) -> t.Dict[str, int]:
+    """How many rules are added, removed and kept."""
     old, new = set(before), set(after)
     return {'added': len(new - old), 'removed': len(old - new), 'kept': len(old & new)}
 
 
-def diff(
-    before: t.Tuple[t.List[str], t.List[Line]], after: t.Tuple[t.List[str], t.List[Line]], header: str
-) -> t.Dict[str, str]:
-    """Ansible's diff of two states, each (lines about the firewall itself, rules). Lines that stay are left out of a long one."""
-    stay = set(before[1]) & set(after[1])
-    short = len(before[1]) + len(after[1]) > MOST_LINES
+def diff(before: Side, after: Side, header: str) -> t.Dict[str, str]:
+    """Ansible's diff of two states. In a long one, rules that are kept are left out."""
+    kept = set(before.rules) & set(after.rules)
+    is_long = len(before.rules) + len(after.rules) > MAX_LINES
     texts = []
-    for state, rules in (before, after):
-        shown = [line for line in sorted(rules) if not (short and line in stay)]
-        lines = [*state, *(line.text() for line in shown[:MOST_LINES])]
-        if len(shown) > MOST_LINES:
-            lines.append(f'... and {len(shown) - MOST_LINES} rules more')
+    for side in (before, after):
+        rules = [rule for rule in ordered(side.rules) if not (is_long and rule in kept)]
+        lines = [*side.state, *(rule.text() for rule in rules[:MAX_LINES])]
+        if len(rules) > MAX_LINES:
+            lines.append(f'... and {len(rules) - MAX_LINES} more rules')
         texts.append(''.join(f'{line}\n' for line in lines))
     return {
         'before_header': f'{header} (now)',
@@ -109,3 +125,14 @@ def diff(
         'before': texts[0],
         'after': texts[1],
     }
+
+
+def _port_order(ports: str) -> t.Tuple[int, ...]:
+    return tuple(map(int, ports.split('-'))) if ports else ()
+
+
+def _address_order(address: str) -> t.Tuple[t.Any, ...]:
+    try:
+        return (0, traffic.family(address), traffic.interval(address))
+    except (OSError, ValueError):
+        return (1, address, (0, 0))

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reach: the exact traffic that a set of rules admits, in one canonical form for comparing policies, files and kernels.
+"""Allowed traffic: exactly what a set of rules allows, in one canonical form that compares policies, files and kernels.
 
-A reach maps (direction, family, protocol, port side, low, high) to sorted, disjoint, non-adjacent intervals of peer addresses (integers).
+It maps each service (direction, family, protocol, ports) to the peers that may use it: sorted, disjoint, non-adjacent
+intervals of addresses as integers.
 """
 
 from __future__ import annotations
@@ -12,63 +13,86 @@ import collections
 import socket
 import typing as t
 
+from .peers import Any, Peer, Peers
+
 FAMILIES = {'ipv4': (socket.AF_INET, 32), 'ipv6': (socket.AF_INET6, 128)}
-# In IPv6 AH is an extension header, which firewalls look behind: no rule can admit it there.
+# In IPv6, AH is an extension header that firewalls skip: no rule can match it there.
 ONLY_IN = {'icmp': 'ipv4', 'icmpv6': 'ipv6', 'ah': 'ipv4'}
 Interval = t.Tuple[int, int]
-Key = t.Tuple[str, str, str, str, int, int]
-Reach = t.Dict[Key, t.Tuple[Interval, ...]]
-# direction, family (None: both), protocol, side, ports, intervals of peers (None: every address)
-RuleKey = t.Tuple[str, t.Optional[str], str, str, t.Tuple[int, int], t.Optional[t.Tuple[Interval, ...]]]
+Ports = t.Tuple[int, int]  # first and last; (0, 0) for protocols without ports
+ALL_PORTS: Ports = (0, 65535)
+NO_PORTS: Ports = (0, 0)
+
+
+class Service(t.NamedTuple):
+    """`port_side` is the end whose port is matched: "destination", "source", or "" for protocols without ports."""
+
+    direction: str
+    family: str
+    protocol: str
+    port_side: str
+    low: int
+    high: int
+
+
+class TrafficRule(t.NamedTuple):
+    """One rule as it is written. `family` None is both; see Service."""
+
+    direction: str
+    family: t.Optional[str]
+    protocol: str
+    port_side: str
+    ports: Ports
+    peers: t.Union[Any, t.Tuple[Interval, ...]]
+
+
+AllowedTraffic = t.Dict[Service, t.Tuple[Interval, ...]]
 
 
 class Builder:
-    """Collects what is admitted. `reach()` gives the canonical form; `rules` keeps the rules apart, for seeing what is there twice or for nothing."""
+    """Collects rules. `allowed()` is the canonical form; `rules` counts the rules, to see which are there twice."""
 
     def __init__(self) -> None:
-        self._found: t.Dict[Key, t.List[Interval]] = {}
-        self.rules: t.Counter[RuleKey] = collections.Counter()
+        self._intervals: t.Dict[Service, t.List[Interval]] = {}
+        self.rules: t.Counter[TrafficRule] = collections.Counter()
 
     def add(
         self,
         direction: str,
         family: t.Optional[str],
         protocol: str,
-        side: str,
-        span: t.Tuple[int, int],
-        intervals: t.Optional[t.Iterable[Interval]],
+        port_side: str,
+        ports: Ports,
+        peers: Peers,
     ) -> None:
-        """FAMILY None is both; INTERVALS None is every address; SIDE is "destination", "source", or "" for protocols without ports."""
-        merged = None if intervals is None else merge(intervals)
-        self.rules[direction, family, protocol, side, span, merged] += 1
+        """Add one rule; the parameters are the fields of TrafficRule, PEERS as text."""
+        intervals = peers if isinstance(peers, Any) else merge(map(interval, peers.addresses))
+        self.rules[TrafficRule(direction, family, protocol, port_side, ports, intervals)] += 1
         for name in [family] if family else list(FAMILIES):
             if ONLY_IN.get(protocol, name) == name:
-                whole = [(0, 2 ** FAMILIES[name][1] - 1)]
-                self._found.setdefault((direction, name, protocol, side, *span), []).extend(
-                    whole if merged is None else merged
-                )
+                service = Service(direction, name, protocol, port_side, *ports)
+                whole = [whole_family(name)] if isinstance(intervals, Any) else intervals
+                self._intervals.setdefault(service, []).extend(whole)
 
-    def reach(self) -> Reach:
-        return {key: merge(intervals) for key, intervals in self._found.items() if intervals}
+    def allowed(self) -> AllowedTraffic:
+        return {service: merge(intervals) for service, intervals in self._intervals.items() if intervals}
 
 
-def covers(
-    admits: Reach, direction: str, name: str, protocol: str, span: t.Tuple[int, int], peers: t.Optional[str]
-) -> bool:
-    """Whether a reach ADMITS all of SPAN (ports at the destination; (0, 0) for protocols without ports) from or to PEERS (None: every address)."""
-    first, last = interval(peers) if peers else (0, 2 ** FAMILIES[name][1] - 1)
+def allows(allowed: AllowedTraffic, direction: str, family_name: str, protocol: str, ports: Ports, peer: Peer) -> bool:
+    """Return whether ALLOWED includes all of PORTS (at the destination) from or to every address of PEER."""
+    first, last = whole_family(family_name) if isinstance(peer, Any) else interval(peer)
     spans = merge(
-        (key[4], key[5])
-        for key, intervals in admits.items()
-        if key[:3] == (direction, name, protocol)
-        and key[3] != 'source'
+        (service.low, service.high)
+        for service, intervals in allowed.items()
+        if service[:3] == (direction, family_name, protocol)
+        and service.port_side != 'source'
         and any(low <= first and last <= high for low, high in intervals)
     )
-    return any(low <= span[0] and span[1] <= high for low, high in spans)
+    return any(low <= ports[0] and ports[1] <= high for low, high in spans)
 
 
-def plain(cidr: str) -> str:
-    """A CIDR of full length as an address: what firewalls and the kernel call it."""
+def without_full_prefix(cidr: str) -> str:
+    """A CIDR that is one address, as that address: "192.0.2.1/32" is "192.0.2.1" for firewalls and the kernel."""
     address, _slash, prefix = cidr.partition('/')
     return address if prefix == str(FAMILIES[family(address)][1]) else cidr
 
@@ -77,8 +101,17 @@ def family(text: str) -> str:
     return 'ipv6' if ':' in text else 'ipv4'
 
 
+def members_of(family_name: str, addresses: t.Iterable[str]) -> t.Tuple[str, ...]:
+    """Those of ADDRESSES that belong to one family."""
+    return tuple(address for address in addresses if family(address) == family_name)
+
+
+def whole_family(name: str) -> Interval:
+    return 0, 2 ** FAMILIES[name][1] - 1
+
+
 def interval(text: str) -> Interval:
-    """(first, last) of an address, CIDR or range "a-b", as integers."""
+    """(first, last) of an address, CIDR or range "a-b", as integers. Raises OSError or ValueError for other text."""
     first, dash, last = text.partition('-')
     if dash:
         return _number(first), _number(last)
@@ -94,7 +127,12 @@ def contains(intervals: t.Iterable[Interval], address: str) -> bool:
     return any(first <= number <= last for first, last in intervals)
 
 
+def overlap(one: Interval, other: Interval) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
 def merge(intervals: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
+    """The same numbers in the fewest intervals, sorted."""
     merged: t.List[Interval] = []
     for first, last in sorted(intervals):
         if merged and first <= merged[-1][1] + 1:
@@ -104,11 +142,11 @@ def merge(intervals: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
     return tuple(merged)
 
 
+def address_text(number: int, family_name: str) -> str:
+    """The address with this NUMBER as text."""
+    code, width = FAMILIES[family_name]
+    return socket.inet_ntop(code, number.to_bytes(width // 8, 'big'))
+
+
 def _number(address: str) -> int:
     return int.from_bytes(socket.inet_pton(FAMILIES[family(address)][0], address), 'big')
-
-
-def text(number: int, name: str) -> str:
-    """The address NUMBER of family NAME as text."""
-    code, width = FAMILIES[name]
-    return socket.inet_ntop(code, number.to_bytes(width // 8, 'big'))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The code that lies on the host with a change that waits: this package in one file, as each file has to be synced, and a program that starts it."""
+"""The code that is stored with a pending change: this package in one file, as each file has to be synced to disk."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ from .._base.errors import BackendError
 
 NAME = 'code.zip'
 _PACKAGE = 'portmatrix_module_utils'
-PROGRAM = f'''import os
+_ENTRY = '_rollback/program.py'
+PROGRAM = f"""import os
 import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '{NAME}'))
 from {_PACKAGE}._rollback import program
 sys.exit(program.main(sys.argv[1:]))
-'''
+"""
 
 
 def archive() -> bytes:
-    """This package as an archive, out of the one in which Ansible sent it or from its folder: one file, as each has to be synced."""
+    """The archive of this package, from the archive in which Ansible sent it or from its folder."""
     sources = _sources()
-    if '_rollback/program.py' not in sources:
-        raise BackendError(f'the code for a rollback is not beside {os.path.abspath(__file__)}; nothing was changed')
-    found = io.BytesIO()
-    with zipfile.ZipFile(found, 'w') as target:
+    if _ENTRY not in sources:
+        raise BackendError(
+            f'the code for a rollback is missing beside {os.path.abspath(__file__)}, so nothing was changed; install '
+            'portmatrix.firewall again'
+        )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w') as target:
         for name, source in sources.items():
-            target.writestr(zipfile.ZipInfo(f'{_PACKAGE}/{name}'), source)  # whose date any clock can have
-    return found.getvalue()
+            # ZipInfo has a fixed date: ZIP cannot store every date that a host's clock may have
+            target.writestr(zipfile.ZipInfo(f'{_PACKAGE}/{name}'), source)
+    return buffer.getvalue()
 
 
 def _sources() -> t.Dict[str, bytes]:
-    """Path in this package -> text."""
+    """Path in this package -> content."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    archive, marker, inside = here.partition('.zip/')
+    archive_path, marker, inside = here.partition('.zip/')
     if not marker:
-        found = glob.glob(f'{glob.escape(here)}/**/*.py', recursive=True)
-        return {os.path.relpath(path, here): (files.read(path) or '').encode('utf-8') for path in found}
-    with zipfile.ZipFile(f'{archive}.zip') as source:
-        return {
-            name[len(inside) + 1 :]: source.read(name)
-            for name in source.namelist()
-            if name.startswith(f'{inside}/') and name.endswith('.py')
-        }
+        paths = glob.glob(f'{glob.escape(here)}/**/*.py', recursive=True)
+        return {os.path.relpath(path, here): (files.read(path) or '').encode('utf-8') for path in paths}
+    with zipfile.ZipFile(f'{archive_path}.zip') as source:
+        names = [name for name in source.namelist() if name.startswith(f'{inside}/') and name.endswith('.py')]
+        return {name[len(inside) + 1 :]: source.read(name) for name in names}

@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change that waits for its confirmation, as it lies on the host: what to go back to, what to keep, and all the code that either needs.
+"""A pending change on disk: what to return to, what to keep, and all the code that either needs.
 
-The folder PENDING holds `state.json`, the code, a program that starts it, and one mark that says who has decided: `armed` (nobody yet), `confirmed` or
-`rolling-back`. A mark is made by renaming `armed`, so that of a confirmation and a rollback that race only one wins. `applied` says that applying came to
-its end: what others have in the running firewall since then is theirs.
+The folder `pending` contains `state.json`, the code, a program that starts it, and one mark that says who has decided:
+`armed` (nobody yet), `confirmed` or `rolling-back`. A mark is made by renaming `armed`, so that only one of a
+confirmation and a rollback that race can win. The file `applied` says that applying has ended: what other programs have
+put into the running firewall since then is newer than the snapshot.
 """
 
 from __future__ import annotations
@@ -18,153 +19,185 @@ import sys
 import time
 import typing as t
 
-from .._base import files
+from .._backends.base import PlainData
+from .._base import files, processes
 from .._base.commands import run
 from .._base.errors import BackendError
+from .._model.connection import Connection
 from . import bundle
+from .outcomes import Outcome
 
 HOME = '/var/lib/portmatrix'
-PENDING = f'{HOME}/pending'
 OUTCOME = '/run/portmatrix-outcome.json'
 ARMED, CONFIRMED, ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
-_GRACE = 15  # seconds that a rollback may take after its time has come
+_MARKS = (ARMED, CONFIRMED, ROLLING_BACK)
+_GRACE_SECONDS = 15  # for a rollback whose time has come
+_ROLLBACK_SECONDS = 120
 
 
-def command() -> t.List[str]:
-    """What starts the program. By its interpreter, as nothing under /var may be executed on some hosts (mounted noexec, SELinux)."""
-    return [sys.executable, f'{PENDING}/program']
+class Process(t.NamedTuple):
+    """`started`: clock ticks since the host booted; no two processes share both values."""
+
+    pid: int
+    started: int
+
+    @classmethod
+    def current(cls) -> Process:
+        return cls(os.getpid(), processes.start_time(os.getpid()))
+
+    def is_alive(self) -> bool:
+        return self.started == processes.start_time(self.pid)
 
 
-def unfinished(token: str) -> str:
-    """Where the change TOKEN lies until it is committed."""
-    return f'{PENDING}.{token}.new'
-
-
-def trial(token: str) -> t.List[str]:
-    """What shows that the program of a change that is not committed yet can run."""
-    return [sys.executable, f'{unfinished(token)}/program', 'check']
-
-
-class Pending(t.NamedTuple):
-    """`token` names the change; `connection` is the one that applied it (address and port of the other end), `applier` the process that did (its id and
-    when it started); `flows` are the documented connections that stood before; `before` and `after` are the back end's."""
+class PendingChange(t.NamedTuple):
+    """`timeout` in seconds; `applier`: the process that applied it, over the connection `applied_over` (None: no
+    network); `connections`: the documented ones that were established; `before` and `after` belong to the back end."""
 
     token: str
     backend: str
     timeout: int
-    applier: t.List[int]
-    connection: t.Optional[t.List[t.Any]]
-    flows: t.List[t.List[t.Any]]
-    before: t.Dict[str, t.Any]
-    after: t.Dict[str, t.Any]
+    applier: Process
+    applied_over: t.Optional[Connection]
+    connections: t.List[Connection]
+    before: PlainData
+    after: PlainData
+
+    @classmethod
+    def from_data(cls, data: t.Dict[str, t.Any]) -> PendingChange:
+        """From the result of `_asdict`, by way of JSON."""
+        over = data['applied_over']
+        return cls(
+            **{
+                **data,
+                'applier': Process(*data['applier']),
+                'applied_over': Connection(*over) if over else None,
+                'connections': [Connection(*fields) for fields in data['connections']],
+            }
+        )
 
 
-def prepare(pending: Pending) -> None:
-    """Put PENDING on disk, beside its place."""
-    _sweep()
-    folder = unfinished(pending.token)
-    os.makedirs(folder, mode=0o700)
-    files.write(os.path.join(folder, bundle.NAME), bundle.archive(), 0o600)
-    files.write(os.path.join(folder, 'program'), bundle.PROGRAM, 0o600)
-    files.write(os.path.join(folder, 'state.json'), json.dumps(pending._asdict()), 0o600)
-    files.write(os.path.join(folder, ARMED), '', 0o600)
-    files.sync_folder(folder)
+class Store:
+    """The pending change of this host, in the folder HOME; at most one exists at a time."""
 
+    def __init__(self, home: str = HOME, outcome_path: str = OUTCOME) -> None:
+        self.home, self.pending, self.outcome_path = home, f'{home}/pending', outcome_path
 
-def _sweep() -> None:
-    """Drop what runs that were killed before they could commit have left."""
-    for folder in (*glob.glob(f'{PENDING}.*.new'), f'{PENDING}.gone'):
-        shutil.rmtree(folder, ignore_errors=True)
+    def command(self) -> t.List[str]:
+        """What starts the program: its interpreter, since some hosts execute nothing in /var (noexec, SELinux)."""
+        return [sys.executable, f'{self.pending}/program']
 
+    def rehearsal_command(self, token: str) -> t.List[str]:
+        """What proves that the program of a change that is not committed yet can run."""
+        return [sys.executable, f'{self.unfinished(token)}/program', 'check']
 
-def commit(token: str) -> None:
-    """The change TOKEN waits from now on, whole or not at all, decided by nobody yet."""
-    files.remove(OUTCOME)
-    os.rename(unfinished(token), PENDING)
-    files.sync_folder(HOME)
+    def unfinished(self, token: str) -> str:
+        """The folder of the change TOKEN until it is committed."""
+        return f'{self.pending}.{token}.new'
 
+    def reference(self, token: str) -> t.Dict[str, str]:
+        """What the controller needs to confirm the change TOKEN."""
+        return {'token': token, 'command': ' '.join(self.command()), 'outcome': self.outcome_path}
 
-def applied() -> None:
-    """Applying has come to its end. Raises OSError where the change does not wait any more."""
-    os.close(os.open(f'{PENDING}/applied', os.O_WRONLY | os.O_CREAT, 0o600))
+    def is_pending(self) -> bool:
+        return os.path.isdir(self.pending)
 
+    def prepare(self, change: PendingChange) -> None:
+        """Write CHANGE to disk, beside its final place."""
+        self._remove_unfinished()
+        folder = self.unfinished(change.token)
+        os.makedirs(folder, mode=0o700)
+        files.write(os.path.join(folder, bundle.NAME), bundle.archive(), 0o600)
+        files.write(os.path.join(folder, 'program'), bundle.PROGRAM, 0o600)
+        files.write(os.path.join(folder, 'state.json'), json.dumps(change._asdict()), 0o600)
+        files.write(os.path.join(folder, ARMED), '', 0o600)
+        files.sync_folder(folder)
 
-def is_applied() -> bool:
-    return os.path.exists(f'{PENDING}/applied')
+    def commit(self, token: str) -> None:
+        """Make the prepared change TOKEN the pending one, undecided: wholly, or not at all."""
+        files.remove(self.outcome_path)
+        os.rename(self.unfinished(token), self.pending)
+        files.sync_folder(self.home)
 
+    def mark_applied(self) -> None:
+        """Note that applying has ended. Raises OSError if the change is no longer pending."""
+        os.close(os.open(f'{self.pending}/applied', os.O_WRONLY | os.O_CREAT, 0o600))
 
-def read() -> t.Optional[Pending]:
-    """The change that waits, or None."""
-    text = files.read(f'{PENDING}/state.json')
-    return Pending(**json.loads(text)) if text else None
+    def was_applied(self) -> bool:
+        return os.path.exists(f'{self.pending}/applied')
 
+    def read(self) -> t.Optional[PendingChange]:
+        """The pending change, or None."""
+        text = files.read(f'{self.pending}/state.json')
+        return PendingChange.from_data(json.loads(text)) if text else None
 
-def decided() -> str:
-    """The mark of the change that waits."""
-    return next((mark for mark in (ARMED, CONFIRMED, ROLLING_BACK) if os.path.exists(f'{PENDING}/{mark}')), '')
+    def decision(self) -> str:
+        """The mark of the pending change, "" if there is none."""
+        return next((mark for mark in _MARKS if os.path.exists(f'{self.pending}/{mark}')), '')
 
+    def decide(self, decision: str) -> bool:
+        """Decide for CONFIRMED or ROLLING_BACK; returns whether that is the decision, and not the other one."""
+        try:
+            os.rename(f'{self.pending}/{ARMED}', f'{self.pending}/{decision}')
+        except OSError:
+            return self.decision() == decision
+        files.sync_folder(self.pending)
+        return True
 
-def decide(mark: str) -> bool:
-    """Whether MARK has won: nobody had decided otherwise."""
-    try:
-        os.rename(f'{PENDING}/{ARMED}', f'{PENDING}/{mark}')
-    except OSError:
-        return decided() == mark
-    files.sync_folder(PENDING)
-    return True
+    def revoke(self) -> None:
+        """Undo a confirmation whose change cannot be kept: a rollback is possible again."""
+        os.rename(f'{self.pending}/{CONFIRMED}', f'{self.pending}/{ARMED}')
 
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Store the OUTCOME for whoever asks, until the next boot or the next change."""
+        files.write(self.outcome_path, json.dumps(outcome) + '\n', 0o600)
 
-def revoke() -> None:
-    """What was confirmed cannot be kept: the way back is open again."""
-    os.rename(f'{PENDING}/{CONFIRMED}', f'{PENDING}/{ARMED}')
+    def outcome(self, token: str) -> t.Optional[Outcome]:
+        """How the change TOKEN ended, if it was the last one since boot."""
+        try:
+            outcome: Outcome = json.loads(files.read(self.outcome_path) or '')
+        except (OSError, ValueError):
+            return None
+        return outcome if outcome.get('token') == token else None
 
+    def remove(self) -> None:
+        """Remove the pending change from disk."""
+        self._remove_unfinished()
+        if self.is_pending():
+            os.rename(self.pending, f'{self.pending}.gone')
+            self._remove_unfinished()
+        files.remove_folder(self.home)
 
-def tell(outcome: t.Dict[str, t.Any]) -> None:
-    """Let whoever asks know the OUTCOME, until the host starts anew or another change comes."""
-    files.write(OUTCOME, json.dumps(outcome) + '\n', 0o600)
+    def wait_until_decided(self) -> None:
+        """Wait until no change is pending.
 
-
-def forget(outcome: t.Dict[str, t.Any]) -> None:
-    """Nothing waits any more; OUTCOME says how it ended."""
-    tell(outcome)
-    remove()
-
-
-def remove() -> None:
-    """Take the change that waits off the disk."""
-    _sweep()
-    if os.path.isdir(PENDING):
-        os.rename(PENDING, f'{PENDING}.gone')
-        _sweep()
-    files.remove_folder(HOME)
-
-
-def wait() -> None:
-    """Wait until no change waits for its confirmation. One that nobody decided in its time (its timer was stopped, its end was cut short) is decided now.
-
-    Raises BackendError where it stays even so."""
-    deadline = time.monotonic() + _timeout() + _GRACE
-    while os.path.isdir(PENDING):
-        if time.monotonic() > deadline:
-            told = run([*command(), 'rollback'], check=False, timeout=120)
-            if not os.path.isdir(PENDING):
+        One that nobody decided in its time (its timer was stopped, its end was cut short) is rolled back now. Raises
+        BackendError if it is pending even then.
+        """
+        deadline = time.monotonic() + self._timeout() + _GRACE_SECONDS
+        while self.is_pending():
+            if time.monotonic() > deadline:
+                self._roll_back_now()
                 return
+            time.sleep(0.2)
+
+    def _roll_back_now(self) -> None:
+        command = [*self.command(), 'rollback']
+        result = run(command, check=False, timeout=_ROLLBACK_SECONDS)
+        if self.is_pending():
             raise BackendError(
-                f'a change of another run waits for its confirmation ({PENDING}), and it cannot be rolled back ({(told.stdout + told.stderr).strip()}); '
-                f'look at: journalctl -t portmatrix; once the cause is gone: {" ".join(command())} rollback'
+                f'{self.pending}: the change of another run is pending and cannot be rolled back '
+                f'({(result.stdout + result.stderr).strip()}); see journalctl -t portmatrix, fix the cause, then run: '
+                f'{" ".join(command)}'
             )
-        time.sleep(0.2)
 
+    def _timeout(self) -> int:
+        """The timeout of the pending change, which another version of portmatrix may have written."""
+        try:
+            return int(json.loads(files.read(f'{self.pending}/state.json') or '{}')['timeout'])
+        except (ValueError, KeyError, TypeError):
+            return 0
 
-def _timeout() -> int:
-    """Seconds for which the change that waits may do so; it may be one of another version of this collection."""
-    try:
-        return int(json.loads(files.read(f'{PENDING}/state.json') or '{}')['timeout'])
-    except (ValueError, KeyError, TypeError):
-        return 0
-
-
-def process(pid: int) -> t.List[int]:
-    """(PID, when it started in ticks since the host did), which no other process ever has; (PID, 0) where it is gone."""
-    text = files.read(f'/proc/{pid}/stat') or ''
-    return [pid, int(text.rpartition(')')[2].split()[19]) if text else 0]
+    def _remove_unfinished(self) -> None:
+        """Remove what runs that were killed before they could commit have left."""
+        for folder in (*glob.glob(f'{self.pending}.*.new'), f'{self.pending}.gone'):
+            shutil.rmtree(folder, ignore_errors=True)

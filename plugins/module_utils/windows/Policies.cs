@@ -135,9 +135,9 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
                     + " is not supported by this version of the module; update portmatrix.firewall");
             // plugin_utils/_action/windows/rules.py has the same message
             if (ports.Count > 0 && protocol != "tcp" && protocol != "udp")
-                throw new PolicyException(flows[0] + ": Windows Firewall knows ports of TCP and UDP only, and "
-                    + protocol + " without its ports would open too much; "
-                    + "leave the flow out for this host, or let a tunnel carry it");
+                throw new PolicyException(flows[0] + ": Windows Firewall supports ports only for TCP and UDP, and "
+                    + protocol + " without its ports would allow too much; "
+                    + "remove the flow for this host, or use a tunnel for it");
             foreach (List<string> part in SplitPeers(direction, protocol, peers))
             {
                 string title = GroupName + "/" + flows[0] + " " + (inbound ? "in " : "out ") + protocol;
@@ -197,7 +197,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
             {
                 List<string> cited = citations.ContainsKey(flow) ? ToTexts(citations[flow]) : new List<string>();
                 // plugin_utils/_action/windows/rules.py has the same text
-                if (flow == GuardFlow) cited = new List<string> { "the way in for management" };
+                if (flow == GuardFlow) cited = new List<string> { "management access" };
                 foreach (string text in cited)
                     if (!sources.Contains(text)) sources.Add(text);
             }

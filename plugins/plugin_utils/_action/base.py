@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action plugins share: arguments checked, libraries there, domain errors turned into Ansible's."""
+"""What the action plugins share: checked arguments, required libraries, domain errors turned into Ansible's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._base import libraries
 
 
 class PortmatrixAction(ActionBase):
-    """An action with a specification of ARGUMENTS and the work in `perform`."""
+    """An action with an argument specification (ARGUMENTS) that does its work in `perform`."""
 
     ARGUMENTS: t.ClassVar[dict[str, t.Any]] = {}
     TRANSFERS_FILES = False
@@ -33,4 +33,4 @@ class PortmatrixAction(ActionBase):
 
     @abc.abstractmethod
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The result of the task. PortmatrixError becomes its failure."""
+        """The result of the task. A PortmatrixError becomes its failure."""

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Confirm a change over a new connection: the proof that management still comes in. What is not confirmed, the host rolls back by itself."""
+"""Confirm a change over a new connection, which proves that management access still works.
+
+A change that is not confirmed is rolled back by the host itself.
+"""
 
 from __future__ import annotations
 
@@ -12,64 +15,68 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-_PAUSE = 0.5
-_PATIENCE = 25  # seconds after the end of the window in which a host has to be back
+from ...module_utils._rollback.outcomes import CONFIRMED, REFUSED, ROLLED_BACK, Outcome
+from .._base.ansible_core import RemoteHost
+from .platforms.base import Answer, Channel
+
+UNKNOWN = 'unknown'
+_PAUSE = 0.5  # seconds
+_PATIENCE = 25  # seconds after the end of the window in which a host has to answer again
+_MAX_REASON = 300  # characters
 
 
 class _Hung(Exception):
-    """A connection gave no answer in its time."""
+    """A connection did not answer in its time."""
 
 
 class Confirmation:
-    """The change TOKEN, applied with a window of SECONDS that began just before; the CHANNEL of its platform asks the host."""
+    """The pending change TOKEN on HOST, with a window of SECONDS that has just begun."""
 
-    def __init__(self, action: t.Any, channel: t.Any, token: str, seconds: int):
-        self.action, self.channel, self.token = action, channel, token
+    def __init__(self, host: RemoteHost, channel: Channel, token: str, seconds: int) -> None:
+        self.host, self.channel, self.token = host, channel, token
         self.end = time.monotonic() + seconds
 
-    def ask(self) -> dict[str, t.Any]:
+    def result(self) -> Outcome:
         """How the change ended: `outcome` (confirmed, rolled back, refused, unknown), `reason`, `settled`."""
         reason = 'no answer'
         while time.monotonic() < self.end - 1:
             answer, reason = self._call(self.channel.confirm, self.end - time.monotonic())
             if answer:
-                return answer if answer['outcome'] != 'refused' else self._learn(answer['reason'])
+                return answer if answer['outcome'] != REFUSED else self._wait_for_rollback(answer['reason'])
             time.sleep(_PAUSE)
-        return self._learn(reason)
+        return self._wait_for_rollback(reason)
 
-    def _learn(self, reason: str) -> dict[str, t.Any]:
-        """Wait for the host's own rollback and hear of it."""
+    def _wait_for_rollback(self, reason: str) -> Outcome:
+        """Wait until the host has rolled back by itself, and read the outcome."""
         time.sleep(max(0.0, self.end - time.monotonic()))
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             time.sleep(_PAUSE)
             answer, _why = self._call(self.channel.outcome, deadline - time.monotonic())
             if answer and answer.get('token') == self.token:
-                return {**answer, 'reason': reason} if answer['outcome'] == 'rolled back' else answer
-        return {'outcome': 'unknown', 'reason': reason}
+                return {**answer, 'reason': reason} if answer['outcome'] == ROLLED_BACK else answer
+        return {'outcome': UNKNOWN, 'reason': reason}
 
-    def _call(
-        self, ask: t.Callable[[], tuple[dict[str, t.Any] | None, str]], seconds: float
-    ) -> tuple[dict[str, t.Any] | None, str]:
-        """What to ASK gives over a new connection: (the answer, why there is none)."""
+    def _call(self, ask: t.Callable[[], Answer], seconds: float) -> Answer:
+        """What ASK returns over a new connection."""
         try:
-            with _at_most(seconds):
-                self.action._connection.reset()
+            with _time_limit(seconds):
+                self.host.reconnect()
                 answer, reason = ask()
         except (AnsibleError, _Hung, OSError) as error:
             answer, reason = None, str(error)
-        return answer, ' '.join(reason.split())[:300]
+        return answer, ' '.join(reason.split())[:_MAX_REASON]
 
 
 @contextlib.contextmanager
-def _at_most(seconds: float) -> t.Iterator[None]:
-    """Raise _Hung after SECONDS, unless a timer of Ansible's own runs already (the task's `timeout`)."""
+def _time_limit(seconds: float) -> t.Iterator[None]:
+    """Raise _Hung after SECONDS, unless Ansible's own timer (the task's `timeout`) is running already."""
     if signal.getitimer(signal.ITIMER_REAL)[0] > 0:
         yield
         return
 
     def ring(_signal: int, _frame: t.Any) -> None:
-        raise _Hung(f'the new connection gave no answer within {seconds:.0f} s')
+        raise _Hung(f'the new connection did not answer within {seconds:.0f} s')
 
     former = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1.0))
@@ -80,23 +87,31 @@ def _at_most(seconds: float) -> t.Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-def finish(
-    action: t.Any, channel: t.Callable[[dict[str, str]], t.Any], outcome: dict[str, t.Any], seconds: int
+def complete(
+    host: RemoteHost,
+    open_channel: t.Callable[[dict[str, str]], Channel],
+    module_result: dict[str, t.Any],
+    seconds: int,
 ) -> dict[str, t.Any]:
-    """The result of the task whose module gave OUTCOME; a change that waits is confirmed over a CHANNEL, or reported as rolled back."""
-    pending = outcome.pop('pending', None)
+    """The result of the task: MODULE_RESULT with its pending change confirmed, or reported as rolled back."""
+    pending = module_result.pop('pending', None)
     if not pending:
-        return outcome
-    answer = Confirmation(action, channel(pending), pending['token'], seconds).ask()
-    if answer['outcome'] == 'confirmed':
-        return {**outcome, 'settled': answer.get('settled', True)}
-    texts = {
-        'rolled back': f'the change was not confirmed over a new connection, and the host has its former rules back: {answer.get("reason", "")}',
-        'unknown': f'the change was not confirmed over a new connection, and the host did not answer after its window of {seconds} s either: '
-        f'{answer.get("reason", "")}. It rolls itself back without us; look at it before you go on',
-    }
-    text = texts.get(
-        answer['outcome'],
-        f'the change was not confirmed, and the host says: {answer.get("reason", "")}; look at it now',
-    )
-    return {**outcome, 'failed': True, 'changed': False, 'rolled_back': answer['outcome'] == 'rolled back', 'msg': text}
+        return module_result
+    answer = Confirmation(host, open_channel(pending), pending['token'], seconds).result()
+    if answer['outcome'] == CONFIRMED:
+        return {**module_result, 'settled': answer.get('settled', True)}
+    message = _failure(answer['outcome'], answer.get('reason', ''), seconds)
+    rolled_back = answer['outcome'] == ROLLED_BACK
+    return {**module_result, 'failed': True, 'changed': False, 'rolled_back': rolled_back, 'msg': message}
+
+
+def _failure(outcome: str, reason: str, seconds: int) -> str:
+    not_confirmed = 'the change was not confirmed over a new connection'
+    if outcome == ROLLED_BACK:
+        return f'{not_confirmed}, and the host has its former rules back: {reason}'
+    if outcome == UNKNOWN:
+        return (
+            f'{not_confirmed}, and the host did not answer after its window of {seconds} s either: {reason}. It rolls '
+            'back by itself; check it before you continue'
+        )
+    return f'the change was not confirmed; the host reports: {reason}; check it now'

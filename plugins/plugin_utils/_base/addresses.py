@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Addresses of peers: strict parsing, exact merging, canonical text.
 
-A canonical address is a CIDR as text ("198.51.100.10/32", "2001:db8::/64"); a canonical list is merged exactly (never widened), free of
-duplicates, IPv4 before IPv6, each in numeric order. `ANY` stands for every address of both families and is never the result of merging.
+A canonical address is a CIDR as text ("198.51.100.10/32", "2001:db8::/64"); a canonical list is merged exactly (never
+widened), without duplicates, IPv4 before IPv6, each in numeric order.
 """
 
 from __future__ import annotations
@@ -13,25 +13,42 @@ import socket
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
+from ...module_utils._model.peers import ANY, Members, Peers
 from .libraries import netaddr
 
-ANY = 'any'
+# network -> why it cannot be a peer
 _NEVER_A_PEER = {
-    '0.0.0.0/8': 'is no address of a peer',
+    '0.0.0.0/8': 'is not the address of a host',
     '127.0.0.0/8': 'is a loopback address',
     '224.0.0.0/4': 'is a multicast address',
     '240.0.0.0/4': 'is reserved',
-    '::/128': 'is no address of a peer',
+    '::/128': 'is not the address of a host',
     '::1/128': 'is a loopback address',
     'ff00::/8': 'is a multicast address',
-    '::ffff:0:0/96': 'is an IPv4 address in IPv6 clothes; write it as IPv4',
+    '::ffff:0:0/96': 'is an IPv4 address in IPv6 notation; write it as IPv4',
 }
+
+
+def parse_peers(members: t.Any, where: str) -> Peers:
+    """Peers of a list of addresses, CIDRs and ranges, or ANY if it contains "any". A single text is a list of one.
+
+    WHERE names the place in the PortmatrixError that anything else raises.
+    """
+    members = [members] if isinstance(members, str) else members
+    if not isinstance(members, list):
+        raise PortmatrixError(
+            f'{where}: must be a list of addresses, CIDRs or ranges, or any, got {members!r}; an empty list declares '
+            'that no host has this role'
+        )
+    if ANY.value in members:
+        return ANY
+    return Members(tuple(merge(cidr for text in members for cidr in parse_peer(text, where))))
 
 
 def parse_peer(text: str, where: str) -> list[str]:
     """Canonical CIDRs of one address, CIDR or range ("198.51.100.1-198.51.100.9").
 
-    WHERE says in words where TEXT stands; it begins the message of the PortmatrixError that anything else raises.
+    WHERE names the place in the PortmatrixError that anything else raises.
     """
     text = str(text).strip()
     networks = _parse_range(text, where) if '-' in text else [_parse_network(text, where)]
@@ -46,12 +63,18 @@ def is_address(text: str) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether the C library would read TEXT as a number for an address ("10.1", "0x7f000001", "2130706433")."""
+    """Whether the C library reads TEXT as an address in another notation ("10.1", "0x7f000001", "2130706433")."""
     try:
         socket.inet_aton(text)
     except (OSError, UnicodeError, ValueError):
         return False
     return True
+
+
+def without_full_prefix(cidr: str) -> str:
+    """A canonical CIDR that is one address, as that address."""
+    address, _slash, prefix = cidr.partition('/')
+    return address if prefix == ('128' if ':' in address else '32') else cidr
 
 
 def ordered(cidrs: t.Iterable[str]) -> list[str]:
@@ -60,7 +83,7 @@ def ordered(cidrs: t.Iterable[str]) -> list[str]:
 
 
 def merge(cidrs: t.Iterable[str]) -> list[str]:
-    """The same set of addresses in the fewest CIDRs, sorted."""
+    """The same addresses in the fewest CIDRs, sorted."""
     unique = set(cidrs)
     if len(unique) < 2:
         return sorted(unique)
@@ -71,17 +94,18 @@ def _parse_network(text: str, where: str) -> netaddr.IPNetwork:
     address, slash, prefix = text.partition('/')
     if not is_address(address) or (slash and not (prefix.isascii() and prefix.isdigit())):
         raise PortmatrixError(
-            f'{where}: {text!r} is no address, CIDR or range; write for example 198.51.100.10, 198.51.100.0/24 or 2001:db8::10'
+            f'{where}: {text!r} is not an address, CIDR or range; write for example 198.51.100.10, 198.51.100.0/24 or '
+            '2001:db8::10'
         )
     try:
         network = netaddr.IPNetwork(text)
     except (netaddr.AddrFormatError, ValueError) as error:
         raise PortmatrixError(
-            f'{where}: {text!r} does not parse ({error}); write for example 198.51.100.0/24'
+            f'{where}: {text!r} is not a valid CIDR ({error}); write for example 198.51.100.0/24'
         ) from error
     if network.ip != network.network:
         raise PortmatrixError(
-            f'{where}: {text!r} is an address and a network at once; write {network.ip} for the address or {network.cidr} for the network'
+            f'{where}: {text!r} is ambiguous; write {network.ip} for the address, or {network.cidr} for the network'
         )
     return network
 
@@ -90,25 +114,21 @@ def _parse_range(text: str, where: str) -> list[netaddr.IPNetwork]:
     first, last = (part.strip() for part in text.split('-', 1))
     if not (is_address(first) and is_address(last)):
         raise PortmatrixError(
-            f'{where}: {text!r} is no range of addresses; write for example 198.51.100.10-198.51.100.19'
+            f'{where}: {text!r} is not a range of addresses; write for example 198.51.100.10-198.51.100.19'
         )
     if (':' in first) != (':' in last):
         raise PortmatrixError(f'{where}: the range {text!r} mixes IPv4 and IPv6; write one range for each')
     low, high = netaddr.IPAddress(first), netaddr.IPAddress(last)
     if low > high:
-        raise PortmatrixError(f'{where}: the range {text!r} runs backwards; write {last}-{first}')
+        raise PortmatrixError(f'{where}: the range {text!r} is reversed; write {last}-{first}')
     return netaddr.iprange_to_cidrs(low, high)
 
 
 def _refuse_special(network: netaddr.IPNetwork, text: str, where: str) -> None:
     if network.prefixlen == 0:
-        raise PortmatrixError(
-            f'{where}: {text!r} is every address there is; write the word any if that is what you mean'
-        )
+        raise PortmatrixError(f'{where}: {text!r} is every address; write the word any if that is intended')
     for special, reason in _NEVER_A_PEER.items():
         other = netaddr.IPNetwork(special)
         if network in other or other in network:
-            raise PortmatrixError(
-                f'{where}: {text!r} {reason if network in other else "contains " + special + ", which " + reason}; '
-                'give the address at which other hosts see the peer'
-            )
+            problem = reason if network in other else f'contains {special}, which {reason}'
+            raise PortmatrixError(f'{where}: {text!r} {problem}; set the address at which other hosts reach the peer')

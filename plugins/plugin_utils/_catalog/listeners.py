@@ -9,55 +9,44 @@ import re
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from .._base.libraries import jmespath
-from .conditions import PLATFORM
-from .loader import Catalog
+from ...module_utils._model import traffic
+from ...module_utils._model.policy import ports_text
+from .conditions import PLATFORM, evaluate
+from .model import Catalog
 from .schema import PORT
 
+PortTable = dict[str, list[str]]  # flow id -> ports as text, sorted; empty for protocols without ports
 
-def table(catalog: Catalog, values: dict[str, t.Any], platform: str) -> dict[str, list[str]]:
-    """Flow id -> ports (texts, sorted; empty for protocols without ports) of the flows that apply to a listener with these options.
 
-    Raises PortmatrixError where a derived port leaves 1-65535.
+def port_table(catalog: Catalog, values: dict[str, t.Any], platform: str) -> PortTable:
+    """The flows that apply to a listener with these option VALUES, and their ports.
+
+    Raises PortmatrixError if a derived port is above 65535.
     """
-    applies: dict[str, list[str]] = {}
+    table: PortTable = {}
     scope = {**values, PLATFORM: platform}
     for flow in catalog.flows:
-        if flow.when is None or _holds(flow.when, scope, f'{catalog.path}: flow {flow.id!r}: when'):
-            applies[flow.id] = _ports(flow.ports, values, f'{catalog.path}: flow {flow.id!r}')
-    return applies
-
-
-def _holds(expression: str, scope: dict[str, t.Any], where: str) -> bool:
-    try:
-        value = jmespath.search(expression, scope)
-    except jmespath.exceptions.JMESPathError as error:
-        raise PortmatrixError(
-            f'{where}: {expression!r} cannot be evaluated ({" ".join(str(error).split())})'
-        ) from error
-    if not isinstance(value, bool):
-        raise PortmatrixError(
-            f'{where}: {expression!r} gives {value!r}; a condition gives true or false, compare the value with something'
-        )
-    return value
+        where = f'{catalog.path}: flow {flow.id!r}'
+        if flow.when is None or evaluate(flow.when, scope, f'{where}: when'):
+            table[flow.id] = _ports(flow.ports, values, where)
+    return table
 
 
 def _ports(ports: tuple[str, ...], values: dict[str, t.Any], where: str) -> list[str]:
-    """Resolved ports, in numeric order, without those that another entry contains."""
-    spans: list[tuple[int, int]] = []
-    for text in ports:
-        match = t.cast('re.Match[str]', PORT.fullmatch(text))  # the catalog's checks have seen to it
-        low = values[match['option']] + int(match['offset'] or 0) if match['option'] else int(match['low'])
-        high = int(match['high']) if match['high'] else low
-        if high > 65535:
-            raise PortmatrixError(
-                f'{where}: the port {text!r} comes to {high}, above 65535; choose a lower {match["option"]}'
-            )
-        spans.append((low, high))
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(set(spans)):
+    """Resolved ports in numeric order. Overlapping entries become one; adjacent ones stay as the document has them."""
+    merged: list[traffic.Ports] = []
+    for low, high in sorted({_resolve(text, values, where) for text in ports}):
         if merged and low <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
         else:
             merged.append((low, high))
-    return [str(low) if low == high else f'{low}-{high}' for low, high in merged]
+    return [ports_text(span) for span in merged]
+
+
+def _resolve(text: str, values: dict[str, t.Any], where: str) -> traffic.Ports:
+    match = t.cast('re.Match[str]', PORT.fullmatch(text))  # the catalog was checked when it was loaded
+    low = values[match['option']] + int(match['offset'] or 0) if match['option'] else int(match['low'])
+    high = int(match['high']) if match['high'] else low
+    if high > 65535:
+        raise PortmatrixError(f'{where}: port {text!r}: must be at most 65535, got {high}; lower {match["option"]}')
+    return low, high

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Catalogs: the port matrix of one product each, as checked data."""
+"""Load and check catalogs: those that are shipped, and those of the user."""
 
 from __future__ import annotations
 
@@ -14,65 +14,27 @@ import yaml
 
 from ...module_utils._base.errors import PortmatrixError
 from . import checks, conditions, strict_yaml
+from .model import Catalog, Catalogs, Flow
 from .schema import check_shape
 
 DATA = Path(__file__).parent / 'data'
 SHIPPED = DATA / 'products'
-BASELINE = DATA / 'baseline.yml'
+BASELINE_FILE = DATA / 'baseline.yml'
+BASELINE = 'baseline'  # the product name of the baseline, which a user's catalog cannot have
 
 
-class Flow(t.NamedTuple):
-    """One documented flow. `pairs` are (source, destination) components of its product; `ports` are still unresolved ("22", "80-90", "api_port+1")."""
-
-    id: str
-    product: str
-    title: str
-    note: str | None
-    pairs: tuple[tuple[str, str], ...]
-    protocols: tuple[str, ...]
-    ports: tuple[str, ...]
-    when: str | None
-    optional: bool
-    assumed: bool
-    citations: tuple[dict[str, str], ...]
-
-    @property
-    def name(self) -> str:
-        return f'{self.product}/{self.id}'
-
-
-class Catalog(t.NamedTuple):
-    """One product. `options` and `components` keep the form of the file, defaults filled in."""
-
-    product: str
-    title: str
-    path: str
-    sha256: str
-    documents: dict[str, dict[str, str]]
-    options: dict[str, dict[str, t.Any]]
-    components: dict[str, dict[str, t.Any]]
-    notes: tuple[str, ...]
-    flows: tuple[Flow, ...]
-
-
-def flows_by_name(catalogs: dict[str, Catalog]) -> dict[str, Flow]:
-    """ "product/id" -> flow."""
-    return {flow.name: flow for catalog in catalogs.values() for flow in catalog.flows}
-
-
-def citation_text(citation: dict[str, str]) -> str:
-    return f'{citation["document"]}, {citation["section"]}, {citation["row"]}'
-
-
-def existing(path: str, inventory_dir: str | None) -> str:
-    """PATH as it stands, relative to the working directory, or else to the folder of the inventory."""
+def existing_path(path: str, inventory_dir: str | None) -> str:
+    """PATH relative to the working directory if it exists there, otherwise relative to the folder of the inventory."""
     candidates = [os.path.abspath(os.path.expanduser(path)), os.path.join(inventory_dir or '', path)]
     return next((candidate for candidate in candidates if os.path.exists(candidate)), candidates[0])
 
 
-def load_catalogs(extra: t.Iterable[str] = ()) -> dict[str, Catalog]:
-    """All catalogs by product: ours, then the files and folders in EXTRA (existing paths). A product may be defined once."""
-    catalogs: dict[str, Catalog] = {}
+def load_catalogs(extra: t.Iterable[str] = ()) -> Catalogs:
+    """All catalogs by product: the shipped ones, then the files and folders in EXTRA (existing paths).
+
+    Raises PortmatrixError with the problems of all files; a product that is defined twice is one.
+    """
+    catalogs: Catalogs = {}
     problems: list[str] = []
     for path in [*sorted(SHIPPED.glob('*.yml')), *_files(extra, problems)]:
         try:
@@ -80,10 +42,10 @@ def load_catalogs(extra: t.Iterable[str] = ()) -> dict[str, Catalog]:
         except PortmatrixError as error:
             problems.extend(error.problems)
             continue
-        if catalog.product in catalogs or catalog.product == 'baseline':
+        if catalog.product in catalogs or catalog.product == BASELINE:
+            defined_in = catalogs[catalog.product].path if catalog.product in catalogs else BASELINE_FILE
             problems.append(
-                f'{path}: product: {catalog.product!r} is defined already, in '
-                f'{catalogs[catalog.product].path if catalog.product in catalogs else BASELINE}; give this catalog a product name of its own'
+                f'{path}: product: {catalog.product!r} is already defined in {defined_in}; choose another product name'
             )
         else:
             catalogs[catalog.product] = catalog
@@ -94,30 +56,45 @@ def load_catalogs(extra: t.Iterable[str] = ()) -> dict[str, Catalog]:
 
 def _files(extra: t.Iterable[str], problems: list[str]) -> t.Iterator[Path]:
     for path in map(Path, extra):
-        found = (
-            sorted([*path.glob('*.yml'), *path.glob('*.yaml')]) if path.is_dir() else [path] if path.is_file() else []
+        if path.is_dir():
+            paths = sorted([*path.glob('*.yml'), *path.glob('*.yaml')])
+        else:
+            paths = [path] if path.is_file() else []
+        if not paths:
+            problem = 'contains no *.yml file' if path.is_dir() else 'does not exist'
+            problems.append(f'portmatrix_catalogs: {path} {problem}; set a catalog file or a folder of them')
+        yield from paths
+
+
+def load_baseline(declared: t.Any, inventory_dir: str | None) -> Catalog:
+    """The baseline: DECLARED (portmatrix_baseline) is a catalog as data, a path, or None for the shipped one.
+
+    Raises PortmatrixError for anything that is not a baseline.
+    """
+    if isinstance(declared, dict):
+        baseline = build(declared, 'portmatrix_baseline', '')
+    else:
+        baseline = load_file(Path(existing_path(declared, inventory_dir)) if declared else BASELINE_FILE)
+    if baseline.product != BASELINE or 'host' not in baseline.components:
+        raise PortmatrixError(
+            f'{baseline.path}: a baseline must be a catalog with product: {BASELINE} and a component host'
         )
-        if not found:
-            problems.append(
-                f'portmatrix_catalogs: {path} {"holds no *.yml file" if path.is_dir() else "does not exist"}; name an existing catalog file or a folder of them'
-            )
-        yield from found
+    return baseline
 
 
 def load_file(path: Path) -> Catalog:
-    """The catalog in the YAML file PATH; every fault is one PortmatrixError that names file, key and fix."""
+    """The catalog in the YAML file PATH. Raises PortmatrixError with each problem: file, key and fix."""
     try:
         content = path.read_bytes()
         data = strict_yaml.load(content)
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
-        raise PortmatrixError(
-            f'{path}: does not parse as YAML: {" ".join(str(error).split())}; mend the line it names'
-        ) from error
+        message = ' '.join(str(error).split())
+        raise PortmatrixError(f'{path}: not valid YAML: {message}; fix the line that it names') from error
     return build(data, str(path), hashlib.sha256(content).hexdigest())
 
 
 def build(data: t.Any, where: str, sha256: str) -> Catalog:
-    """A catalog from DATA in the form of a catalog file. WHERE names its origin in errors."""
+    """The catalog in DATA, which has the form of a catalog file. WHERE is its origin in errors."""
     data = check_shape(data, where)
     problems: list[str] = []
     conditions.check_options(data['options'], where, problems)
@@ -126,13 +103,7 @@ def build(data: t.Any, where: str, sha256: str) -> Catalog:
         _flow(entry, data, f'{where}: flows[{number}] ({entry["id"]!r})', problems)
         for number, entry in enumerate(data['flows'])
     ]
-    seen: dict[str, int] = {}
-    for number, flow in enumerate(flows):
-        if flow.id in seen:
-            problems.append(
-                f'{where}: flows[{number}]: id: {flow.id!r} is taken by flows[{seen[flow.id]}]; give each flow an id of its own'
-            )
-        seen.setdefault(flow.id, number)
+    checks.check_ids([flow.id for flow in flows], where, problems)
     for name, component in data['components'].items():
         checks.check_component(name, component, where, problems)
     if problems:
@@ -151,31 +122,23 @@ def build(data: t.Any, where: str, sha256: str) -> Catalog:
 
 
 def _flow(entry: dict[str, t.Any], data: dict[str, t.Any], where: str, problems: list[str]) -> Flow:
-    sources, destinations = (
-        checks.members(entry[end], data, f'{where}: {end}', problems) for end in ('source', 'destination')
-    )
+    sources = checks.members(entry['source'], data, f'{where}: source', problems)
+    destinations = checks.members(entry['destination'], data, f'{where}: destination', problems)
     protocols = tuple(dict.fromkeys(entry['protocol']))
     checks.check_ports(entry, protocols, data['options'], where, problems)
     if entry['when'] is not None:
         conditions.check(entry['when'], data['options'], f'{where}: when', problems)
-    problems.extend(
-        checks.unknown(f'{where}: citations[{number}].document', 'document', citation['document'], data['documents'])
-        for number, citation in enumerate(entry['citations'])
-        if citation['document'] not in data['documents']
-    )
-    if not entry['citations']:
-        problems.append(f'{where}: citations: empty; cite the document, section and row that this flow comes from')
-    pairs = tuple(dict.fromkeys((source, destination) for source in sources for destination in destinations))
+    checks.check_citations(entry['citations'], data['documents'], where, problems)
     return Flow(
-        entry['id'],
-        data['product'],
-        entry['title'],
-        entry['note'],
-        pairs,
-        protocols,
-        tuple(entry['ports']),
-        entry['when'],
-        entry['optional'],
-        entry['assumed'],
-        tuple({key: citation[key] for key in ('document', 'section', 'row')} for citation in entry['citations']),
+        id=entry['id'],
+        product=data['product'],
+        title=entry['title'],
+        note=entry['note'],
+        pairs=tuple(dict.fromkeys((source, destination) for source in sources for destination in destinations)),
+        protocols=protocols,
+        ports=tuple(entry['ports']),
+        when=entry['when'],
+        optional=entry['optional'],
+        assumed=entry['assumed'],
+        citations=tuple({key: entry[key] for key in ('document', 'section', 'row')} for entry in entry['citations']),
     )

@@ -1,19 +1,17 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The form of a catalog file: what each key may hold. The shapes are checked by ansible-core's own ArgumentSpecValidator."""
+"""The form of a catalog file: what each key may contain. ansible-core's own validator checks the shapes."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ...module_utils._base.errors import PortmatrixError
+from ...module_utils._model.protocols import NUMBERS
+from .._base.ansible_core import validate
 
-WITH_PORTS = ('tcp', 'udp', 'sctp')
-WITHOUT_PORTS = ('icmp', 'icmpv6', 'esp', 'ah', 'gre', 'vrrp')
 OPTION_TYPES = ('bool', 'port', 'int', 'list', 'choice')
 NAME = re.compile(r'[a-z][a-z0-9_]*')
 FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]*')
@@ -56,22 +54,25 @@ _FLOW = dict(
     note=dict(type='str'),
     source=dict(type='list', elements='str', required=True),
     destination=dict(type='list', elements='str', required=True),
-    protocol=dict(type='list', elements='str', required=True, choices=[*WITH_PORTS, *WITHOUT_PORTS]),
+    protocol=dict(type='list', elements='str', required=True, choices=list(NUMBERS)),
     ports=dict(type='list', elements='str', default=[]),
     when=dict(type='str'),
     optional=dict(type='bool', default=False),
     assumed=dict(type='bool', default=False),
     citations=dict(type='list', elements='dict', required=True, options=_CITATION),
 )
+_PARTS = (('documents', _DOCUMENT), ('options', _OPTION), ('components', _COMPONENT))
 
 
 def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
-    """DATA with defaults filled in and types coerced, or a PortmatrixError that lists every wrong key as 'WHERE: key: ...'."""
+    """DATA with defaults filled in and types coerced.
+
+    Raises PortmatrixError that lists every wrong key as 'WHERE: key: ...'.
+    """
     problems: list[str] = []
     catalog = _checked(_CATALOG, data, where, problems)
-    if problems:
-        raise PortmatrixError(*problems)
-    for part, spec in (('documents', _DOCUMENT), ('options', _OPTION), ('components', _COMPONENT)):
+    _raise(problems)
+    for part, spec in _PARTS:
         catalog[part] = {
             str(name): _checked(spec, entry, f'{where}: {part}.{name}', problems)
             for name, entry in catalog[part].items()
@@ -80,21 +81,24 @@ def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
         _checked(_FLOW, flow, f'{where}: flows[{number}]{_label(flow)}', problems)
         for number, flow in enumerate(catalog['flows'])
     ]
-    if problems:
-        raise PortmatrixError(*problems)
+    _raise(problems)
     _check_names(catalog, where, problems)
+    _raise(problems)
+    return catalog
+
+
+def _raise(problems: list[str]) -> None:
     if problems:
         raise PortmatrixError(*problems)
-    return catalog
 
 
 def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str]) -> dict[str, t.Any]:
     if not isinstance(data, dict):
-        problems.append(f'{where}: here belongs a mapping with {", ".join(sorted(spec))}, not {type(data).__name__}')
+        problems.append(f'{where}: must be a mapping with {", ".join(sorted(spec))}, got {type(data).__name__}')
         return {}
-    result = ArgumentSpecValidator(spec).validate({str(key): value for key, value in data.items()})
-    problems.extend(f'{where}: {message}' for message in result.error_messages)
-    return dict(result.validated_parameters)
+    values, messages = validate(spec, {str(key): value for key, value in data.items()})
+    problems.extend(f'{where}: {message}' for message in messages)
+    return values
 
 
 def _label(flow: t.Any) -> str:
@@ -102,29 +106,29 @@ def _label(flow: t.Any) -> str:
 
 
 def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> None:
-    """Names become variables, group names and parts of objects on hosts; text reaches terminals and files: both are held to plain characters."""
-    names = [
-        ('product', catalog['product']),
-        *((part, name) for part in ('options', 'components', 'groups') for name in catalog[part]),
-    ]
+    """Names become variables, groups and parts of objects on hosts, and texts reach terminals and files: both may have
+    plain characters only."""
+    names = [('product', catalog['product'])]
+    names += [(part, name) for part in ('options', 'components', 'groups') for name in catalog[part]]
     problems.extend(
-        f'{where}: {part}: {name!r} is no name; use lower case letters, digits and _ , a letter first'
+        f'{where}: {part}: {name!r} is not a valid name; use lower case letters, digits and _, beginning with a letter'
         for part, name in names
         if not NAME.fullmatch(str(name))
     )
     problems.extend(
-        f'{where}: flows: {flow["id"]!r} is no id; use lower case letters, digits, - and _'
+        f'{where}: flows: {flow["id"]!r} is not a valid id; use lower case letters, digits, - and _'
         for flow in catalog['flows']
         if not FLOW_ID.fullmatch(flow['id'])
     )
     problems.extend(
-        f'{where}: {path}: {text!r} holds a character that does not print; keep it to one line of printable text'
+        f'{where}: {path}: {text!r} contains a character that cannot be printed; use one line of printable text'
         for path, text in _texts(catalog, '')
         if not text.isprintable()
     )
 
 
 def _texts(data: t.Any, path: str) -> t.Iterator[tuple[str, str]]:
+    """(path, text) of every text in DATA."""
     if isinstance(data, str):
         yield path, data
     elif isinstance(data, dict):

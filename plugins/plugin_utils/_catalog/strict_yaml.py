@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""YAML for files that people write: a key written twice is an error, because the first value would be lost in silence."""
+"""YAML for files that people write: a duplicate key is an error, since its first value would be lost in silence."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ def load(content: bytes) -> t.Any:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML's safe loader with its own rule for mappings."""
+    """PyYAML's safe loader with a constructor of its own for mappings."""
 
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[t.Any, t.Any]:
     keys = [loader.construct_object(key) for key, value in node.value if key.tag != 'tag:yaml.org,2002:merge']
     for number, key in enumerate(keys):
         if key in keys[:number]:
-            raise yaml.constructor.ConstructorError(
-                None, None, f'the key {key!r} stands here twice', node.value[number][0].start_mark
-            )
+            mark = node.value[number][0].start_mark
+            raise yaml.constructor.ConstructorError(None, None, f'duplicate key {key!r}', mark)
     return loader.construct_mapping(node, deep=True)
 
 

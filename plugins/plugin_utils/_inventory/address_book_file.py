@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The address book as a file: written by a run that sees the whole inventory, read by runs that see a part of it."""
+"""The address book as a file: written by a run that reads the whole inventory, for runs that read only a part of it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 
 from ...module_utils._base.errors import PortmatrixError
 from .._base import addresses
-from .._catalog.loader import Catalog
-from . import components, inventory
+from .._catalog.model import Catalogs
+from . import components, settings
 from .address_book import Host
+from .host_variables import HostVariables
 
 FORMAT = 1
 
 
-def write(hosts: dict[str, Host]) -> str:
+def render(hosts: dict[str, Host]) -> str:
     """HOSTS as JSON text."""
     data = {
         name: {
@@ -32,25 +33,24 @@ def write(hosts: dict[str, Host]) -> str:
     return json.dumps({'format': FORMAT, 'hosts': data}, indent=1, sort_keys=True) + '\n'
 
 
-def read(path: str, catalogs: dict[str, Catalog]) -> dict[str, Host]:
+def read(path: str, catalogs: Catalogs) -> dict[str, Host]:
     """The hosts in the file PATH, checked like those of an inventory."""
     try:
         data = json.loads(Path(path).read_text())
         if data['format'] != FORMAT:
-            raise ValueError(f"format {data['format']!r} instead of {FORMAT}")
-        stated = [
-            (name, list(host['components']), list(host['addresses']), host['platform'], dict(host['options']))
-            for name, host in data['hosts'].items()
-        ]
+            raise ValueError(f'format must be {FORMAT}, got {data["format"]!r}')
+        entries = [(name, _Entry.from_data(entry)) for name, entry in data['hosts'].items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PortmatrixError(
-            f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); '
-            'write it with the plan playbook and portmatrix_address_book_file'
+            f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); write it again with '
+            'the '
+            'playbook portmatrix.firewall.plan and portmatrix_address_book_file'
         ) from error
-    hosts, problems = {}, []
-    for entry in stated:
+    hosts: dict[str, Host] = {}
+    problems: list[str] = []
+    for name, entry in entries:
         try:
-            hosts[entry[0]] = _checked(f'portmatrix_address_book: {path}: {entry[0]}', *entry, catalogs)
+            hosts[name] = _host(f'portmatrix_address_book: {path}: {name}', name, entry, catalogs)
         except PortmatrixError as error:
             problems.extend(error.problems)
     if problems:
@@ -58,24 +58,28 @@ def read(path: str, catalogs: dict[str, Catalog]) -> dict[str, Host]:
     return hosts
 
 
-def _checked(
-    where: str,
-    name: str,
-    declared: list[str],
-    known: list[str],
-    platform: str,
-    options: dict[str, t.Any],
-    catalogs: dict[str, Catalog],
-) -> Host:
-    played = components.played(where, declared, (), catalogs)
+class _Entry(t.NamedTuple):
+    components: list[str]
+    addresses: list[str]
+    platform: str
+    options: dict[str, t.Any]
+
+    @classmethod
+    def from_data(cls, data: dict[str, t.Any]) -> _Entry:
+        return cls(list(data['components']), list(data['addresses']), data['platform'], dict(data['options']))
+
+
+def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
     variables = {
-        f'{product}_{option}': value for product, values in options.items() for option, value in values.items()
+        f'{product}_{option}': value for product, values in entry.options.items() for option, value in values.items()
     }
-    cidrs = addresses.ordered(cidr for text in known for cidr in addresses.parse_peer(text, where))
+    host_variables = HostVariables(where, {**variables, 'portmatrix_platform': entry.platform})
+    played = components.combine(where, entry.components, (), catalogs)
+    cidrs = addresses.ordered(cidr for text in entry.addresses for cidr in addresses.parse_peer(text, where))
     return Host(
         name,
         played,
         tuple(cidrs),
-        inventory.platform(where, {'portmatrix_platform': platform}.get),
-        inventory.options(where, played, catalogs, variables.get),
+        settings.platform(host_variables),
+        settings.product_options(host_variables, played, catalogs),
     )

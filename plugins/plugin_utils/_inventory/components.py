@@ -9,10 +9,11 @@ import difflib
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from .._catalog.loader import Catalog
+from .._catalog.model import Catalogs
+from .host_variables import HostVariables
 
 
-def group_names(catalogs: dict[str, Catalog]) -> dict[str, str]:
+def group_names(catalogs: Catalogs) -> dict[str, str]:
     """Group name ("avi_vantage_controller") -> component ("avi_vantage.controller")."""
     names: dict[str, str] = {}
     for product, catalog in catalogs.items():
@@ -20,13 +21,15 @@ def group_names(catalogs: dict[str, Catalog]) -> dict[str, str]:
             name = f'{product}_{component}'
             if name in names:
                 raise PortmatrixError(
-                    f'{catalog.path}: components.{component}: the group {name} would also declare {names[name]}; rename the product or the component'
+                    f'{catalog.path}: components.{component}: the group {name} would also declare {names[name]}; '
+                    'rename '
+                    'the product or the component'
                 )
             names[name] = f'{product}.{component}'
     return names
 
 
-def declared_by_groups(groups: dict[str, list[str]], catalogs: dict[str, Catalog]) -> dict[str, set[str]]:
+def declared_by_groups(groups: dict[str, list[str]], catalogs: Catalogs) -> dict[str, set[str]]:
     """Host -> components that its groups declare."""
     declared: dict[str, set[str]] = {}
     for group, component in group_names(catalogs).items():
@@ -35,50 +38,57 @@ def declared_by_groups(groups: dict[str, list[str]], catalogs: dict[str, Catalog
     return declared
 
 
-def doubtful_groups(groups: dict[str, list[str]], catalogs: dict[str, Catalog]) -> dict[str, list[str]]:
+def misspelt_groups(groups: dict[str, list[str]], catalogs: Catalogs) -> dict[str, list[str]]:
     """Host -> warnings about groups that look like a misspelt component."""
     known = group_names(catalogs)
     warnings: dict[str, list[str]] = {}
     for group in sorted(set(groups) - set(known)):
-        close = (
-            difflib.get_close_matches(group, known, 1, 0.9)
-            if any(group.startswith(f'{product}_') for product in catalogs)
-            else []
-        )
+        has_product = any(group.startswith(f'{product}_') for product in catalogs)
+        close = difflib.get_close_matches(group, known, 1, 0.9) if has_product else []
         for host in groups[group] if close else ():
-            warnings.setdefault(str(host), []).append(f'the group {group} declares no component; is {close[0]} meant?')
+            text = f'the group {group} declares no component; did you mean {close[0]}?'
+            warnings.setdefault(str(host), []).append(text)
     return warnings
 
 
-def played(host: str, value: t.Any, by_groups: t.Iterable[str], catalogs: dict[str, Catalog]) -> tuple[str, ...]:
-    """All components of HOST: VALUE (portmatrix_components) and those of its groups."""
-    if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        raise PortmatrixError(f'{host}: portmatrix_components: {value!r} is no list of "product.component"')
-    problems = [
-        f'{host}: portmatrix_components: {unknown(name, catalogs)}'
-        for name in value or ()
-        if not is_known(name, catalogs)
-    ]
+def declared_components(variables: HostVariables, by_groups: t.Iterable[str], catalogs: Catalogs) -> tuple[str, ...]:
+    """All components of a host: those of its variable portmatrix_components, and those of its groups."""
+    return combine(variables.host, variables.get('portmatrix_components'), by_groups, catalogs)
+
+
+def combine(host: str, declared: t.Any, others: t.Iterable[str], catalogs: Catalogs) -> tuple[str, ...]:
+    """DECLARED, which is checked, and OTHERS, sorted. Raises PortmatrixError for all unknown components."""
+    where = f'{host}: portmatrix_components'
+    if declared is not None and not (isinstance(declared, list) and all(isinstance(name, str) for name in declared)):
+        raise PortmatrixError(f'{where}: must be a list of "product.component", got {declared!r}')
+    problems: list[str] = []
+    for name in declared or ():
+        try:
+            require_known(name, catalogs, where)
+        except PortmatrixError as error:
+            problems.extend(error.problems)
     if problems:
         raise PortmatrixError(*problems)
-    return tuple(sorted({*(value or ()), *by_groups}))
+    return tuple(sorted({*(declared or ()), *others}))
 
 
-def is_known(name: str, catalogs: dict[str, Catalog]) -> bool:
-    product, _dot, component = name.partition('.')
-    return product in catalogs and component in catalogs[product].components
-
-
-def unknown(name: str, catalogs: dict[str, Catalog]) -> str:
-    """What is wrong with a component NAME, and what would be right."""
+def require_known(name: str, catalogs: Catalogs, where: str) -> None:
+    """Raise PortmatrixError, which begins with WHERE, if NAME is not a component of a catalog."""
     product, dot, component = name.partition('.')
     if not dot:
-        return f'{name!r} is no component; write product.component, for example avi_vantage.controller'
+        raise PortmatrixError(
+            f'{where}: {name!r} is not a component; write product.component, for example avi_vantage.controller'
+        )
     if product not in catalogs:
-        return f'unknown product {product!r} in {name!r}; known are {", ".join(catalogs)} (add your own with portmatrix_catalogs)'
-    close = difflib.get_close_matches(component, catalogs[product].components, 1)
-    return (
-        f'unknown component {component!r} of {product}; '
-        + (f'did you mean {close[0]!r}? ' if close else '')
-        + f'known are {", ".join(catalogs[product].components)}'
-    )
+        raise PortmatrixError(
+            f'{where}: unknown product {product!r} in {name!r}; choose from {", ".join(catalogs)}, or add your own '
+            'with '
+            'portmatrix_catalogs'
+        )
+    known = catalogs[product].components
+    if component not in known:
+        close = difflib.get_close_matches(component, known, 1)
+        hint = f'did you mean {close[0]!r}? ' if close else ''
+        raise PortmatrixError(
+            f'{where}: unknown component {component!r} of {product}; {hint}choose from {", ".join(known)}'
+        )

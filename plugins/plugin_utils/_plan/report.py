@@ -8,39 +8,42 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._catalog.loader import Catalog, citation_text, flows_by_name
+from ...module_utils._model import peers as peers_of
+from ...module_utils._model.directions import INGRESS
+from ...module_utils._model.peers import ANY
+from .._base.addresses import without_full_prefix
+from .._catalog.model import Catalogs, Flow, citation_text, flows_by_name, products_of
 from .._inventory.address_book import Host
-from .planner import ANY, HostPlan, Rule
+from .rules import HostPlan, Plans, Rule
 
 FORMAT = 1
 _HEAD = ('HOST', 'DIRECTION', 'PORT', 'PEER', 'FLOW', 'DOCUMENT, SECTION, ROW')
-_MOST_PEERS = 3
+_MAX_PEERS = 3
 
 
-def plan_file(hosts: dict[str, Host], plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> str:
-    """The plan as JSON text, the same bytes for the same inventory. `flows` names all flows of a rule, `flow` the first of them."""
-    used = sorted({component.partition('.')[0] for name in plans for component in hosts[name].components})
+def plan_file(hosts: dict[str, Host], plans: Plans, catalogs: Catalogs) -> str:
+    """The plan as JSON text, the same bytes for the same inventory."""
+    used = products_of(component for name in plans for component in hosts[name].components)
     data = {
         'format': FORMAT,
         'catalogs': {product: {'sha256': catalogs[product].sha256} for product in used},
-        'hosts': {
-            name: {
-                'platform': hosts[name].platform,
-                'components': list(hosts[name].components),
-                'addresses': [
-                    address.partition('/')[0] if address.endswith('/128' if ':' in address else '/32') else address
-                    for address in hosts[name].addresses
-                ],
-                'rules': [_rule(rule) for rule in plan.rules],
-                'warnings': list(plan.warnings),
-            }
-            for name, plan in sorted(plans.items())
-        },
+        'hosts': {name: _host(hosts[name], plan) for name, plan in sorted(plans.items())},
     }
     return json.dumps(data, indent=1) + '\n'
 
 
+def _host(host: Host, plan: HostPlan) -> dict[str, t.Any]:
+    return {
+        'platform': host.platform,
+        'components': list(host.components),
+        'addresses': [without_full_prefix(address) for address in host.addresses],
+        'rules': [_rule(rule) for rule in plan.rules],
+        'warnings': list(plan.warnings),
+    }
+
+
 def _rule(rule: Rule) -> dict[str, t.Any]:
+    """`flows` lists all flows of a rule, `flow` the first of them."""
     return {
         'flow': rule.flows[0],
         'flows': list(rule.flows),
@@ -48,42 +51,39 @@ def _rule(rule: Rule) -> dict[str, t.Any]:
         'protocol': rule.protocol,
         'ports': list(rule.ports),
         'peer': rule.peer,
-        'peers': list(rule.peers),
+        'peers': peers_of.to_data(rule.peers),
         'citations': list(rule.citations),
         'assumed': rule.assumed,
     }
 
 
-def table(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> str:
-    """Host, direction, port and protocol, peers, flow and citation: a line for every flow, what repeats left out."""
+def table(plans: Plans, catalogs: Catalogs) -> str:
+    """Host, direction, port and protocol, peers, flow and citation: a line for every flow, without what repeats."""
     flows = flows_by_name(catalogs)
     rows: list[tuple[str, ...]] = [_HEAD]
     for name, plan in sorted(plans.items()):
         for rule in plan.rules:
-            cited = [
-                (
-                    flow + (' (port assumed)' if flows[flow].assumed else ''),
-                    '; '.join(map(citation_text, flows[flow].citations)),
-                )
-                for flow in rule.flows
-            ]
-            rows.append((*_row(name, rule), *cited[0]))
-            rows.extend(('', '', '', '', *line) for line in cited[1:])
+            first, *others = (_flow_columns(flows[flow]) for flow in rule.flows)
+            rows.append((*_rule_columns(name, rule), *first))
+            rows.extend(('', '', '', '', *columns) for columns in others)
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     return '\n'.join('  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows)
 
 
-def _row(name: str, rule: Rule) -> tuple[str, ...]:
+def _flow_columns(flow: Flow) -> tuple[str, str]:
+    name = flow.name + (' (port assumed)' if flow.assumed else '')
+    return name, '; '.join(map(citation_text, flow.citations))
+
+
+def _rule_columns(name: str, rule: Rule) -> tuple[str, ...]:
     port = f'{",".join(rule.ports)}/{rule.protocol}' if rule.ports else rule.protocol
-    shown = [
-        peer.removesuffix('/32') if ':' not in peer else peer.removesuffix('/128') for peer in rule.peers[:_MOST_PEERS]
-    ]
-    more = f' +{len(rule.peers) - _MOST_PEERS}' if len(rule.peers) > _MOST_PEERS else ''
-    return name, rule.direction, port, f'{rule.peer} {" ".join(shown)}{more}'
+    addresses = [without_full_prefix(address) for address in peers_of.to_data(rule.peers)]
+    more = f' +{len(addresses) - _MAX_PEERS}' if len(addresses) > _MAX_PEERS else ''
+    return name, rule.direction, port, f'{rule.peer} {" ".join(addresses[:_MAX_PEERS])}{more}'
 
 
-def notes(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> list[str]:
-    """What the documents say beyond the rules that are planned: notes of the products in use and of their planned flows."""
+def notes(plans: Plans, catalogs: Catalogs) -> list[str]:
+    """What the documents say beyond the planned rules: the notes of the products in use, and of their planned flows."""
     used = {flow for plan in plans.values() for rule in plan.rules for flow in rule.flows}
     products = sorted({flow.partition('/')[0] for flow in used})
     return [
@@ -92,12 +92,12 @@ def notes(plans: dict[str, HostPlan], catalogs: dict[str, Catalog]) -> list[str]
     ]
 
 
-def summary(plans: dict[str, HostPlan]) -> dict[str, int]:
-    """How many hosts and rules there are, how many ingress rules are open to any, and how many warnings tell of an unresolved component."""
+def summary(plans: Plans) -> dict[str, int]:
+    """The number of hosts and rules, of ingress rules that are open to any, and of unresolved components."""
     rules = [rule for plan in plans.values() for rule in plan.rules]
     return {
         'hosts': len(plans),
         'rules': len(rules),
-        'open_to_any': sum(rule.peers == ANY and rule.direction == 'ingress' for rule in rules),
+        'open_to_any': sum(rule.peers is ANY and rule.direction == INGRESS for rule in rules),
         'unresolved': len({gap.component for plan in plans.values() for gap in plan.gaps}),
     }

@@ -1,73 +1,64 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The policy of the one host that a task runs for, from what the task sees and the shared index."""
+"""The policy of the one host that a task runs for, from what the task sees and the shared preflight."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from .._catalog.loader import Catalog
-from .._inventory import components, inventory
+from .._catalog.loader import BASELINE
+from .._catalog.model import Catalogs
+from .._inventory import address_book, components, settings
 from .._inventory.address_book import AddressBook, Host
-from .._inventory.inventory import Inventory
+from .._inventory.host_variables import HostVariables, Inventory
+from .._inventory.settings import Settings
 from .._plan import planner
-from .._plan.planner import HostPlan, Settings
+from .._plan.rules import HostPlan
 from . import preflight, preflight_cache
 from .document import build_policy
+from .preflight_cache import HostPreflight
+
+_ADVICE = 'set it in the inventory (host_vars, group_vars) or with --extra-vars'
 
 
 class HostPolicy(t.NamedTuple):
-    """`document` is None for a host that plays no component."""
+    """`document` is None for a host that has no component."""
 
     document: dict[str, t.Any] | None
     warnings: list[str]
 
 
-def compile_policy(
-    task_uuid: str, task_vars: dict[str, t.Any], templar: t.Any, arguments: dict[str, t.Any]
-) -> HostPolicy:
-    """Plan the host of TASK_VARS. ARGUMENTS are the task's: `components` and `egress` (None: what the inventory says).
+def compile_policy(task_id: str, inventory: Inventory, extra_components: list[str], egress: str | None) -> HostPolicy:
+    """Compile the policy of the host of the task TASK_ID.
 
-    Raises PortmatrixError for everything that is wrong in the whole inventory, before any host of the task is touched.
+    EXTRA_COMPONENTS and EGRESS are arguments of the task, in addition to and in place of what the inventory declares.
+    Raises PortmatrixError for everything that is wrong in the whole inventory, before any host is changed.
     """
-    found = Inventory(task_vars, templar)
-    host = str(task_vars['inventory_hostname'])
-
-    def get(name: str, default: t.Any = None) -> t.Any:
-        return found.resolve(task_vars, name, default)
-
-    key = [
-        task_uuid,
-        get('portmatrix_catalogs'),
-        get('portmatrix_baseline'),
-        get('portmatrix_address_book'),
-        arguments['egress'],
-    ]
-    play_hosts = task_vars.get('ansible_play_hosts_all', [host])
-    shared = preflight_cache.shared(
-        key, lambda: preflight.take(found, preflight.load_catalogs(get), get, play_hosts, arguments['egress']), host
-    )
-    own = _own(host, found, shared, get, arguments['components'] or [])
-    if own is None:
+    variables = inventory.task()
+    sources = ('portmatrix_catalogs', 'portmatrix_baseline', 'portmatrix_address_book')
+    key = [task_id, *(variables.get(name) for name in sources), egress]
+    shared = preflight_cache.shared(key, lambda: preflight.run_preflight(inventory, egress), variables.host)
+    host = _own_host(variables, shared, extra_components)
+    if host is None:
         return HostPolicy(None, shared.warnings)
-    settings = inventory.settings(host, shared.catalogs, get)._replace(
-        **{'egress': arguments['egress']} if arguments['egress'] else {}
-    )
-    plan = plan_resolved(own, settings, shared.catalogs, shared.book)
-    baseline = plan_baseline(own, settings, shared.catalogs, get)
-    document = build_policy(plan, baseline, settings, shared.catalogs)
-    extra = [
-        f'{name}: only this task says that the host plays it; declare it in the inventory, or its peers will not know'
-        for name in sorted(set(own.components) - set(shared.host.components if shared.host else ()))
+    own_settings = preflight.host_settings(variables, shared.catalogs, egress)
+    plan = plan_resolved(host, own_settings, shared.catalogs, shared.book)
+    baseline = plan_baseline(host, own_settings, shared.catalogs, variables)
+    document = build_policy(plan, baseline, own_settings, shared.catalogs)
+    known = shared.host.components if shared.host else ()
+    undeclared = [
+        f'{name}: only this task declares that the host has this role; declare it in the inventory too, since other '
+        'hosts have no rules for it'
+        for name in sorted(set(host.components) - set(known))
     ]
-    return HostPolicy(document, [*shared.warnings, *plan.warnings, *extra])
+    return HostPolicy(document, [*shared.warnings, *plan.warnings, *undeclared])
 
 
-def plan_resolved(host: Host, settings: Settings, catalogs: dict[str, Catalog], book: AddressBook) -> HostPlan:
-    """The plan of HOST. Raises PortmatrixError where a peer is unresolved."""
-    plan = planner.plan_host(host, settings, catalogs, book)
+def plan_resolved(host: Host, own_settings: Settings, catalogs: Catalogs, book: AddressBook) -> HostPlan:
+    """The plan of HOST. Raises PortmatrixError if a peer is unresolved."""
+    plan = planner.plan_host(host, own_settings, catalogs, book)
     if plan.refused:
         raise PortmatrixError(
             *(preflight.unresolved(gap.component, gap.direction, [host.name]) for gap in plan.refused)
@@ -75,52 +66,48 @@ def plan_resolved(host: Host, settings: Settings, catalogs: dict[str, Catalog], 
     return plan
 
 
-def plan_baseline(
-    host: Host, settings: Settings, catalogs: dict[str, Catalog], get: t.Callable[..., t.Any]
-) -> HostPlan:
-    """The rules of the baseline; every hardened host plays `baseline.host`, and its other ends are known by addresses only."""
-    played = (f'{preflight.BASELINE}.host',)
-    bare = Host(host.name, played, (), host.platform, inventory.options(host.name, played, catalogs, get))
-    return plan_resolved(bare, settings, catalogs, AddressBook(lambda component: [], []))
+def plan_baseline(host: Host, own_settings: Settings, catalogs: Catalogs, variables: HostVariables) -> HostPlan:
+    """The rules of the baseline: every hardened host has the component `baseline.host`, and its peers are known only by
+    addresses."""
+    played = (f'{BASELINE}.host',)
+    options = settings.product_options(variables, played, catalogs)
+    return plan_resolved(host._replace(components=played, options=options), own_settings, catalogs, address_book.EMPTY)
 
 
-def _own(
-    host: str, found: Inventory, shared: preflight_cache.Index, get: t.Callable[..., t.Any], more: list[str]
-) -> Host | None:
-    """This host as the task sees it. Raises PortmatrixError where other hosts see it differently: their rules would not match."""
-    products = preflight.products(shared.catalogs)
-    by_groups = components.declared_by_groups({name: [host] for name in get('group_names', [])}, products)
-    declared = components.played(host, get('portmatrix_components'), by_groups.get(host, ()), products)
-    played = components.played(host, more, declared, products)
+def _own_host(variables: HostVariables, shared: HostPreflight, extra_components: list[str]) -> Host | None:
+    """This host as the task sees it. Raises PortmatrixError if other hosts see it differently: rules would not
+    match."""
+    products = preflight.declarable(shared.catalogs)
+    by_groups = components.declared_by_groups(
+        {name: [variables.host] for name in variables.get('group_names', [])}, products
+    )
+    declared = components.declared_components(variables, by_groups.get(variables.host, ()), products)
+    played = components.combine(variables.host, extra_components, declared, products)
     if not played:
         return None
-    own = Host(
-        host,
-        played,
-        shared.host.addresses if shared.host else (),
-        inventory.platform(host, get),
-        inventory.options(host, played, shared.catalogs, get),
-    )
+    addresses = shared.host.addresses if shared.host else ()
+    options = settings.product_options(variables, played, shared.catalogs)
+    own = Host(variables.host, played, addresses, settings.platform(variables), options)
     if shared.host or declared:
-        _compare(own._replace(components=declared), shared.host)
+        _require_same(own._replace(components=declared), shared.host)
     return own
 
 
-def _compare(mine: Host, theirs: Host | None) -> None:
-    advice = 'put it into the inventory (host_vars, group_vars) or give it with --extra-vars'
-    if theirs is None or mine.components != theirs.components:
-        raise PortmatrixError(
-            f'{mine.name}: portmatrix_components: this task sees {list(mine.components)}, other hosts see {list(theirs.components) if theirs else []}; {advice}'
-        )
-    if mine.platform != theirs.platform:
-        raise PortmatrixError(
-            f'{mine.name}: portmatrix_platform: this task sees {mine.platform}, other hosts see {theirs.platform}; {advice}'
-        )
+def _require_same(mine: Host, others: Host | None) -> None:
+    if others is None or mine.components != others.components:
+        seen = list(others.components) if others else []
+        raise _difference(mine.name, 'portmatrix_components', list(mine.components), seen)
+    if mine.platform != others.platform:
+        raise _difference(mine.name, 'portmatrix_platform', mine.platform, others.platform)
     problems = [
-        f'{mine.name}: {product}_{name}: this task sees {mine.options[product][name]!r}, other hosts see {value!r}; {advice}'
-        for product, values in theirs.options.items()
+        _difference(mine.name, f'{product}_{name}', mine.options[product][name], value)
+        for product, values in others.options.items()
         for name, value in values.items()
         if mine.options[product][name] != value
     ]
     if problems:
-        raise PortmatrixError(*problems)
+        raise PortmatrixError(*(str(problem) for problem in problems))
+
+
+def _difference(host: str, variable: str, mine: t.Any, others: t.Any) -> PortmatrixError:
+    return PortmatrixError(f'{host}: {variable}: {mine!r} in this task, but {others!r} for other hosts; {_ADVICE}')

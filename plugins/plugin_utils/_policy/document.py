@@ -8,32 +8,33 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
+from ...module_utils._model import peers as peers_of
+from ...module_utils._model.directions import INGRESS
+from ...module_utils._model.peers import ANY, Any
 from ...module_utils._model.policy import FORMAT
-from .._catalog.loader import Catalog, citation_text, flows_by_name
-from .._plan.planner import ANY, HostPlan, Rule, Settings
+from .._catalog.model import Catalogs, citation_text, flows_by_name
+from .._inventory.settings import Settings
+from .._plan.rules import HostPlan, Rule
 
 
-def build_policy(
-    plan: HostPlan, baseline: HostPlan, settings: Settings, catalogs: dict[str, Catalog]
-) -> dict[str, t.Any]:
-    """The policy document (module_utils.policy.Policy gives its form). Egress rules are part of it only where egress is denied."""
-    rules = [
-        rule for rule in (*plan.rules, *baseline.rules) if rule.direction == 'ingress' or settings.egress == 'deny'
-    ]
-    _refuse_ah(rules)
+def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalogs: Catalogs) -> dict[str, t.Any]:
+    """The policy document (module_utils/_model/policy.py describes its form).
+
+    It contains egress rules only if egress is denied. Raises PortmatrixError for a rule that no host firewall can
+    enforce.
+    """
+    rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == INGRESS or settings.egress == 'deny']
+    _refuse_ah_over_ipv6(rules)
     flows = flows_by_name(catalogs)
-    groups: dict[str, list[str]] = {}
-    labels = {}
-    for rule in rules:
-        if rule.peers != ANY and (rule.direction, rule.peers) not in labels:
-            label = _label(rule, groups)
-            labels[rule.direction, rule.peers] = label
-            groups[label] = list(rule.peers)
+    groups, labels = _groups(rules)
     return {
         'format': FORMAT,
         'egress': settings.egress,
         'exclusive': settings.exclusive,
-        'management': {'sources': list(settings.management_sources), 'ports': list(settings.management_ports)},
+        'management': {
+            'sources': peers_of.to_data(settings.management_sources),
+            'ports': list(settings.management_ports),
+        },
         'groups': groups,
         'rules': [
             {
@@ -41,7 +42,7 @@ def build_policy(
                 'protocol': rule.protocol,
                 'ports': list(rule.ports),
                 'flows': list(rule.flows),
-                'group': None if rule.peers == ANY else labels[rule.direction, rule.peers],
+                'group': None if rule.peers is ANY else labels[rule.direction, rule.peers],
             }
             for rule in rules
         ],
@@ -53,19 +54,29 @@ def build_policy(
     }
 
 
-def _refuse_ah(rules: list[Rule]) -> None:
-    """Raise PortmatrixError for AH between IPv6 addresses: there it is an extension header, which no firewall here can ask for."""
+def _groups(rules: list[Rule]) -> tuple[dict[str, list[str]], dict[tuple[str, peers_of.Peers], str]]:
+    """(label -> addresses, (direction, peers) -> label).
+
+    A label stays the same when the members of its group change: back ends derive the names of address sets from it.
+    """
+    groups: dict[str, list[str]] = {}
+    labels: dict[tuple[str, peers_of.Peers], str] = {}
+    for rule in rules:
+        key = (rule.direction, rule.peers)
+        if isinstance(rule.peers, Any) or key in labels:
+            continue
+        label = f'{rule.direction} {rule.peer}'
+        labels[key] = label if label not in groups else f'{label} {rule.flows[0]} {"/".join(rule.ports)}'
+        groups[labels[key]] = list(rule.peers.addresses)
+    return groups, labels
+
+
+def _refuse_ah_over_ipv6(rules: list[Rule]) -> None:
     problems = [
-        f'{rule.flows[0]}: AH over IPv6 cannot be admitted by a host firewall (it is an extension header there, RFC 4302), but {rule.peer} has IPv6 addresses; '
-        'give it IPv4 addresses only, or use esp in the catalog'
+        f'{rule.flows[0]}: a host firewall cannot allow AH over IPv6, where it is an extension header (RFC 4302), but '
+        f'{rule.peer} has IPv6 addresses; set IPv4 addresses only, or use esp in the catalog'
         for rule in rules
-        if rule.protocol == 'ah' and any(':' in peer for peer in rule.peers)
+        if rule.protocol == 'ah' and any(':' in address for address in peers_of.to_data(rule.peers))
     ]
     if problems:
         raise PortmatrixError(*problems)
-
-
-def _label(rule: Rule, taken: dict[str, list[str]]) -> str:
-    """A name for a group of peers that outlives changes of its members: back ends derive the names of address sets from it."""
-    label = f'{rule.direction} {rule.peer}'
-    return label if label not in taken else f'{label} {rule.flows[0]} {"/".join(rule.ports)}'

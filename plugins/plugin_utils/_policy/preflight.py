@@ -1,202 +1,154 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The survey: read the whole inventory once and check everything that could be wrong with it, before any host is touched."""
+"""The preflight: read the whole inventory once, and check everything that could be wrong with it.
+
+No host is changed before it has succeeded.
+"""
 
 from __future__ import annotations
 
 import json
 import typing as t
-from pathlib import Path
 
 from ...module_utils._base.errors import PortmatrixError
-from .._base import addresses
+from ...module_utils._model import peers as peers_of
 from .._catalog import loader
-from .._catalog.loader import Catalog
-from .._inventory import address_book, address_book_file, components, inventory, resolver
-from .._inventory.address_book import AddressBook, Entry, Host
-from .._inventory.inventory import Inventory
+from .._catalog.loader import BASELINE
+from .._catalog.model import Catalogs
+from .._inventory import address_book, address_book_file, components, settings
+from .._inventory.address_book import AddressBook, Contents, Host
+from .._inventory.host_variables import HostVariables, Inventory
+from .._inventory.hosts import read_hosts
+from .._inventory.settings import Settings
 from .._plan import planner
 
-BASELINE = 'baseline'
+MAX_HOSTS = 5  # named in a message
 
 
-class Survey(t.NamedTuple):
-    """`hosts` are those that play a component; `entries` and `tables` make the address book; `warnings` are by host."""
+class Preflight(t.NamedTuple):
+    """`catalogs` include the baseline; `hosts` are those that have a component; `warnings` are by host."""
 
-    catalogs: dict[str, Catalog]
+    catalogs: Catalogs
     hosts: dict[str, Host]
-    entries: dict[str, list[Entry]]
-    tables: list[dict[str, list[str]]]
+    contents: Contents
     warnings: dict[str, list[str]]
 
     @property
     def book(self) -> AddressBook:
-        return AddressBook(lambda component: self.entries.get(component, []), self.tables)
+        return self.contents.book()
 
 
-def load_catalogs(variables: t.Callable[..., t.Any]) -> dict[str, Catalog]:
-    """All catalogs, the baseline among them: portmatrix_catalogs and portmatrix_baseline, relative to the working directory or the inventory."""
-    extra = variables('portmatrix_catalogs', [])
+def load_catalogs(variables: HostVariables) -> Catalogs:
+    """All catalogs, the baseline included: see portmatrix_catalogs and portmatrix_baseline. Paths are relative to the
+    working directory or the inventory."""
+    extra = variables.get('portmatrix_catalogs', [])
     if not isinstance(extra, list) or not all(isinstance(path, str) for path in extra):
-        raise PortmatrixError(f'portmatrix_catalogs: {extra!r} is no list of files or folders')
-    catalogs = loader.load_catalogs(loader.existing(path, variables('inventory_dir')) for path in extra)
-    stated = variables('portmatrix_baseline')
-    if isinstance(stated, dict):
-        baseline = loader.build(stated, 'portmatrix_baseline', '')
-    else:
-        baseline = loader.load_file(
-            Path(loader.existing(stated, variables('inventory_dir'))) if stated else loader.BASELINE
-        )
-    if baseline.product != BASELINE or 'host' not in baseline.components:
-        raise PortmatrixError(f'{baseline.path}: a baseline is a catalog with product: {BASELINE} and a component host')
-    return {**catalogs, BASELINE: baseline}
+        raise PortmatrixError(f'portmatrix_catalogs: must be a list of files or folders, got {extra!r}')
+    folder = variables.get('inventory_dir')
+    catalogs = loader.load_catalogs(loader.existing_path(path, folder) for path in extra)
+    return {**catalogs, BASELINE: loader.load_baseline(variables.get('portmatrix_baseline'), folder)}
 
 
-def products(catalogs: dict[str, Catalog]) -> dict[str, Catalog]:
-    """The catalogs whose components hosts can declare: all but the baseline."""
+def declarable(catalogs: Catalogs) -> Catalogs:
+    """The catalogs whose components a host can declare: all but the baseline."""
     return {name: catalog for name, catalog in catalogs.items() if name != BASELINE}
 
 
-def take(
-    found: Inventory,
-    catalogs: dict[str, Catalog],
-    variables: t.Callable[..., t.Any],
-    play_hosts: t.Iterable[str],
-    egress: str | None = None,
-) -> Survey:
-    """Survey the whole inventory. Raises one PortmatrixError with every problem of every host; PLAY_HOSTS must also have sound settings and all
-    their peers, with EGRESS in place of their own where it is given."""
-    stated = variables('portmatrix_address_book')
-    _refuse_slices(variables, bool(stated))
-    declarable = products(catalogs)
-    hosts = address_book_file.read(stated, declarable) if stated else _read_hosts(found, declarable)
-    entries, tables = address_book.build(hosts.values(), catalogs, _minimum(found, hosts, variables, declarable))
-    result = Survey(catalogs, hosts, entries, tables, components.doubtful_groups(found.groups, declarable))
-    _check_play_hosts(result, found, play_hosts, egress)
+def run_preflight(inventory: Inventory, egress: str | None = None) -> Preflight:
+    """Read and check the whole inventory.
+
+    EGRESS: what the task sets in place of the setting of each host. Raises one PortmatrixError with every problem of
+    every host; hosts of the play must also have valid settings, and all their peers.
+    """
+    variables = inventory.task()
+    catalogs = load_catalogs(variables)
+    products = declarable(catalogs)
+    book_path = variables.get('portmatrix_address_book')
+    _refuse_slices(variables, bool(book_path))
+    hosts = address_book_file.read(book_path, products) if book_path else read_hosts(inventory, products)
+    contents = address_book.build(hosts.values(), catalogs, _minimum(inventory, hosts, products))
+    result = Preflight(catalogs, hosts, contents, components.misspelt_groups(inventory.groups, products))
+    _check_play_hosts(result, inventory, egress)
     return result
 
 
-def _refuse_slices(variables: t.Callable[..., t.Any], has_book: bool) -> None:
-    """A job slice of AWX sees a part of the inventory only; a missing peer would be a missing rule."""
-    name = variables('awx_workflow_job_name')
-    if (
-        not has_book
-        and variables('awx_job_launch_type') == 'workflow'
-        and name
-        and name == variables('awx_job_template_name')
-    ):
+def host_settings(variables: HostVariables, catalogs: Catalogs, egress: str | None) -> Settings:
+    """The settings of one host; EGRESS wins if it is set."""
+    declared = settings.read_settings(variables, catalogs)
+    return declared._replace(egress=egress) if egress else declared
+
+
+def unresolved(component: str, direction: str, hosts: list[str]) -> str:
+    """The problem of a component that has neither hosts nor addresses."""
+    where = ', '.join(hosts[:MAX_HOSTS]) + (' and others' if len(hosts) > MAX_HOSTS else '')
+    return (
+        f'{component}: has neither hosts nor addresses, but {direction} rules need it (on {where}); declare its '
+        'hosts, or '
+        f'set portmatrix_peers[{component!r}] to its addresses (an empty list if no host has this role)'
+    )
+
+
+def _refuse_slices(variables: HostVariables, has_book: bool) -> None:
+    """A job slice of AWX reads only a part of the inventory; a missing peer would be a missing rule."""
+    name = variables.get('awx_workflow_job_name')
+    is_workflow = variables.get('awx_job_launch_type') == 'workflow'
+    if not has_book and is_workflow and name and name == variables.get('awx_job_template_name'):
         raise PortmatrixError(
-            'this job is a slice and sees only a part of the inventory; set the slice count of the template to 1, or give the '
-            'address book of a whole run in portmatrix_address_book'
+            'this job is a slice and reads only a part of the inventory; set the slice count of the template to 1, or '
+            'set portmatrix_address_book to the address book of a run that reads all of it'
         )
 
 
-def _minimum(
-    found: Inventory, hosts: dict[str, Host], variables: t.Callable[..., t.Any], catalogs: dict[str, Catalog]
-) -> dict[str, int]:
-    """The greatest number that any host's variables declare for a component, so that it does not matter which host asks."""
+def _minimum(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) -> dict[str, int]:
+    """portmatrix_minimum: the greatest number that any host declares, so that it does not matter which host asks."""
     least: dict[str, int] = {}
     problems: dict[str, None] = {}
-    here = [name for name in hosts if name in found.groups['all']]
-    for stated in (
-        variables('portmatrix_minimum', {}),
-        *(found.value(name, 'portmatrix_minimum', {}) for name in here),
-    ):
-        if not isinstance(stated, dict) or not all(isinstance(number, int) for number in stated.values()):
-            problems[f'portmatrix_minimum: {stated!r} is no mapping of "product.component" to a number of hosts'] = None
+    known = set(inventory.hosts)
+    for variables in (inventory.task(), *(inventory.declared(name) for name in hosts if name in known)):
+        declared = variables.get('portmatrix_minimum', {})
+        if not isinstance(declared, dict) or not all(isinstance(number, int) for number in declared.values()):
+            problem = f'must be a mapping of "product.component" to a number of hosts, got {declared!r}'
+            problems[f'portmatrix_minimum: {problem}'] = None
             continue
-        for name, number in stated.items():
-            if not components.is_known(name, catalogs):
-                problems[f'portmatrix_minimum: {components.unknown(name, catalogs)}'] = None
+        for name, number in declared.items():
+            try:
+                components.require_known(name, catalogs, 'portmatrix_minimum')
+            except PortmatrixError as error:
+                problems.update(dict.fromkeys(error.problems))
             least[name] = max(number, least.get(name, 0))
     if problems:
         raise PortmatrixError(*problems)
     return least
 
 
-def _read_hosts(found: Inventory, catalogs: dict[str, Catalog]) -> dict[str, Host]:
-    by_groups = components.declared_by_groups(found.groups, catalogs)
-    hosts: dict[str, Host] = {}
-    targets: dict[str, str] = {}
-    problems: list[str] = []
-    for name in map(str, found.groups['all']):
-
-        def get(variable: str, default: t.Any = None, name: str = name) -> t.Any:
-            return found.value(name, variable, default)
-
-        try:
-            played = components.played(name, get('portmatrix_components'), by_groups.get(name, ()), catalogs)
-            if not played:
-                continue
-            known, target = inventory.stated_addresses(name, get)
-            if target:
-                targets[name] = target
-            hosts[name] = Host(
-                name,
-                played,
-                tuple(known),
-                inventory.platform(name, get),
-                inventory.options(name, played, catalogs, get),
-            )
-        except PortmatrixError as error:
-            problems.extend(text if text.startswith(f'{name}: ') else f'{name}: {text}' for text in error.problems)
-    _resolve(hosts, targets, problems)
-    if problems:
-        raise PortmatrixError(*problems)
-    return hosts
-
-
-def _resolve(hosts: dict[str, Host], targets: dict[str, str], problems: list[str]) -> None:
-    found, failed = resolver.resolve(set(targets.values()))
-    for host, target in sorted(targets.items()):
-        if target in failed:
-            problems.append(
-                f'{host}: its name {target!r} does not resolve ({failed[target]}); set ansible_host to an address, or portmatrix_addresses'
-            )
-            continue
-        try:
-            where = f'{host}: its name {target!r} resolves to an address that cannot be a peer'
-            hosts[host] = hosts[host]._replace(
-                addresses=tuple(
-                    addresses.ordered(cidr for text in found[target] for cidr in addresses.parse_peer(text, where))
-                )
-            )
-        except PortmatrixError as error:
-            problems.extend(error.problems)
-
-
-def _check_play_hosts(survey: Survey, found: Inventory, play_hosts: t.Iterable[str], egress: str | None) -> None:
-    """Check the settings of every host, plan one of each kind, and list every component that nobody plays."""
-    kinds: dict[str, list[str]] = {}
+def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | None) -> None:
+    """Check the settings of every host of the play, plan one of each kind, and list all unresolved components."""
+    kinds: set[str] = set()
     missing: dict[tuple[str, str], list[str]] = {}
     problems: list[str] = []
-    for name in (str(host) for host in play_hosts if str(host) in survey.hosts):
-        host = survey.hosts[name]
+    for name in (name for name in inventory.play_hosts if name in preflight.hosts):
+        host = preflight.hosts[name]
         try:
-            settings = inventory.settings(
-                name, survey.catalogs, lambda variable, default=None, name=name: found.setting(name, variable, default)
-            )
-            settings = settings._replace(egress=egress or settings.egress)
+            declared = host_settings(inventory.in_play(name), preflight.catalogs, egress)
         except PortmatrixError as error:
             problems.extend(error.problems)
             continue
-        key = json.dumps([host.components, host.platform, host.options, settings], sort_keys=True)
-        if key not in kinds:
-            kinds[key] = [name]
-            for gap in planner.plan_host(host, settings, survey.catalogs, survey.book).refused:
-                missing.setdefault(gap[:2], []).append(name)
+        kind = _kind(host, declared)
+        if kind not in kinds:
+            kinds.add(kind)
+            for gap in planner.plan_host(host, declared, preflight.catalogs, preflight.book).refused:
+                missing.setdefault((gap.component, gap.direction), []).append(name)
     problems.extend(
-        unresolved(component, direction, hosts) for (component, direction), hosts in sorted(missing.items())
+        unresolved(component, direction, names) for (component, direction), names in sorted(missing.items())
     )
     if problems:
         raise PortmatrixError(*problems)
 
 
-def unresolved(component: str, direction: str, hosts: list[str]) -> str:
-    """The problem of a component without hosts and addresses."""
-    where = ', '.join(hosts[:5]) + (' and others' if len(hosts) > 5 else '')
-    return (
-        f'{component}: no host plays it and it has no addresses, but {direction} rules need it (on {where}); '
-        f'declare its hosts, or set portmatrix_peers[{component!r}] to its addresses, or to an empty list where nobody plays it'
-    )
+def _kind(host: Host, declared: Settings) -> str:
+    """Equal for hosts that have the same unresolved components."""
+    peers = {component: peers_of.to_data(members) for component, members in declared.peers.items()}
+    sources = peers_of.to_data(declared.management_sources)
+    plain = {**declared._asdict(), 'peers': peers, 'management_sources': sources}
+    return json.dumps([host.components, host.platform, host.options, plain], sort_keys=True)

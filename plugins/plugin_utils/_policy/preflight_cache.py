@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The survey, taken once for a task and shared by all its host-tasks.
+"""The preflight, run once for a task and shared by all its hosts.
 
-Every host-task is a process of its own, so a variable is no cache. Files are: in the folder that Ansible makes for one run and removes at
-its end, under a lock, so that the first host-task takes the survey and the others wait for it and read what they need.
-"""
+Every host of a task is handled by a process of its own, so a variable is no cache. Files are: in the folder that
+Ansible makes for one run and removes at its end, under a lock, so that the first process runs the preflight and the
+others wait for it and read what they need: each component is a file, since a host talks to few of them."""
 
 from __future__ import annotations
 
@@ -15,54 +15,92 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible import constants
-
 from ...module_utils._base.errors import PortmatrixError
-from .._catalog.loader import Catalog
-from .._inventory import address_book
-from .._inventory.address_book import AddressBook, Host
-from .preflight import Survey
+from .._base.ansible_core import run_folder
+from .._catalog.model import Catalog, Catalogs
+from .._inventory.address_book import AddressBook, Entry, Host
+from .preflight import Preflight
+
+_PROBLEMS, _CATALOGS, _PORT_TABLES = 'problems.json', 'catalogs.json', 'port-tables.json'
 
 
-class Index(t.NamedTuple):
-    """What one host-task needs of the survey. `host` is None for a host that plays no component."""
+class HostPreflight(t.NamedTuple):
+    """What one host needs of the preflight. `host` is None if it has no component."""
 
-    catalogs: dict[str, Catalog]
+    catalogs: Catalogs
     book: AddressBook
     host: Host | None
     warnings: list[str]
 
 
-def shared(key: t.Iterable[t.Any], take: t.Callable[[], Survey], host: str) -> Index:
-    """The index for HOST. TAKE surveys the inventory; it is called by the first caller with this KEY only, and its errors reach all of them."""
+def shared(key: t.Iterable[t.Any], run: t.Callable[[], Preflight], host: str) -> HostPreflight:
+    """The preflight for HOST.
+
+    Only the first caller with this KEY calls RUN; its PortmatrixError is raised for all of them.
+    """
     name = hashlib.sha256(json.dumps(list(key), sort_keys=True, default=str).encode()).hexdigest()[:20]
-    folder = Path(vars(constants)['DEFAULT_LOCAL_TMP']) / f'portmatrix-{name}'
+    folder = run_folder() / f'portmatrix-{name}'
     folder.mkdir(mode=0o700, exist_ok=True)
     with open(folder / 'lock', 'w', encoding='ascii') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / 'problems.json').exists():
-            _build(folder, take)
-    problems = json.loads((folder / 'problems.json').read_text())
+        if not (folder / _PROBLEMS).exists():
+            _run(folder, run)
+    problems = _load(folder / _PROBLEMS)
     if problems:
         raise PortmatrixError(*problems)
-    book, catalogs = address_book.open_book(folder)
+    return load(folder, host)
+
+
+def save(folder: Path, preflight: Preflight) -> None:
+    """Write PREFLIGHT into FOLDER, for `load`."""
+    for component, entries in preflight.contents.entries.items():
+        _dump(folder / _component_file(component), [entry._asdict() for entry in entries])
+    _dump(folder / _PORT_TABLES, preflight.contents.port_tables)
+    _dump(folder / _CATALOGS, {name: catalog.to_data() for name, catalog in preflight.catalogs.items()})
+    for name in {*preflight.hosts, *preflight.warnings}:
+        host = preflight.hosts.get(name)
+        data = {'host': host._asdict() if host else None, 'warnings': preflight.warnings.get(name, [])}
+        _dump(folder / _host_file(name), data)
+
+
+def load(folder: Path, host: str) -> HostPreflight:
+    """The preflight in FOLDER for HOST; the entries of a component are read when they are first needed."""
+    cache: dict[str, list[Entry]] = {}
+
+    def members(component: str) -> list[Entry]:
+        if component not in cache:
+            file = folder / _component_file(component)
+            cache[component] = [Entry.from_data(entry) for entry in _load(file)] if file.exists() else []
+        return cache[component]
+
+    catalogs = {name: Catalog.from_data(data) for name, data in _load(folder / _CATALOGS).items()}
     file = folder / _host_file(host)
-    own, warnings = json.loads(file.read_text()) if file.exists() else (None, [])
-    return Index(catalogs, book, Host(own[0], tuple(own[1]), tuple(own[2]), *own[3:]) if own else None, warnings)
+    data = _load(file) if file.exists() else {'host': None, 'warnings': []}
+    own = Host.from_data(data['host']) if data['host'] else None
+    return HostPreflight(catalogs, AddressBook(members, _load(folder / _PORT_TABLES)), own, data['warnings'])
 
 
-def _build(folder: Path, take: t.Callable[[], Survey]) -> None:
+def _run(folder: Path, run: t.Callable[[], Preflight]) -> None:
     problems: list[str] = []
     try:
-        survey = take()
-        address_book.save(folder, survey.entries, survey.tables, survey.catalogs)
-        for name in {*survey.hosts, *survey.warnings}:
-            (folder / _host_file(name)).write_text(json.dumps([survey.hosts.get(name), survey.warnings.get(name, [])]))
+        save(folder, run())
     except PortmatrixError as error:
         problems = error.problems
-    # written last: its presence says that the rest is complete
-    (folder / 'problems.json').write_text(json.dumps(problems))
+    # written last: that it exists means that the rest is complete
+    _dump(folder / _PROBLEMS, problems)
+
+
+def _component_file(component: str) -> str:
+    return f'component-{component}.json'
 
 
 def _host_file(host: str) -> str:
     return f'host-{hashlib.sha256(host.encode()).hexdigest()[:20]}.json'
+
+
+def _dump(path: Path, data: t.Any) -> None:
+    path.write_text(json.dumps(data))
+
+
+def _load(path: Path) -> t.Any:
+    return json.loads(path.read_text())

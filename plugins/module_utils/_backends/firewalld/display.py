@@ -1,95 +1,79 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our documents and the kernel's state in the words of _model.report."""
+"""Documents and kernel state of firewalld in the words of _model.report."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..._model import report, traffic
-from ..._model.report import MOST_PEERS, Grant, Line
-from .documents import PROTOCOLS, Documents, PolicyDocument, RichRule, describe_key, runtime_rules
+from ..._model import protocols, traffic
+from ..._model.directions import preposition
+from ..._model.peers import ANY, Any, Peer
+from ..._model.policy import ports_text
+from ..._model.report import MAX_PEERS, AtomicRule, DisplayRule, display_rules, shorten
+from ..._model.traffic import TrafficRule
+from .documents import Documents, PolicyDocument, RichRule, description_key, kernel_rules
 from .kernel import Kernel
 
-_NAMES = {firewalld: name for name, firewalld in PROTOCOLS.items()}
-_DENIED = {'DROP': 'denied in silence', 'REJECT': 'denied with an answer'}
+_DENIED = {'DROP': 'dropped', 'REJECT': 'rejected'}
 
 
-def rules(documents: Documents) -> t.List[Line]:
-    """Our rules in words."""
-    return report.lines(
-        grant
+def rules(documents: Documents) -> t.List[DisplayRule]:
+    """The rules managed by portmatrix."""
+    return display_rules(
+        atomic
         for document in documents.policies.values()
         for rule in document.rules
-        for grant in _grants(document, rule, documents)
+        for atomic in _atomic_rules(document, rule, documents)
     )
 
 
-def _grants(document: PolicyDocument, rule: RichRule, documents: Documents) -> t.Iterator[Grant]:
-    flows = document.described.get(describe_key(rule), ())
-    port = '' if rule.element == 'protocol' else rule.value
-    for peer in _peers(rule.peer, documents):
-        yield Grant(
-            document.direction,
-            _NAMES.get(rule.protocol, rule.protocol),
-            rule.element == 'source-port',
-            port,
-            peer,
-            flows,
-        )
-
-
 def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.List[str]:
-    """Lines about everything but the rules: the service, what is denied, what was changed by hand, how the kernel deviates from the files."""
+    """Lines about everything but the rules: the SERVICE, what is denied, changes by hand, drift of the kernel."""
     lines = [service]
     for name, document in sorted(documents.policies.items()):
-        lines.append(
-            f'rest of {document.direction}: {_DENIED.get(document.target, document.target or "unknown")} (policy {name}, priority {document.priority})'
-        )
-        lines.extend(f'by hand in {name}: {text}' for text in document.strange)
+        denied = _DENIED.get(document.target, document.target or 'unknown')
+        lines.append(f'rest of {document.direction}: {denied} (policy {name}, priority {document.priority})')
+        lines.extend(f'changed by hand in {name}: {text}' for text in document.unknown)
     if kernel is not None and (documents.policies or kernel.directions):
         lines.extend(f'drift: {fault}' for fault in kernel.faults)
         lines.extend(_drift(kernel, documents))
     return lines
 
 
+def _atomic_rules(document: PolicyDocument, rule: RichRule, documents: Documents) -> t.Iterator[AtomicRule]:
+    flows = document.described.get(description_key(rule), ())
+    ports = '' if rule.element == 'protocol' else rule.value
+    for peer in _peers(rule, documents):
+        protocol = protocols.catalog_name(rule.protocol)
+        yield AtomicRule(document.direction, protocol, rule.element == 'source-port', ports, peer, flows)
+
+
+def _peers(rule: RichRule, documents: Documents) -> t.Sequence[Peer]:
+    if isinstance(rule.peer, Any):
+        return (ANY,)
+    if rule.set_name is None:
+        return (rule.peer,)
+    document = documents.sets.get(rule.set_name)
+    return document.entries if document else (f'the missing set {rule.set_name}',)
+
+
 def _drift(kernel: Kernel, documents: Documents) -> t.Iterator[str]:
-    stated = runtime_rules(documents, kernel.sets)
-    for where, rules in (
-        ('only in the kernel', kernel.rules - stated),
-        ('missing in the kernel', stated - kernel.rules),
-    ):
-        yield from sorted(f'drift, {where}: {_rule(*rule)}' for rule in rules)
+    expected = kernel_rules(documents, kernel.sets)
+    only_in_kernel, missing = kernel.rules - expected, expected - kernel.rules
+    for where, drifted in (('only in the kernel', only_in_kernel), ('missing in the kernel', missing)):
+        yield from sorted(f'drift, {where}: {_traffic_text(rule)}' for rule in drifted)
 
 
-def _rule(
-    direction: str,
-    family: t.Optional[str],
-    protocol: str,
-    side: str,
-    span: t.Tuple[int, int],
-    intervals: t.Optional[t.Tuple[traffic.Interval, ...]],
-) -> str:
-    low, high = span
-    ports = f" {'from port ' if side == 'source' else ''}{low if low == high else f'{low}-{high}'}" if side else ''
-    peers = 'any' if intervals is None else _intervals(intervals, family or 'ipv4')
-    return f"{direction} {protocol}{ports} {'from' if direction == 'ingress' else 'to'} {peers}"
+def _traffic_text(rule: TrafficRule) -> str:
+    ports = f' {"from port " if rule.port_side == "source" else ""}{ports_text(rule.ports)}' if rule.port_side else ''
+    return f'{rule.direction} {rule.protocol}{ports} {preposition(rule.direction)} {_peers_text(rule)}'
 
 
-def _intervals(intervals: t.Tuple[traffic.Interval, ...], family: str) -> str:
-    texts = [
-        traffic.text(first, family) if first == last else f'{traffic.text(first, family)}-{traffic.text(last, family)}'
-        for first, last in intervals[:MOST_PEERS]
-    ]
-    return (
-        ', '.join(texts) + (f' and {len(intervals) - MOST_PEERS} more' if len(intervals) > MOST_PEERS else '')
-        or 'nothing'
-    )
-
-
-def _peers(peer: t.Optional[str], documents: Documents) -> t.Iterable[t.Optional[str]]:
-    if peer is None or not peer.startswith('@'):
-        return (peer,)
-    stored = documents.sets.get(peer[1:])
-    return stored.entries if stored else (f'a missing set {peer[1:]}',)
+def _peers_text(rule: TrafficRule) -> str:
+    if isinstance(rule.peers, Any):
+        return rule.peers.value
+    family = rule.family or 'ipv4'
+    ranges = [[traffic.address_text(number, family) for number in interval] for interval in rule.peers]
+    return shorten([first if first == last else f'{first}-{last}' for first, last in ranges], MAX_PEERS) or 'nobody'

@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Our objects in firewalld: two policies and the address sets of their peers, as values.
+"""The objects managed by portmatrix in firewalld, as values: two policies, and the address sets of their peers.
 
-A group of one address is written into its rule; a larger one becomes a set for each family, so rules grow with flows and not with peers.
+A group of one address is written into its rule; a larger one becomes a set for each family, so that the number of rules
+grows with flows and not with peers.
 """
 
 from __future__ import annotations
@@ -11,52 +12,60 @@ from __future__ import annotations
 import hashlib
 import typing as t
 
-from ..._model import policy as policies, traffic
+from ..._model import peers as peers_of, policy as policies, protocols, traffic
+from ..._model.directions import EGRESS, INGRESS, peer_side
+from ..._model.peers import ANY, Any, Members, Peer, Peers
 
 PREFIX = 'portmatrix-'
-NAMES = {'ingress': 'portmatrix-in', 'egress': 'portmatrix-out'}
-# What is denied: silence towards the outside, a clear answer to the host's own programs.
-TARGETS = {'ingress': 'DROP', 'egress': 'REJECT'}
-# Before every zone, after firewalld's own allow-host-ipv6 (-15000); exclusive: before every foreign policy.
+NAMES = {INGRESS: 'portmatrix-in', EGRESS: 'portmatrix-out'}
+# Denied traffic: dropped without an answer if it comes from outside, rejected if it comes from the host's own programs.
+TARGETS = {INGRESS: 'DROP', EGRESS: 'REJECT'}
+# Before every zone, after firewalld's own allow-host-ipv6 (-15000); exclusive: before every other policy.
 PRIORITY, EXCLUSIVE_PRIORITY = -100, -32000
-PROTOCOLS = {'icmpv6': 'ipv6-icmp'}
+DescriptionKey = t.Tuple[str, str, str]
 
 
 class RichRule(t.NamedTuple):
-    """One rule of a policy. `peer` is an address, "@NAME" of a set, or None for any; `element` is port, source-port or protocol."""
+    """One rule of a policy. `peer` is ANY, an address, or "@NAME" of a set; `element` is port, source-port or
+    protocol."""
 
     family: t.Optional[str]
-    peer: t.Optional[str]
+    peer: Peer
     element: str
     value: str
     protocol: str
 
+    @property
+    def set_name(self) -> t.Optional[str]:
+        """The set that it refers to, or None."""
+        return None if isinstance(self.peer, Any) or not self.peer.startswith('@') else self.peer[1:]
+
     def text(self, direction: str) -> str:
-        """In firewalld's rich language."""
+        """The rule in firewalld's rich language."""
         words = ['rule']
         if self.family:
             words.append(f'family="{self.family}"')
-        if self.peer:
-            kind, value = ('ipset', self.peer[1:]) if self.peer.startswith('@') else ('address', self.peer)
+        if not isinstance(self.peer, Any):
+            kind, value = ('ipset', self.set_name) if self.set_name else ('address', self.peer)
             words.append(f'{peer_side(direction)} {kind}="{value}"')
-        words.append(
-            f'protocol value="{self.value}"'
-            if self.element == 'protocol'
-            else f'{self.element} port="{self.value}" protocol="{self.protocol}"'
-        )
+        if self.element == 'protocol':
+            words.append(f'protocol value="{self.value}"')
+        else:
+            words.append(f'{self.element} port="{self.value}" protocol="{self.protocol}"')
         return ' '.join([*words, 'accept'])
 
 
 class PolicyDocument(t.NamedTuple):
-    """One policy. `described` maps (protocol, port, peer label) to flows; `strange` is what stands in the file and is not of our form."""
+    """One policy. `described` maps (protocol, port, peer label) to flows; `unknown` is what the file contains that
+    portmatrix does not write."""
 
     direction: str
     target: str
     priority: int
     rules: t.Tuple[RichRule, ...]
-    described: t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]]
+    described: t.Dict[DescriptionKey, t.Tuple[str, ...]]
     citations: t.Dict[str, t.List[str]]
-    strange: t.Tuple[str, ...] = ()
+    unknown: t.Tuple[str, ...] = ()
 
 
 class SetDocument(t.NamedTuple):
@@ -66,43 +75,38 @@ class SetDocument(t.NamedTuple):
 
 
 class Documents(t.NamedTuple):
-    """Everything of ours, by the name of the object."""
+    """All objects managed by portmatrix, by name."""
 
     policies: t.Dict[str, PolicyDocument]
     sets: t.Dict[str, SetDocument]
 
 
-def peer_side(direction: str) -> str:
-    return 'source' if direction == 'ingress' else 'destination'
-
-
-def our_priority(policy: policies.Policy) -> int:
+def priority(policy: policies.Policy) -> int:
     return EXCLUSIVE_PRIORITY if policy.exclusive else PRIORITY
 
 
 def set_name(label: str, family: str) -> str:
-    """Names outlive changes of the members, so that these can change without a reload. 23 characters; a kernel set may have 31."""
-    return f"{PREFIX}{hashlib.sha256(label.encode()).hexdigest()[:10]}-{family[-1]}"
+    """The name of the set for a group of peers; it stays the same when members change, so that these can change without
+    a reload. It has 23 characters; a kernel set may have 31."""
+    return f'{PREFIX}{hashlib.sha256(label.encode()).hexdigest()[:10]}-{family[-1]}'
 
 
 def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Documents:
     """The documents that enforce POLICY, with the management GUARD first."""
     documents = Documents({}, {})
     rules = [*guard, *policy.rules]
-    for direction in policy.directions:
-        described: t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]] = {}
-        rich = [
-            line
-            for rule in rules
-            if rule.direction == direction
-            for line in _rich_rules(rule, documents.sets, described)
-        ]
+    for direction in policy.enforced_directions:
+        described: t.Dict[DescriptionKey, t.Tuple[str, ...]] = {}
+        rich_rules: t.List[RichRule] = []
+        for rule in rules:
+            if rule.direction == direction:
+                rich_rules.extend(_rich_rules(rule, documents.sets, described))
         flows = {flow for names in described.values() for flow in names}
         documents.policies[NAMES[direction]] = PolicyDocument(
             direction,
             TARGETS[direction],
-            our_priority(policy),
-            tuple(dict.fromkeys(rich)),
+            priority(policy),
+            tuple(dict.fromkeys(rich_rules)),
             described,
             {flow: texts for flow, texts in policy.citations.items() if flow in flows},
         )
@@ -110,35 +114,32 @@ def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Document
 
 
 def _rich_rules(
-    rule: policies.Rule, sets: t.Dict[str, SetDocument], described: t.Dict[t.Tuple[str, str, str], t.Tuple[str, ...]]
+    rule: policies.Rule,
+    sets: t.Dict[str, SetDocument],
+    described: t.Dict[DescriptionKey, t.Tuple[str, ...]],
 ) -> t.Iterator[RichRule]:
-    protocol = PROTOCOLS.get(rule.protocol, rule.protocol)
-    elements = [
-        ('source-port' if rule.source_port else 'port', f'{low}' if low == high else f'{low}-{high}')
-        for low, high in rule.ports
-    ]
+    protocol = protocols.system_name(rule.protocol)
+    element = 'source-port' if rule.source_port else 'port'
+    elements = [(element, policies.ports_text(ports)) for ports in rule.ports] or [('protocol', protocol)]
     for family, peer in _peers(rule, sets):
-        for element, value in elements or [('protocol', protocol)]:
-            line = RichRule(family, peer, element, value, protocol)
-            key = describe_key(line)
+        for name, value in elements:
+            rich_rule = RichRule(family, peer, name, value, protocol)
+            key = description_key(rich_rule)
             described[key] = tuple(dict.fromkeys([*described.get(key, ()), *rule.flows]))
-            yield line
+            yield rich_rule
 
 
-def _peers(
-    rule: policies.Rule, sets: t.Dict[str, SetDocument]
-) -> t.Iterator[t.Tuple[t.Optional[str], t.Optional[str]]]:
+def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.Tuple[t.Optional[str], Peer]]:
     """(family, peer) of each rich rule that RULE needs; adds the sets that they refer to."""
-    if rule.peers is None:
-        yield None, None
+    if isinstance(rule.peers, Any):
+        yield None, ANY
         return
-    for family, peers in policies.by_family(rule):
-        members = tuple(map(traffic.plain, peers or ()))
-        if (
-            len(members) == 1
-            or rule.label == policies.GUARD
-            or (rule.protocol == 'vrrp' and rule.direction == 'egress')
-        ):
+    for family, peers in policies.peers_by_family(rule):
+        if isinstance(peers, Any):
+            continue  # the family of a rule whose peers are listed is never open to any
+        members = tuple(map(traffic.without_full_prefix, peers.addresses))
+        to_vrrp_group = rule.protocol == 'vrrp' and rule.direction == EGRESS
+        if len(members) == 1 or rule.label == policies.GUARD or to_vrrp_group:
             yield from ((family, member) for member in members)
         else:
             name = set_name(rule.label, family)
@@ -146,50 +147,48 @@ def _peers(
             yield family, f'@{name}'
 
 
-def describe_key(rule: RichRule) -> t.Tuple[str, str, str]:
-    """(protocol, port, peer) under which a rule's flows are described; the sets of both families share one."""
-    peer = rule.peer[1:-2] if rule.peer and rule.peer.startswith('@') else rule.peer or 'any'
-    return rule.protocol, '' if rule.element == 'protocol' else rule.value, peer
+def description_key(rule: RichRule) -> DescriptionKey:
+    """(protocol, port, peer label) under which a rule's flows are described; the sets of both families share one."""
+    label = rule.set_name[:-2] if rule.set_name else peers_of.peer_text(rule.peer)
+    return rule.protocol, '' if rule.element == 'protocol' else rule.value, label
 
 
-def reach_of(documents: Documents) -> traffic.Reach:
-    """What DOCUMENTS admit."""
-    return _collect(documents, documents.sets).reach()
+def allowed_traffic(documents: Documents) -> traffic.AllowedTraffic:
+    """What DOCUMENTS allow."""
+    return _collect(documents, documents.sets).allowed()
 
 
-def runtime_rules(documents: Documents, running: t.Container[str]) -> t.Counter[traffic.RuleKey]:
-    """The rules (reach.Builder.rules) that the kernel holds for DOCUMENTS while the sets RUNNING are there."""
-    return _collect(documents, running).rules
+def kernel_rules(documents: Documents, loaded_sets: t.Container[str]) -> t.Counter[traffic.TrafficRule]:
+    """The rules that the kernel has for DOCUMENTS while LOADED_SETS (names) exist there."""
+    return _collect(documents, loaded_sets).rules
 
 
-def written_out(rule: RichRule, documents: Documents, running: t.Container[str]) -> t.Iterator[RichRule]:
-    """RULE, or one for each member where its set does not run yet: firewalld makes sets with a reload only."""
-    name = rule.peer[1:] if rule.peer and rule.peer.startswith('@') else None
-    if name is None or name in running or name not in documents.sets:
+def written_out(rule: RichRule, documents: Documents, loaded_sets: t.Container[str]) -> t.Iterator[RichRule]:
+    """RULE, or one for each member if its set is not loaded yet: firewalld creates sets only in a reload."""
+    name = rule.set_name
+    if name is None or name in loaded_sets or name not in documents.sets:
         yield rule
     else:
         yield from (rule._replace(peer=entry) for entry in documents.sets[name].entries)
 
 
-def _collect(documents: Documents, running: t.Container[str]) -> traffic.Builder:
+def _collect(documents: Documents, loaded_sets: t.Container[str]) -> traffic.Builder:
     builder = traffic.Builder()
-    names = {firewalld: name for name, firewalld in PROTOCOLS.items()}
+    sides = {'protocol': '', 'port': 'destination', 'source-port': 'source'}
     for document in documents.policies.values():
-        for rule in dict.fromkeys(
-            line for stated in document.rules for line in written_out(stated, documents, running)
-        ):
-            members: t.Optional[t.Iterable[str]] = None
-            if rule.peer:
-                stored = documents.sets.get(rule.peer[1:])
-                members = (stored.entries if stored else ()) if rule.peer.startswith('@') else (rule.peer,)
-            side = {'protocol': '', 'port': 'destination', 'source-port': 'source'}[rule.element]
-            low, _dash, high = rule.value.partition('-') if side else ('0', '', '0')
-            builder.add(
-                document.direction,
-                rule.family,
-                names.get(rule.protocol, rule.protocol),
-                side,
-                (int(low), int(high or low)),
-                None if members is None else map(traffic.interval, members),
-            )
+        expanded = (part for rule in document.rules for part in written_out(rule, documents, loaded_sets))
+        for rule in dict.fromkeys(expanded):
+            side = sides[rule.element]
+            ports = policies.parse_ports(rule.value) if side else traffic.NO_PORTS
+            protocol = protocols.catalog_name(rule.protocol)
+            builder.add(document.direction, rule.family, protocol, side, ports, _peers_of(rule, documents))
     return builder
+
+
+def _peers_of(rule: RichRule, documents: Documents) -> Peers:
+    if isinstance(rule.peer, Any):
+        return ANY
+    if rule.set_name is None:
+        return Members((rule.peer,))
+    document = documents.sets.get(rule.set_name)
+    return Members(document.entries if document else ())

@@ -1,81 +1,149 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to change on a host with firewalld, and which way its runtime gets there."""
+"""What has to change on a host with firewalld, and how the running firewall gets there."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ..._model import report
+from ..._model.connection import Connection, is_allowed
 from ..._model.policy import Policy, Rule
-from . import display, foreign, hitless, kernel, service, verify, xml
-from .documents import Documents, build
+from ..base import PlainData
+from . import applying, config_files, display, docker, hitless, service, unmanaged_rules, unmanaged_runtime, verify
+from .documents import Documents, allowed_traffic, build
+from .kernel import Kernel
+from .service import Service, Switch
 
 
 class State(t.NamedTuple):
-    """What is there: the service, our files (path -> text), the kernel (None where firewalld does not run), and of others what may pass before us."""
+    """The service, the managed files (path -> text), the kernel (None if firewalld does not run), and what portmatrix
+    does not manage."""
 
-    service: service.Service
+    service: Service
     files: t.Dict[str, str]
     documents: Documents
-    kernel: t.Optional[kernel.Kernel]
-    priorities: t.Dict[str, int]
-    zones: foreign.Zones
+    kernel: t.Optional[Kernel]
+    unmanaged: unmanaged_rules.Unmanaged
+
+    def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
+        return plan(self, policy, guard)
+
+    def gathered(self) -> PlainData:
+        is_enforced = (
+            self.kernel is not None
+            and bool(self.documents.policies)
+            and not verify.deviation(self.documents, self.kernel)
+        )
+        return {
+            'backend': service.UNIT,
+            'version': '.'.join(map(str, self.service.version)),
+            'active': self.service.active,
+            'enforced': is_enforced,
+            'state': display.state(self.service.text(), self.documents, self.kernel),
+            'rules': report.to_data(display.rules(self.documents)),
+        }
 
 
 class Changes(t.NamedTuple):
-    """What has to happen: `files` (path -> new content, None removes), systemctl `steps`, and how the runtime gets there."""
+    """What has to change from `state`: `files` (path -> new content, None removes), the `switch` of the service, and
+    the `transition` of the running firewall to `wanted`, by way of `steps` if it is hitless."""
 
-    files: t.Dict[str, t.Optional[str]]
-    steps: t.Tuple[str, ...]
-    remember: t.Tuple[str, ...]
-    runtime: str
-    hitless: t.Optional[hitless.Steps]
+    state: State
     wanted: Documents
+    files: t.Dict[str, t.Optional[str]]
+    switch: Switch
+    transition: str
+    steps: t.Optional[hitless.Steps]
     diff: t.Dict[str, str]
     counts: t.Dict[str, int]
     warnings: t.Tuple[str, ...]
 
     @property
     def any(self) -> bool:
-        return bool(self.files or self.steps or self.runtime != 'none')
+        return bool(self.files or self.switch.steps or self.transition != 'none')
+
+    def would_allow(self, connection: Connection) -> bool:
+        # without a portmatrix policy, firewalld's zones decide, which are as they were before
+        return not self.wanted.policies or is_allowed(allowed_traffic(self.wanted), connection)
+
+    def snapshot(self) -> PlainData:
+        observed = self.state.service
+        # captured here, before any reload: another process may have to restore it
+        runtime = None
+        if self.transition == 'reload' and observed.active:
+            runtime = unmanaged_runtime.capture(observed.preserves_iptables).to_data()
+        return {
+            'files': self.state.files,
+            'active': observed.active,
+            'enabled': observed.enabled,
+            'switched_on': list(observed.switched_on),
+            'runtime': runtime,
+            'isolation': docker.isolation(),
+        }
+
+    def desired(self) -> PlainData:
+        return {
+            'files': self.files,
+            'wanted': config_files.render(self.wanted),
+            'steps': list(self.switch.steps),
+            'switched_on': list(self.switch.switched_on),
+        }
+
+    def apply(self, before: PlainData) -> str:
+        return applying.apply(self, before)
 
 
 def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
-    """The changes from STATE to POLICY; None is a host without anything of ours."""
+    """The changes from STATE to POLICY; None is a host that portmatrix does not manage. Raises Refused if this
+    firewalld cannot be used."""
     if policy is not None:
         service.require_usable(state.service)
     wanted = build(policy, guard) if policy else Documents({}, {})
-    contents = xml.files(wanted)
+    contents = config_files.render(wanted)
     changed: t.Dict[str, t.Optional[str]] = {
         path: text for path, text in contents.items() if state.files.get(path) != text
     }
     changed.update({path: None for path in state.files if path not in contents})
-    steps, remember = service.switch_on(state.service) if policy else service.switch_off(state.service)
-    runtime, without_reload = _runtime(state, wanted, steps)
-    after = service.Service(
-        state.service.version,
-        (state.service.active or 'start' in steps) and 'stop' not in steps,
-        'enabled' if 'enable' in steps else 'disabled' if 'disable' in steps else state.service.enabled,
-        remember,
+    switch = service.switch_on(state.service) if policy else service.switch_off(state.service)
+    transition, steps = _transition(state, wanted, switch)
+    before = report.Side(
+        display.state(state.service.text(), state.documents, state.kernel), display.rules(state.documents)
     )
-    before_rules, after_rules = display.rules(state.documents), display.rules(wanted)
-    warnings = foreign.warnings(state.priorities, state.zones, policy)
-    diff = report.diff(
-        (display.state(state.service.text(), state.documents, state.kernel), before_rules),
-        (display.state(after.text(), wanted, None), after_rules),
-        'firewalld',
+    after = report.Side(
+        display.state(_service_after(state.service, switch).text(), wanted, None), display.rules(wanted)
     )
-    counts = report.counts(before_rules, after_rules)
-    return Changes(changed, steps, remember, runtime, without_reload, wanted, diff, counts, warnings)
+    return Changes(
+        state,
+        wanted,
+        changed,
+        switch,
+        transition,
+        steps,
+        report.diff(before, after, service.UNIT),
+        report.counts(before.rules, after.rules),
+        unmanaged_rules.warnings(state.unmanaged, policy),
+    )
 
 
-def _runtime(state: State, wanted: Documents, steps: t.Tuple[str, ...]) -> t.Tuple[str, t.Optional[hitless.Steps]]:
-    if state.kernel is None or 'stop' in steps:
+def _service_after(observed: Service, switch: Switch) -> Service:
+    enabled = observed.enabled
+    if 'enable' in switch.steps:
+        enabled = 'enabled'
+    elif 'disable' in switch.steps:
+        enabled = 'disabled'
+    active = (observed.active or 'start' in switch.steps) and 'stop' not in switch.steps
+    return observed._replace(active=active, enabled=enabled, switched_on=switch.switched_on)
+
+
+def _transition(state: State, wanted: Documents, switch: Switch) -> t.Tuple[str, t.Optional[hitless.Steps]]:
+    if state.kernel is None or 'stop' in switch.steps:
         return 'none', None
-    in_place = all(state.priorities.get(name) == document.priority for name, document in wanted.policies.items())
-    if in_place and not verify.deviation(wanted, state.kernel):
+    has_priorities = all(
+        state.unmanaged.priorities.get(name) == document.priority for name, document in wanted.policies.items()
+    )
+    if has_priorities and not verify.deviation(wanted, state.kernel):
         return 'none', None
-    without_reload = hitless.plan(wanted, state.kernel) if wanted.policies else None
-    return ('hitless' if without_reload else 'reload'), without_reload
+    steps = hitless.plan(wanted, state.kernel) if wanted.policies else None
+    return ('hitless' if steps else 'reload'), steps

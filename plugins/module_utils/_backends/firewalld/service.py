@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The service firewalld: what it is, whether it runs, and what we switched on."""
+"""The service firewalld: its version and state, and what portmatrix has switched on."""
 
 from __future__ import annotations
 
@@ -12,136 +12,146 @@ import re
 import time
 import typing as t
 
-from ..._base import files
+from ..._base import files, systemd
 from ..._base.commands import exists, run
 from ..._base.errors import BackendError, Refused
-from . import bus, iptables
+from . import bus
+from .flushed_tables import preserving_iptables
 
-# Rich rules of policies may name an address set as destination from here on.
-MINIMUM = (1, 0, 0)
-KEEPS_IPTABLES = (2, 0, 0)
+UNIT = 'firewalld'
+# Since this version, rich rules of policies can have an address set as their destination.
+MINIMUM_VERSION = (1, 0, 0)
+# Since this version, the rules of iptables survive a start, stop or reload.
+PRESERVES_IPTABLES = (2, 0, 0)
 START_SECONDS = 30
 MEMORY = '/var/lib/portmatrix/firewalld.json'
+_OPPOSITES = {'start': 'stop', 'enable': 'disable'}
 
 
 class Service(t.NamedTuple):
-    """`enabled` is systemd's word for it; `switched_on` what we started or enabled on this host ("start", "enable")."""
+    """`enabled` is systemd's word for it; `switched_on` what portmatrix started or enabled ("start", "enable")."""
 
     version: t.Tuple[int, ...]
     active: bool
     enabled: str
     switched_on: t.Tuple[str, ...]
 
+    @property
+    def preserves_iptables(self) -> bool:
+        return self.version >= PRESERVES_IPTABLES
+
+    @property
+    def starts_at_boot(self) -> bool:
+        return self.enabled.startswith('enabled')
+
     def text(self) -> str:
-        at_boot = 'starts with the host' if self.enabled.startswith('enabled') else 'does not start with the host'
-        return f"firewalld: {'running' if self.active else 'stopped'}, {at_boot}"
+        at_boot = 'starts at boot' if self.starts_at_boot else 'does not start at boot'
+        return f'firewalld: {"running" if self.active else "stopped"}, {at_boot}'
 
 
-def installed() -> bool:
+class Switch(t.NamedTuple):
+    """The systemctl `steps` of a change, and what is then `switched_on` by portmatrix."""
+
+    steps: t.Tuple[str, ...]
+    switched_on: t.Tuple[str, ...]
+
+
+def is_installed() -> bool:
     return exists('firewall-offline-cmd')
 
 
-def active() -> bool:
-    """Whether firewalld runs, or will with the next start of the host."""
-    return installed() and any(
-        run(['systemctl', verb, '--quiet', 'firewalld'], check=False).returncode == 0
-        for verb in ('is-active', 'is-enabled')
-    )
+def is_active() -> bool:
+    """Whether firewalld runs now, or will after the next boot."""
+    return is_installed() and (systemd.is_active(UNIT) or systemd.is_enabled(UNIT))
 
 
 def observe() -> Service:
-    """The service as it is. Raises BackendError where firewalld is not installed."""
-    if not installed():
+    """The service as it is. Raises BackendError if firewalld is not installed."""
+    if not is_installed():
         raise BackendError(
-            'firewalld is not installed on this host; install it (package firewalld), or set portmatrix_backend to the firewall that is'
+            'firewalld is not installed on this host; install the package firewalld, or set portmatrix_backend to the '
+            'firewall that is installed'
         )
-    active = run(['systemctl', 'is-active', '--quiet', 'firewalld'], check=False).returncode == 0
-    version = parse_version(bus.get('version')) if active else _installed_version()
-    enabled = run(['systemctl', 'is-enabled', 'firewalld'], check=False).stdout.strip()
-    return Service(version, active, enabled, tuple(json.loads(files.read(MEMORY) or '{}').get('switched_on', [])))
-
-
-def _installed_version() -> t.Tuple[int, ...]:
-    return parse_version(run(['firewall-offline-cmd', '--version']).stdout)
+    active = systemd.is_active(UNIT)
+    version = parse_version(bus.get_property('version')) if active else _installed_version()
+    switched_on = json.loads(files.read(MEMORY) or '{}').get('switched_on', [])
+    return Service(version, active, systemd.enablement(UNIT), tuple(switched_on))
 
 
 def parse_version(text: str) -> t.Tuple[int, ...]:
     """ "2.3.1" or "1.3.3~rc1" as numbers."""
     match = re.match(r'\d+(\.\d+)*', text.strip())
     if not match:
-        raise BackendError(f'firewalld gives its version as {text.strip()!r}, which is none; is the package whole?')
+        raise BackendError(
+            f'firewalld reports an invalid version {text.strip()!r}; check that the package is installed completely'
+        )
     return tuple(map(int, match.group().split('.')))
 
 
 def require_usable(service: Service) -> None:
-    """Raise Refused where we cannot or must not work with this firewalld."""
-    if service.version < MINIMUM:
+    """Raise Refused if this firewalld cannot or must not be used."""
+    if service.version < MINIMUM_VERSION:
+        version, minimum = ('.'.join(map(str, numbers)) for numbers in (service.version, MINIMUM_VERSION))
         raise Refused(
-            f"firewalld {'.'.join(map(str, service.version))} is too old: portmatrix.firewall needs {'.'.join(map(str, MINIMUM))} or later; "
-            'upgrade the package or the distribution'
+            f'firewalld: version must be at least {minimum}, got {version}; upgrade the package or the distribution'
         )
     if service.enabled.startswith('masked'):
-        raise Refused('the service firewalld is masked on this host; allow it with: systemctl unmask firewalld')
+        raise Refused('the service firewalld is masked on this host; unmask it: systemctl unmask firewalld')
     if re.search(r'(?m)^\s*FirewallBackend\s*=\s*iptables', files.read('/etc/firewalld/firewalld.conf') or ''):
         raise Refused(
-            'firewalld works with iptables on this host; portmatrix.firewall needs FirewallBackend=nftables in /etc/firewalld/firewalld.conf'
-        )
-    if re.search(r'(?m)^\s*ENABLED\s*=\s*yes', files.read('/etc/ufw/ufw.conf') or ''):
-        raise Refused(
-            'ufw is active on this host, and a packet would need both firewalls; stop one: ufw disable, or systemctl disable --now firewalld'
+            '/etc/firewalld/firewalld.conf: FirewallBackend: must be nftables, got iptables; change it and restart '
+            'firewalld'
         )
 
 
-def switch_on(observed: Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
-    """(systemctl steps to a running and enabled service, what is then ours to switch off again)."""
-    steps = (*(() if observed.enabled.startswith('enabled') else ('enable',)), *(() if observed.active else ('start',)))
-    return steps, tuple(dict.fromkeys((*observed.switched_on, *steps)))
+def switch_on(service: Service) -> Switch:
+    """What makes the service run and start at boot."""
+    enable = () if service.starts_at_boot else ('enable',)
+    start = () if service.active else ('start',)
+    return Switch((*enable, *start), tuple(dict.fromkeys((*service.switched_on, *enable, *start))))
 
 
-def switch_off(observed: Service) -> t.Tuple[t.Tuple[str, ...], t.Tuple[str, ...]]:
-    """(systemctl steps that undo what we switched on, nothing)."""
-    opposite = {'start': ('stop', observed.active), 'enable': ('disable', observed.enabled.startswith('enabled'))}
-    return tuple(opposite[step][0] for step in observed.switched_on if opposite[step][1]), ()
+def switch_off(service: Service) -> Switch:
+    """What undoes the steps of `switch_on`, as far as they are still in effect."""
+    in_effect = {'start': service.active, 'enable': service.starts_at_boot}
+    return Switch(tuple(_OPPOSITES[step] for step in service.switched_on if in_effect[step]), ())
 
 
-def take(steps: t.Iterable[str]) -> None:
+def execute(steps: t.Iterable[str]) -> None:
     """Carry out systemctl STEPS ("enable", "start", "stop", "disable")."""
     for step in steps:
-        flushes = step in ('start', 'stop') and _installed_version() < KEEPS_IPTABLES
-        with iptables.kept() if flushes else contextlib.nullcontext():
-            run(['systemctl', step, 'firewalld'], timeout=120)
+        flushes = step in ('start', 'stop') and _installed_version() < PRESERVES_IPTABLES
+        with preserving_iptables() if flushes else contextlib.nullcontext():
+            systemd.execute(step, UNIT)
             if flushes and step == 'start':
                 _wait_until_running()
 
 
-def _wait_until_running() -> None:
-    """systemd takes firewalld for started before it has done its work."""
-    deadline = time.monotonic() + START_SECONDS
-    while bus.get('state') != 'RUNNING' and time.monotonic() < deadline:
-        time.sleep(0.1)
+def restore(active: bool, enabled: str, boot: bool) -> None:
+    """Return the service to its former state; at BOOT, systemd starts it if it is enabled."""
+    systemd.restore_enablement(UNIT, enabled)
+    if not boot and systemd.is_active(UNIT) != active:
+        execute(['start' if active else 'stop'])
 
 
-def start_later() -> None:
-    """Start the service in a start of the host that is under way, and does not know of it yet."""
-    run(['systemctl', '--no-block', 'start', 'firewalld'])
-
-
-def bring(active: bool, enabled: str, boot: bool = False) -> None:
-    """Give the service its former state back."""
-    now = observe()
-    if enabled in ('enabled', 'disabled') and now.enabled != enabled:
-        take([enabled[:-1]])
-    if now.active != active and not boot:
-        take(['start' if active else 'stop'])
-
-
-def remember(steps: t.Iterable[str]) -> None:
-    """Store what is ours to switch off again; nothing is stored for nothing."""
-    kept = list(steps)
-    if kept:
-        text = json.dumps({'switched_on': kept}) + '\n'
+def save_switched_on(steps: t.Iterable[str]) -> None:
+    """Store what `switch_off` has to undo; the file exists only if there is anything."""
+    switched_on = list(steps)
+    if switched_on:
+        text = json.dumps({'switched_on': switched_on}) + '\n'
         if files.read(MEMORY) != text:
             files.write(MEMORY, text, 0o600)
     else:
         files.remove(MEMORY)
         files.remove_folder(os.path.dirname(MEMORY))
+
+
+def _installed_version() -> t.Tuple[int, ...]:
+    return parse_version(run(['firewall-offline-cmd', '--version']).stdout)
+
+
+def _wait_until_running() -> None:
+    """For systemd, firewalld has started before it has loaded its rules."""
+    deadline = time.monotonic() + START_SECONDS
+    while not bus.is_running() and time.monotonic() < deadline:
+        time.sleep(0.1)

@@ -10,7 +10,7 @@ import typing as t
 
 from ..._base.errors import BackendError
 from . import bus, kernel
-from .documents import Documents, runtime_rules
+from .documents import Documents, kernel_rules
 
 VERIFY_SECONDS = 20
 
@@ -19,19 +19,22 @@ def deviation(wanted: Documents, running: kernel.Kernel) -> t.Optional[str]:
     """How the kernel deviates from WANTED, or None."""
     if wanted.policies and running.faults:
         return running.faults[0]
-    if running.rules != runtime_rules(wanted, running.sets) or len(running.directions) != len(wanted.policies):
-        return 'the kernel does not hold the rules that are wanted'
+    has_all_policies = len(running.directions) == len(wanted.policies)
+    if running.rules != kernel_rules(wanted, running.sets) or not has_all_policies:
+        return 'the rules in the kernel differ from the policy'
     return None
 
 
-def wait_for(wanted: Documents) -> None:
-    """Wait until the kernel enforces WANTED: sets may fill a while after the reload (firewalld 2.3.2 and later)."""
+def wait_until_enforced(wanted: Documents) -> None:
+    """Wait until the kernel enforces WANTED: sets may be filled a while after the reload (firewalld 2.3.2 and later).
+
+    Raises BackendError if it does not within VERIFY_SECONDS.
+    """
     deadline = time.monotonic() + VERIFY_SECONDS
     while True:
-        state = bus.get('state')
-        found = deviation(wanted, kernel.read()) if state == 'RUNNING' else f'firewalld is in state {state}'
-        if not found:
+        problem = deviation(wanted, kernel.read()) if bus.is_running() else 'firewalld is not in state RUNNING'
+        if not problem:
             return
         if time.monotonic() > deadline:
-            raise BackendError(f'{found}, {VERIFY_SECONDS} s after the change')
+            raise BackendError(f'{problem}, {VERIFY_SECONDS} s after the change')
         time.sleep(0.1)

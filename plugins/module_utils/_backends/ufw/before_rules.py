@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """before.rules and after.rules: the files of ufw that belong to the administrator.
 
-Two things of ours stand there, both marked and taken out again without a trace: a section at the end of before.rules with the rules that tuples
-cannot express and the vendor's rows, and, with portmatrix_exclusive, lines of others that are switched off ("# portmatrix off: LINE").
+They contain two things managed by portmatrix, both marked and removed again without a trace: a section at the end of
+before.rules, with the rules that tuples cannot express and the rows of the vendor's document; and, with
+portmatrix_exclusive, lines that are switched off ("# portmatrix off: LINE").
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ import shlex
 import typing as t
 
 from ..._base.errors import Refused
-from ..._model import traffic
+from ..._model import protocols, traffic
+from ..._model.directions import EGRESS, INGRESS
+from ..._model.peers import ANY, Peer
+from .ruleset import Ruleset
 
 BEFORE = {'ipv4': '/etc/ufw/before.rules', 'ipv6': '/etc/ufw/before6.rules'}
 AFTER = {'ipv4': '/etc/ufw/after.rules', 'ipv6': '/etc/ufw/after6.rules'}
 BEGIN, END = '# portmatrix begin', '# portmatrix end'
 _OFF = '# portmatrix off: '
 _SECTION = re.compile(rf'(?ms)^{BEGIN}\b.*?^{END}\n?')
-_NAMES = {'ipv6-icmp': 'icmpv6', '58': 'icmpv6', '1': 'icmp', '6': 'tcp', '17': 'udp', '132': 'sctp'}
-_LONG = {
+_LONG_OPTIONS = {
     '--protocol': '-p',
     '--source': '-s',
     '--src': '-s',
@@ -31,51 +34,57 @@ _LONG = {
     '--in-interface': '-i',
     '--out-interface': '-o',
 }
-_WITH_PORTS = ('tcp', 'udp', 'sctp')
-# Types of ICMPv6 that a host can do without; the others are what IPv6 itself is made of (RFC 4890, section 4.4).
-_SPARE_ICMPV6 = ('echo-request', '128', 'echo-reply', '129', '144', '145', '146', '147')
-# Traffic of multicast DNS, SSDP and DHCP, which ufw's own files admit from anywhere; so that a warning can call them by name.
-KNOWN = {('udp', 5353): 'mDNS', ('udp', 1900): 'SSDP', ('udp', 68): 'DHCP'}
+# Types of ICMPv6 that a host can do without; IPv6 itself does not work without the others (RFC 4890, section 4.4).
+_OPTIONAL_ICMPV6 = ('echo-request', '128', 'echo-reply', '129', '144', '145', '146', '147')
+# Multicast DNS, SSDP and DHCP, which ufw's own files allow from anywhere; a warning calls them by name.
+WELL_KNOWN = {('udp', 5353): 'mDNS', ('udp', 1900): 'SSDP', ('udp', 68): 'DHCP'}
 
 
 class Opening(t.NamedTuple):
-    """A line of somebody else's that admits new traffic to or from the host, as far as its words can be understood."""
+    """A line of the administrator's that allows new traffic to or from the host, as far as it can be parsed."""
 
     line: str
     direction: str
     protocol: str
-    span: t.Tuple[int, int]
-    peers: t.Optional[str]
+    ports: traffic.Ports
+    peer: Peer
 
-    def words(self, path: str) -> str:
-        name = KNOWN.get((self.protocol, self.span[0]))
-        return f'{path}: {f"{name}, " if name else ""}{self.line}'
+    @property
+    def name(self) -> str:
+        """Its name if it is well known, else ""."""
+        return WELL_KNOWN.get((self.protocol, self.ports[0]), '')
+
+    def text(self, path: str) -> str:
+        return f'{path}: {f"{self.name}, " if self.name else ""}{self.line}'
 
 
-def foreign(text: str) -> str:
-    """TEXT without anything of ours: what the administrator wrote."""
+def unmanaged(text: str) -> str:
+    """TEXT without anything managed by portmatrix: what the administrator wrote."""
     return re.sub(rf'(?m)^{_OFF}', '', _SECTION.sub('', text))
 
 
 def section(text: str) -> str:
-    """Our section of TEXT, "" where there is none."""
+    """The managed section of TEXT, "" if it has none."""
     match = _SECTION.search(text)
     return match.group() if match else ''
 
 
-def closed(text: str) -> t.List[str]:
-    """The lines of others that are switched off in TEXT."""
-    return re.findall(rf'(?m)^{_OFF}(.*)$', text)
+def render_section(lines: t.Iterable[str]) -> str:
+    """The managed section with these LINES: a table of its own, which ufw loads after the administrator's."""
+    begin = f'{BEGIN} (written by portmatrix.firewall; changes are lost)'
+    return '\n'.join([begin, '*filter', *lines, 'COMMIT', END, ''])
 
 
-def compose(text: str, own: str, closing: t.Container[str]) -> str:
-    """The administrator's TEXT with the lines CLOSING switched off and our section OWN at the end."""
-    body = ''.join(f'{_OFF}{line}' if line.strip() in closing else line for line in foreign(text).splitlines(True))
-    return body + ('\n' if own and body and not body.endswith('\n') else '') + own
+def compose(text: str, own_section: str, closing: t.Container[str]) -> str:
+    """The administrator's TEXT with the lines CLOSING switched off and OWN_SECTION at the end."""
+    lines = unmanaged(text).splitlines(keepends=True)
+    body = ''.join(f'{_OFF}{line}' if line.strip() in closing else line for line in lines)
+    return body + ('\n' if own_section and body and not body.endswith('\n') else '') + own_section
 
 
-def sections(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
-    """(table, lines) of every transaction in the TEXT of PATH. Raises Refused for lines that stand in none, and for one without its COMMIT."""
+def tables(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
+    """(table, lines) of every table in the TEXT of PATH. Raises Refused for lines outside of a table, and for a table
+    without its COMMIT."""
     table = ''
     lines: t.List[str] = []
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
@@ -87,7 +96,8 @@ def sections(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
         elif line and not line.startswith('#'):
             if not table or line.startswith('*'):
                 raise Refused(
-                    f'{path}, line {number}: {line!r} stands outside of a table (from "*filter" to "COMMIT"), so iptables-restore would not load it'
+                    f'{path}, line {number}: {line!r} is outside of a table, so iptables-restore would not load it; '
+                    'move it between "*filter" and "COMMIT"'
                 )
             lines.append(line)
     if table:
@@ -96,20 +106,20 @@ def sections(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
         )
 
 
-def declared(path: str, text: str) -> t.Set[str]:
+def filter_lines(path: str, text: str) -> t.List[str]:
+    """The lines of the table filter in the TEXT of PATH. Raises Refused as `tables` does."""
+    return [line for table, lines in tables(path, text) if table == 'filter' for line in lines]
+
+
+def declared_chains(path: str, text: str) -> t.Set[str]:
     """The chains of the table filter that TEXT declares."""
-    return {
-        line[1:].split()[0]
-        for table, lines in sections(path, text)
-        for line in lines
-        if table == 'filter' and line.startswith(':')
-    }
+    return {line[1:].split()[0] for line in filter_lines(path, text) if line.startswith(':')}
 
 
 def openings(path: str, text: str) -> t.Iterator[Opening]:
-    """What TEXT (of before.rules or after.rules) admits besides loopback, answers and what IPv6 cannot do without."""
-    lines = [line for table, found in sections(path, foreign(text)) if table == 'filter' for line in found]
-    # chains of the administrator's own that let anything in
+    """What TEXT (of before.rules or after.rules) allows besides loopback, replies and what IPv6 cannot do without."""
+    lines = filter_lines(path, unmanaged(text))
+    # chains of the administrator's own that accept anything
     accepting = {
         words[1]
         for words in map(str.split, lines)
@@ -125,36 +135,43 @@ def _opening(line: str, targets: t.Set[str]) -> t.Optional[Opening]:
     chain = re.match(r'-[AI] (?:ufw6?-(?:before|after)-)?(input|output|INPUT|OUTPUT)\s', line)
     if not chain or not targets & set(line.split()):
         return None
-    direction = 'ingress' if chain.group(1).lower() == 'input' else 'egress'
+    direction = INGRESS if chain.group(1).lower() == 'input' else EGRESS
     try:
         words = shlex.split(line)
     except ValueError:
-        return Opening(line, direction, 'any', (0, 65535), None)
-    options = {
-        _LONG.get(name, name): words[number + 1] for number, name in enumerate(words[:-1]) if name.startswith('-')
-    }
-    protocol = _NAMES.get(options.get('-p', 'any'), options.get('-p', 'any'))
+        return Opening(line, direction, 'any', traffic.ALL_PORTS, ANY)
+    options = {_LONG_OPTIONS.get(name, name): value for name, value in zip(words, words[1:]) if name.startswith('-')}
+    protocol = protocols.catalog_name(options.get('-p', 'any'))
     states = set(options.get('--ctstate', options.get('--state', 'NEW')).split(','))
     if 'lo' in (options.get('-i'), options.get('-o')) or 'NEW' not in states:
         return None
-    if protocol == 'icmpv6' and options.get('--icmpv6-type', options.get('--icmp-type')) not in _SPARE_ICMPV6:
-        return None
-    peers = options.get('-s' if direction == 'ingress' else '-d')
-    # several ports (multiport), names or a negation: say the whole line, and count it as open
-    low, _colon, high = options.get('--dport', '0:65535' if protocol in _WITH_PORTS else '0').partition(':')
-    clear = low.isdigit() and (high or low).isdigit() and '!' not in words
+    if protocol == 'icmpv6':
+        icmp_type = options.get('--icmpv6-type', options.get('--icmp-type'))
+        if icmp_type not in _OPTIONAL_ICMPV6:
+            return None
+    peer = options.get('-s' if direction == INGRESS else '-d')
+    is_negated = '!' in words
     return Opening(
-        line,
-        direction,
-        protocol,
-        (int(low), int(high or low)) if clear else (0, 65535),
-        None if '!' in words else peers,
+        line, direction, protocol, _ports(protocol, options, is_negated), ANY if is_negated or peer is None else peer
     )
 
 
-def beyond(opening: Opening, family: str, admitted: traffic.Reach) -> bool:
-    """Whether OPENING lets pass what the policy (ADMITTED) does not."""
+def _ports(protocol: str, options: t.Dict[str, str], is_negated: bool) -> traffic.Ports:
+    """The ports that a line allows. Several ports (multiport), names and a negation count as all of them."""
+    default = '0:65535' if protocol in protocols.WITH_PORTS else '0'
+    low, _colon, high = options.get('--dport', default).partition(':')
+    if low.isdigit() and (high or low).isdigit() and not is_negated:
+        return int(low), int(high or low)
+    return traffic.ALL_PORTS
+
+
+def exceeds(opening: Opening, family: str, ruleset: Ruleset) -> bool:
+    """Whether OPENING allows more than RULESET does."""
+    if opening.direction not in ruleset.directions:
+        return False
     try:
-        return not traffic.covers(admitted, opening.direction, family, opening.protocol, opening.span, opening.peers)
-    except (ValueError, OSError):  # names, lists, masks that are no prefix
+        return not traffic.allows(
+            ruleset.allowed, opening.direction, family, opening.protocol, opening.ports, opening.peer
+        )
+    except (ValueError, OSError):  # names, lists, masks that are not prefixes
         return True

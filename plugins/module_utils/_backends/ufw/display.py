@@ -1,174 +1,145 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ufw's files and the kernel's state in the words of _model.report."""
+"""ufw's files and the state of the kernel in the words of _model.report."""
 
 from __future__ import annotations
 
-import collections
 import re
 import typing as t
 
-from ..._model import report, traffic
-from ..._model.policy import Policy
-from ..._model.report import Grant, Line
-from . import before_rules, compiler, tuples, user_rules
+from ..._model import protocols, traffic
+from ..._model.directions import EGRESS, INGRESS
+from ..._model.peers import ANY, Members, Peer
+from ..._model.report import AtomicRule, DisplayRule, display_rules, shorten
+from . import before_rules, notes, tuples, user_rules
 from .before_rules import Opening
-from .edits import Edited
-from .kernel import Table
-from .settings import Settings
+from .edits import Edited, Texts
+from .ruleset import Ruleset
+from .settings import CHAINS, Settings
 from .tuples import Tuple
 
-MOST_DRIFT = 50
-_DENIED = {'DROP': 'denied in silence', 'REJECT': 'denied with an answer', 'ACCEPT': 'admitted'}
-_DIRECTIONS = {'in': 'ingress', 'out': 'egress'}
+_DENIED = {'DROP': 'dropped', 'REJECT': 'rejected', 'ACCEPT': 'accepted'}
+_DEFAULT_NAMES = {INGRESS: 'incoming', EGRESS: 'outgoing'}
 _LINE = re.compile(
     r'-A ufw6?-(?:user|before)-(?P<chain>input|output)(?: -s (?P<src>\S+))?(?: -d (?P<dst>\S+))? -p (?P<protocol>\S+)'
     r'(?: -m \S+)?(?: --(?P<side>[sd])ports? (?P<ports>\S+))? -j ACCEPT'
 )
-_NAMES = {'ipv6-icmp': 'icmpv6'}
+MAX_DENIALS = 3
 
 
-def rules(own: t.Iterable[Tuple], sections: t.Iterable[str]) -> t.List[Line]:
-    """Our rules in words, from tuples and from the text of our sections of before.rules."""
-    return report.lines([*_from_tuples(own), *(grant for text in sections for grant in _from_section(text))])
+def managed(families: t.Iterable[str], texts: Texts) -> t.Tuple[t.List[Tuple], t.List[str]]:
+    """(managed tuples, managed sections of before.rules) in TEXTS."""
+    paths = {family: user_rules.PATHS[family] for family in families}
+    rules = [
+        rule for path in paths.values() for rule in user_rules.parse(path, texts[path]).tuples if notes.is_managed(rule)
+    ]
+    return rules, [before_rules.section(texts[before_rules.BEFORE[family]]) for family in paths]
 
 
-def _from_tuples(own: t.Iterable[Tuple]) -> t.Iterator[Grant]:
+def rules(own: t.Iterable[Tuple], sections: t.Iterable[str]) -> t.List[DisplayRule]:
+    """The rules in managed tuples and sections."""
+    from_sections = (atomic for text in sections for atomic in _from_section(text))
+    return display_rules([*_from_tuples(own), *from_sections])
+
+
+def _from_tuples(own: t.Iterable[Tuple]) -> t.Iterator[AtomicRule]:
     for rule in own:
         if rule.action == 'allow':
-            address = rule.src if rule.direction == 'in' else rule.dst
-            peer = None if address in tuples.ANYWHERE.values() else address
-            for port, flows in compiler.flows_of(rule):
-                yield Grant(_DIRECTIONS[rule.direction], rule.protocol, rule.sport != 'any', port, peer, flows)
+            peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
+            for port, flows in notes.flows_of(rule):
+                yield AtomicRule(rule.direction, rule.protocol, rule.sport != 'any', port, peer, flows)
 
 
-def _from_section(text: str) -> t.Iterator[Grant]:
+def _from_section(text: str) -> t.Iterator[AtomicRule]:
     note = Tuple('allow', 'any', 'any', '', 'any', '')
     for line in text.splitlines():
         match = _LINE.fullmatch(line)
         if match:
-            ports = match.group('ports') or 'any'
-            for port, flows in compiler.flows_of(note._replace(dport=ports)):
-                yield Grant(*_head(match), port, match.group('src') or match.group('dst'), flows)
-        elif line.startswith(f'# {compiler.MARK} '):
+            direction, protocol, source_port = _service(match)
+            for port, flows in notes.flows_of(note._replace(dport=match.group('ports') or 'any')):
+                yield AtomicRule(direction, protocol, source_port, port, _peer(match), flows)
+        elif line.startswith(f'# {notes.MARK} '):
             note = note._replace(comment=tuples.comment(line[2:]))
 
 
-def _head(match: t.Match[str]) -> t.Tuple[str, str, bool]:
-    direction = 'ingress' if match.group('chain') == 'input' else 'egress'
-    return direction, _NAMES.get(match.group('protocol'), match.group('protocol')), match.group('side') == 's'
+def _service(match: t.Match[str]) -> t.Tuple[str, str, bool]:
+    direction = INGRESS if match.group('chain') == CHAINS[INGRESS] else EGRESS
+    return direction, protocols.catalog_name(match.group('protocol')), match.group('side') == 's'
 
 
-def state(settings: Settings, at_boot: bool, own: t.Iterable[Tuple]) -> t.List[str]:
-    """Lines about everything but our rules; AT_BOOT: the unit is enabled."""
+def _peer(match: t.Match[str]) -> Peer:
+    return match.group('src') or match.group('dst') or ANY
+
+
+def line_text(line: str) -> str:
+    """A LINE of iptables in words if it has the form of managed ones, else the line."""
+    match = _LINE.fullmatch(line)
+    if not match:
+        return line
+    direction, protocol, source_port = _service(match)
+    peer = _peer(match)
+    ports = (match.group('ports') or '').replace(':', '-').replace(',', ', ')
+    peers = Members((traffic.without_full_prefix(peer),)) if isinstance(peer, str) else ANY
+    return DisplayRule(direction, protocol, ports, peers, (), source_port).traffic_text()
+
+
+def state(settings: Settings, starts_at_boot: bool, own: t.Iterable[Tuple]) -> t.List[str]:
+    """Lines about everything but the managed rules."""
     running = settings.enabled
-    lines = [
-        f"ufw: {'running' if running else 'stopped'}, {'starts with the host' if running and at_boot else 'does not start with the host'}"
-    ]
-    for direction, target, name in (('ingress', 'input', 'incoming'), ('egress', 'output', 'outgoing')):
-        policy = settings.policies[target]
-        if running and not (direction == 'egress' and policy == 'ACCEPT'):
-            lines.append(f'rest of {direction}: {_DENIED[policy]} (ufw default {name})')
-    if any(rule.note() == compiler.EXCLUSIVE for rule in own):
-        lines.append('exclusive: what other rules of ufw allow has no effect')
+    at_boot = 'starts at boot' if running and starts_at_boot else 'does not start at boot'
+    lines = [f'ufw: {"running" if running else "stopped"}, {at_boot}']
+    for direction, chain in CHAINS.items():
+        policy = settings.policies[chain]
+        if running and not (direction == EGRESS and policy == 'ACCEPT'):
+            lines.append(f'rest of {direction}: {_DENIED[policy]} (ufw default {_DEFAULT_NAMES[direction]})')
+    if notes.is_exclusive(own):
+        lines.append('exclusive: what unmanaged rules of ufw allow has no effect')
     return lines
 
 
-def beside(foreign: t.Iterable[Tuple], openings: t.Iterable[t.Tuple[str, Opening]]) -> t.List[str]:
-    """What others admit that the policy does not."""
-    found = [f'open beside the policy: ufw {rule.words()}' for rule in foreign]
-    return list(
-        dict.fromkeys([*found, *(f'open beside the policy: {opening.words(path)}' for path, opening in openings)])
-    )
+def extra_openings(edited: Edited) -> t.List[str]:
+    """What unmanaged rules and lines allow that the policy does not."""
+    from_rules = [f'not in the policy, but open: ufw {rule.as_command()}' for rule in edited.extra_rules]
+    from_lines = [f'not in the policy, but open: {opening.text(path)}' for path, opening in edited.extra_openings]
+    return list(dict.fromkeys([*from_rules, *from_lines]))
 
 
-def drift(family: str, live: Table, stated: Table, owned: t.Container[str]) -> t.List[str]:
-    """How the kernel deviates from what the files state, in the chains that are OWNED by ufw."""
-    if not live.runs(family):
-        return [f'drift: the kernel has no rules of ufw ({family})']
-    found: t.List[str] = []
-    old, new = ({name: rules for name, rules in table.chains.items() if name in owned} for table in (live, stated))
-    for name in sorted({*old, *new}):
-        have, want = collections.Counter(old.get(name, ())), collections.Counter(new.get(name, ()))
-        for where, extra in (('only in the kernel', have - want), ('missing in the kernel', want - have)):
-            found.extend(f'drift, {where}: {_words(rule)}' for rule in sorted(extra.elements()))
-        if have == want and old.get(name) != new.get(name):
-            found.append(f'drift: the rules of {name} stand in another order')
-    for chain, policy in stated.policies.items():
-        if live.policies.get(chain) != policy:
-            found.append(f'drift: the policy of {chain} ({family}) is {live.policies.get(chain)}, not {policy}')
-        if live.jumps(chain, owned) != stated.jumps(chain, owned):
-            found.append(f'drift: {chain} ({family}) does not pass through ufw as it should')
-    return [
-        *found[:MOST_DRIFT],
-        *([f'drift: and {len(found) - MOST_DRIFT} deviations more'] if len(found) > MOST_DRIFT else []),
-    ]
-
-
-def _words(rule: str) -> str:
-    match = _LINE.fullmatch(rule)
-    if not match:
-        return rule
-    direction, protocol, source_port = _head(match)
-    peer = match.group('src') or match.group('dst')
-    ports = (match.group('ports') or '').replace(':', '-').replace(',', ', ')
-    return Line(direction, protocol, ports, (traffic.plain(peer),) if peer else (), (), source_port).without_flows()
-
-
-def of_hosts(live: t.Iterable[str], texts: t.Dict[str, str]) -> t.Tuple[t.List[Tuple], t.List[str]]:
-    """(our tuples, our sections of before.rules) in TEXTS of the families LIVE."""
-    own = [
-        rule
-        for family in live
-        for rule in user_rules.parse(user_rules.PATHS[family], texts[user_rules.PATHS[family]]).tuples
-        if compiler.is_ours(rule)
-    ]
-    return own, [before_rules.section(texts[before_rules.BEFORE[family]]) for family in live]
-
-
-def ahead(listed: t.Sequence[Tuple]) -> t.List[Tuple]:
-    """Rules of others that deny, stand before ours in LISTED, and could cut what one of ours admits."""
-    found: t.Dict[Tuple, None] = {}
-    denials: t.List[Tuple] = []
-    for rule in listed:
-        if compiler.is_ours(rule):
-            found.update(
-                (denial, None) for denial in denials if rule.action == 'allow' and compiler.overlap(denial, rule)
-            )
-        elif rule.action in ('deny', 'reject') and not rule.route:
-            denials.append(rule)
-    return list(found)
-
-
-def warnings(edited: Edited, policy: Policy, families: t.Iterable[str]) -> t.Tuple[str, ...]:
-    """What an operator has to know about rules of others."""
-    found = []
-    allowing = beside(edited.foreign, edited.openings)
-    if allowing and not policy.exclusive:
-        names = known(edited.openings)
-        found.append(
-            f'rules of others let in or out what the policy does not ({len(allowing)}{f", {names} among them" if names else ""}; --diff lists them); '
-            'set portmatrix_exclusive: true to take their effect'
+def warnings(edited: Edited, ruleset: Ruleset, families: t.Iterable[str]) -> t.Tuple[str, ...]:
+    """What an operator has to know about unmanaged rules."""
+    texts = []
+    allowing = extra_openings(edited)
+    if allowing and not ruleset.exclusive:
+        names = service_names(edited.extra_openings)
+        texts.append(
+            f'rules not managed by portmatrix allow what the policy does not ({len(allowing)} of them'
+            f'{f", {names} included" if names else ""}; --diff lists them); set portmatrix_exclusive: true to disable '
+            'them'
         )
-    denials = list(dict.fromkeys(rule.words() for family in families for rule in ahead(edited.rules[family])))
+    denials = list(
+        dict.fromkeys(rule.as_command() for family in families for rule in shadowing_denials(edited.rules[family]))
+    )
     if denials:
-        shown = '; '.join(denials[:3]) + (f' and {len(denials) - 3} more' if len(denials) > 3 else '')
-        found.append(
-            f'rules of others that deny stand before ours and cut what the policy admits: {shown}; remove them with ufw delete, if they are not meant'
+        texts.append(
+            'rules not managed by portmatrix deny what the policy allows, and come first: '
+            f'{shorten(denials, MAX_DENIALS)}; remove them with ufw delete if they are not intended'
         )
-    return tuple(found)
+    return tuple(texts)
 
 
-def known(openings: t.Iterable[t.Tuple[str, Opening]]) -> str:
-    """The names of well-known traffic among OPENINGS."""
-    return ', '.join(
-        sorted(
-            {
-                before_rules.KNOWN[key]
-                for _path, opening in openings
-                for key in [(opening.protocol, opening.span[0])]
-                if key in before_rules.KNOWN
-            }
-        )
-    )
+def shadowing_denials(rules: t.Sequence[Tuple]) -> t.List[Tuple]:
+    """Unmanaged rules that deny, come before a managed one in RULES, and could match what that one allows."""
+    shadowing: t.Dict[Tuple, None] = {}
+    denials: t.List[Tuple] = []
+    for rule in rules:
+        if notes.is_managed(rule):
+            overlapping = (denial for denial in denials if rule.action == 'allow' and tuples.may_overlap(denial, rule))
+            shadowing.update((denial, None) for denial in overlapping)
+        elif rule.denies and not rule.route:
+            denials.append(rule)
+    return list(shadowing)
+
+
+def service_names(openings: t.Iterable[t.Tuple[str, Opening]]) -> str:
+    """The names of well-known services among OPENINGS."""
+    return ', '.join(sorted({opening.name for _path, opening in openings if opening.name}))

@@ -1,190 +1,138 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what ufw's files say to what they are to say: ours put in or taken out, everything of others kept as it is. Pure."""
+"""From what ufw's files contain to what they have to contain: managed rules added or removed, all else kept. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 
 from ..._base.errors import Refused
-from ..._model import traffic
-from ..._model.policy import Policy
-from . import before_rules, compiler, settings, user_rules
+from . import before_rules, ruleset as rulesets, settings, user_rules
 from .before_rules import Opening
-from .compiler import Rules
-from .settings import Settings
+from .former import Former
+from .notes import is_exclusive, is_managed
+from .ruleset import Ruleset
+from .settings import CHAINS, Settings
 from .tuples import Tuple
 from .user_rules import UserRules
 
-# what we set where it is not as strict
-_STRICT = {'ENABLED': 'yes', 'DEFAULT_INPUT_POLICY': '"DROP"', 'DEFAULT_OUTPUT_POLICY': '"REJECT"'}
-
-
-class Memory(t.NamedTuple):
-    """What was there before us, noted once, at the first application: `values` (NAME -> text behind "="), `originals` (path -> text of files that ufw
-    writes), `steps` (what we switched on with systemd), and the `policies` of the built-in chains of a ufw that was off. `written` are the settings
-    that are ours now."""
-
-    values: t.Dict[str, t.Optional[str]] = {}
-    written: t.Tuple[str, ...] = ()
-    originals: t.Dict[str, str] = {}
-    steps: t.Tuple[str, ...] = ()
-    policies: t.Dict[str, t.Dict[str, str]] = {}
-
-    @classmethod
-    def of(cls, data: t.Dict[str, t.Any]) -> Memory:
-        """From what `_asdict` gave, by way of JSON."""
-        fields = dict(data)
-        fields.update((name, tuple(data[name])) for name in ('written', 'steps') if name in data)
-        return cls(**fields)
+Texts = t.Dict[str, str]  # path -> content of every file of ufw
+# what portmatrix sets if the present value is less strict
+STRICT = {'ENABLED': 'yes', 'DEFAULT_INPUT_POLICY': '"DROP"', 'DEFAULT_OUTPUT_POLICY': '"REJECT"'}
 
 
 class Edited(t.NamedTuple):
-    """The files as they are to be, what they mean, and what is beside the policy: rules and lines of others that let in more."""
+    """The files as they have to be, the settings and rules (by family) in them, and what allows more than the policy:
+    unmanaged rules, and (path, line) of before.rules and after.rules."""
 
-    texts: t.Dict[str, str]
+    texts: Texts
     settings: Settings
     rules: t.Dict[str, t.Tuple[Tuple, ...]]
-    memory: Memory
-    foreign: t.Tuple[Tuple, ...]
-    openings: t.Tuple[t.Tuple[str, Opening], ...]
+    former: Former
+    extra_rules: t.Tuple[Tuple, ...]
+    extra_openings: t.Tuple[t.Tuple[str, Opening], ...]
 
 
-def settings_after(
-    texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]
-) -> t.Tuple[t.Dict[str, str], Settings]:
-    """TEXTS with the settings that POLICY needs, and what they mean. Raises Refused where a setting stands in a place that overrules ours."""
+def edit(texts: Texts, former: Former, ruleset: Ruleset, can_limit: t.Dict[str, bool]) -> Edited:
+    """The files for RULESET. CAN_LIMIT: family -> whether the kernel can limit rates; its families are those to edit.
+
+    Raises Refused for a setting or a rule that contradicts the ruleset.
+    """
+    changed, after = edit_settings(texts, former, ruleset)
+    rules = {}
+    extra_rules: t.List[Tuple] = []
+    extra_openings: t.List[t.Tuple[str, Opening]] = []
+    for family, limits in can_limit.items():
+        old = user_rules.parse(user_rules.PATHS[family], texts[user_rules.PATHS[family]])
+        own, lines = _own_rules(family, old, ruleset)
+        rules[family] = merge(user_rules.PATHS[family], old.tuples, own, ruleset.exclusive)
+        changed.update(_user_file(family, old, rules[family], after, limits, texts, former, ruleset))
+        openings = _extra_openings(family, texts, ruleset)
+        changed.update(_before_file(family, texts, ruleset, lines, openings))
+        extra_rules += [rule for rule in old.tuples if rulesets.exceeds(rule, family, ruleset)]
+        extra_openings += openings
+    values = changed_values(texts, former, ruleset)
+    remembered = former.remember(texts, STRICT, values) if ruleset.is_managed else Former()
+    return Edited(changed, after, rules, remembered, tuple(extra_rules), tuple(extra_openings))
+
+
+def edit_settings(texts: Texts, former: Former, ruleset: Ruleset) -> t.Tuple[Texts, Settings]:
+    """TEXTS with the settings that RULESET needs, and these. Raises Refused if another file overrides one of them."""
     changed = dict(texts)
-    for name, value in changed_values(texts, memory, policy).items():
+    for name, value in changed_values(texts, former, ruleset).items():
         path = settings.FILE_OF[name]
         changed[path] = settings.change(changed[path], name, value)
     after = settings.parse(changed)
-    for direction in policy.directions if policy else ():
-        if not after.enabled or after.policies[{'ingress': 'input', 'egress': 'output'}[direction]] == 'ACCEPT':
+    for direction in ruleset.directions:
+        if not after.enabled or after.policies[CHAINS[direction]] == 'ACCEPT':
             name = settings.POLICY_OF[direction] if after.enabled else 'ENABLED'
             raise Refused(
-                f'{name} is set in {settings.DEFAULTS} and in {settings.CONF}, and the one overrules the other; leave it in {settings.FILE_OF[name]} only'
+                f'{name} is set both in {settings.DEFAULTS} and in {settings.CONF}, and one overrides the other; '
+                'remove '
+                f'it from the file other than {settings.FILE_OF[name]}'
             )
     return changed, after
 
 
-def edit(
-    texts: t.Dict[str, str],
-    memory: Memory,
-    policy: t.Optional[Policy],
-    own: Rules,
-    admits: traffic.Reach,
-    limits: t.Dict[str, bool],
-) -> Edited:
-    """The files for POLICY (None: without anything of ours), whose rules are OWN and which ADMITS what it does. LIMITS: family -> whether the kernel
-    can limit rates; its families are those to edit."""
-    changed, after = settings_after(texts, memory, policy)
-    rules = {}
-    foreign: t.List[Tuple] = []
-    openings: t.List[t.Tuple[str, Opening]] = []
-    exclusive = policy is not None and policy.exclusive
-    for family, limited in limits.items():
-        path, before = user_rules.PATHS[family], before_rules.BEFORE[family]
-        old = user_rules.parse(path, texts[path])
-        mine, lines = (
-            compiler.apart(family, own, [rule.key for rule in old.tuples if not compiler.is_ours(rule)])
-            if exclusive
-            else (own.tuples[family], ())
-        )
-        rules[family] = merge(path, old.tuples, mine, exclusive)
-        changed[path] = _user_file(family, old, rules[family], after, limited, texts[path], memory, policy is not None)
-        if policy:
-            foreign += [rule for rule in old.tuples if _adds(rule, family, policy, admits)]
-            found = _openings(family, texts, policy, admits)
-            openings += found
-            closing = {opening.line for place, opening in found if place == before} if exclusive else ()
-            changed[before] = before_rules.compose(
-                texts[before], compiler.section(family, (*own.sections[family], *lines)), closing
-            )
-        else:
-            changed[before] = before_rules.foreign(texts[before])
-    remembered = _remembered(texts, changed_values(texts, memory, policy), memory) if policy else Memory()
-    return Edited(changed, after, rules, remembered, tuple(foreign), tuple(openings))
+def changed_values(texts: Texts, former: Former, ruleset: Ruleset) -> t.Dict[str, t.Optional[str]]:
+    """The settings to change: NAME -> new text, None removes it.
 
-
-def _openings(
-    family: str, texts: t.Dict[str, str], policy: Policy, admits: traffic.Reach
-) -> t.List[t.Tuple[str, Opening]]:
-    """(path, line) of the administrator's lines that let in what POLICY, which ADMITS what it does, denies."""
-    return [
-        (path, opening)
-        for path in (before_rules.BEFORE[family], before_rules.AFTER[family])
-        for opening in before_rules.openings(path, texts[path])
-        if opening.direction in policy.directions and before_rules.beyond(opening, family, admits)
-    ]
-
-
-def _remembered(texts: t.Dict[str, str], values: t.Dict[str, t.Optional[str]], memory: Memory) -> Memory:
-    """MEMORY, with what is there now if this is the first application, and with which settings are ours once VALUES are set."""
-    written = tuple(
-        name
-        for name in _STRICT
-        if (name in memory.written or name in values) and values.get(name, _STRICT[name]) == _STRICT[name]
-    )
-    if memory.originals:
-        return memory._replace(written=written)
-    return memory._replace(
-        values={name: settings.value(texts[settings.FILE_OF[name]], name) for name in _STRICT},
-        originals={path: texts[path] for path in user_rules.PATHS.values()},
-        written=written,
-    )
-
-
-def changed_values(texts: t.Dict[str, str], memory: Memory, policy: t.Optional[Policy]) -> t.Dict[str, t.Optional[str]]:
-    """The settings to change: NAME -> new text. What somebody else set to a strict value stays, and what is ours no more is not taken back."""
+    A strict value that an administrator set stays, and a value that portmatrix set and someone changed since is not
+    restored.
+    """
     now = settings.parse(texts)
-    ours = [
-        name
-        for name in memory.written
-        if settings.plain(settings.value(texts[settings.FILE_OF[name]], name)) == settings.plain(_STRICT[name])
-    ]
-    if policy is None:
-        return {name: memory.values[name] for name in ours}
-    values: t.Dict[str, t.Optional[str]] = {} if now.enabled else {'ENABLED': _STRICT['ENABLED']}
-    for direction, target in (('ingress', 'input'), ('egress', 'output')):
+    in_effect = [name for name in former.written if _has_strict_value(texts, name)]
+    if not ruleset.is_managed:
+        return {name: former.values[name] for name in in_effect}
+    values: t.Dict[str, t.Optional[str]] = {} if now.enabled else {'ENABLED': STRICT['ENABLED']}
+    for direction, chain in CHAINS.items():
         name = settings.POLICY_OF[direction]
-        if direction not in policy.directions:
-            values.update({name: memory.values[name]} if name in ours else {})
-        elif now.policies[target] == 'ACCEPT':
-            values[name] = _STRICT[name]
+        if direction not in ruleset.directions:
+            values.update({name: former.values[name]} if name in in_effect else {})
+        elif now.policies[chain] == 'ACCEPT':
+            values[name] = STRICT[name]
     return values
 
 
-def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: bool) -> t.Tuple[Tuple, ...]:
-    """The rules of a file: those of others in their order, ours in one block where they stood (new: at the end; exclusive: first).
+def _has_strict_value(texts: Texts, name: str) -> bool:
+    value = settings.value(texts[settings.FILE_OF[name]], name)
+    return settings.normalised(value) == settings.normalised(STRICT[name])
 
-    What a rule of somebody else states in the same words is not stated twice. Raises Refused where it says the opposite.
+
+def _own_rules(family: str, old: UserRules, ruleset: Ruleset) -> t.Tuple[t.Sequence[Tuple], t.Sequence[str]]:
+    """The managed tuples, and the lines that become part of the section in place of some."""
+    if not ruleset.exclusive:
+        return ruleset.tuples[family], ()
+    return rulesets.split_conflicting(family, ruleset, [rule.key for rule in old.tuples if not is_managed(rule)])
+
+
+def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: bool) -> t.Tuple[Tuple, ...]:
+    """The rules of the file PATH: unmanaged ones in their order, the managed ones in one block where they were.
+
+    New ones are added at the end, exclusive ones at the beginning. A rule that an unmanaged rule equals is not added
+    again. Raises Refused if that one denies.
     """
-    others = [rule for rule in old if not compiler.is_ours(rule)]
-    place = next((number for number, rule in enumerate(old) if compiler.is_ours(rule)), None)
-    was_exclusive = any(compiler.is_ours(rule) and rule.note() == compiler.EXCLUSIVE for rule in old)
+    others = [rule for rule in old if not is_managed(rule)]
     if exclusive:
-        # denials of others that come first (of hosts that were banned) keep their effect
-        first = next((number for number, rule in enumerate(others) if rule.action in ('allow', 'limit')), len(others))
+        # unmanaged denials that come first (of banned hosts) keep their effect
+        first = next((number for number, rule in enumerate(others) if rule.allows), len(others))
         return (*others[:first], *own, *others[first:])
-    stated = {rule.key: rule for rule in others}
-    contrary = [
-        stated[rule.key] for rule in own if rule.key in stated and stated[rule.key].action not in ('allow', 'limit')
-    ]
-    if contrary:
+    existing = {rule.key: rule for rule in others}
+    contradicting = [existing[rule.key] for rule in own if rule.key in existing and existing[rule.key].denies]
+    if contradicting:
         raise Refused(
             *(
-                f'{path}: the rule "{rule.words()}" of somebody else is against the policy; replace it with: ufw {_allowed(rule)}'
-                for rule in contrary
+                f'{path}: the rule "{rule.as_command()}", which portmatrix does not manage, contradicts the policy; '
+                f'replace it: ufw {rule._replace(action="allow", log="").as_command()}'
+                for rule in contradicting
             )
         )
-    before = len(others) if place is None or was_exclusive else sum(not compiler.is_ours(rule) for rule in old[:place])
-    return (*others[:before], *(rule for rule in own if rule.key not in stated), *others[before:])
-
-
-def _allowed(rule: Tuple) -> str:
-    return rule._replace(action='allow', log='').words()
+    place = next((number for number, rule in enumerate(old) if is_managed(rule)), None)
+    before = len(others)
+    if place is not None and not is_exclusive(old):
+        before = sum(not is_managed(rule) for rule in old[:place])
+    return (*others[:before], *(rule for rule in own if rule.key not in existing), *others[before:])
 
 
 def _user_file(
@@ -193,30 +141,42 @@ def _user_file(
     rules: t.Tuple[Tuple, ...],
     after: Settings,
     limits: bool,
-    text: str,
-    memory: Memory,
-    enforced: bool,
-) -> str:
-    """The text of user.rules; without us the one that was there before us, if it says the same."""
+    texts: Texts,
+    former: Former,
+    ruleset: Ruleset,
+) -> Texts:
+    """user.rules; on a host that portmatrix no longer manages the original file, if it has the same rules."""
     path = user_rules.PATHS[family]
-    if not enforced:
-        original = memory.originals.get(path)
-        # the package's own file is shorter than what ufw writes; anything else ufw's form restores to the byte
+    if not ruleset.is_managed:
+        original = former.originals.get(path)
+        # the package's own file is shorter than what ufw writes; any other one, ufw's form restores byte for byte
         if original is not None and user_rules.parse(path, original) == UserRules(rules, None):
-            return original
+            return {path: original}
         if rules == old.tuples:
-            return text
-    return user_rules.render(family, rules, after, limits)
+            return {path: texts[path]}
+    return {path: user_rules.render(family, rules, after, limits)}
 
 
-def _adds(rule: Tuple, family: str, policy: Policy, admits: traffic.Reach) -> bool:
-    """Whether a rule of somebody else lets pass what the policy denies."""
-    direction = 'ingress' if rule.direction == 'in' else 'egress'
-    if (
-        rule.route
-        or compiler.is_ours(rule)
-        or rule.action not in ('allow', 'limit')
-        or direction not in policy.directions
-    ):
-        return False
-    return not compiler.admitted(rule, family, admits)
+def _before_file(
+    family: str,
+    texts: Texts,
+    ruleset: Ruleset,
+    lines: t.Iterable[str],
+    openings: t.Iterable[t.Tuple[str, Opening]],
+) -> Texts:
+    path = before_rules.BEFORE[family]
+    if not ruleset.is_managed:
+        return {path: before_rules.unmanaged(texts[path])}
+    closing = {opening.line for place, opening in openings if place == path} if ruleset.exclusive else set()
+    section = before_rules.render_section((*ruleset.section[family], *lines))
+    return {path: before_rules.compose(texts[path], section, closing)}
+
+
+def _extra_openings(family: str, texts: Texts, ruleset: Ruleset) -> t.List[t.Tuple[str, Opening]]:
+    """(path, line) of the administrator's lines that allow more than RULESET does."""
+    return [
+        (path, opening)
+        for path in (before_rules.BEFORE[family], before_rules.AFTER[family])
+        for opening in before_rules.openings(path, texts[path])
+        if before_rules.exceeds(opening, family, ruleset)
+    ]

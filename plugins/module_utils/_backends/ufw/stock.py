@@ -1,18 +1,17 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ufw's files as its package installs them, rules without remarks: what `rendered` builds on, as it knows no host.
+"""ufw's files as its package installs them, without comments: the basis of `rendered`, which does not read a host.
 
-The rules are facts of ufw 0.36.2 (before.rules, before6.rules, after.rules, after6.rules, default/ufw, ufw.conf); a test compares them with the files
-that Debian 12 and 13 install.
-"""
+The rules are facts of ufw 0.36.2 (before.rules, before6.rules, after.rules, after6.rules, default/ufw, ufw.conf); a
+test compares them with the files that Debian 12 and 13 install."""
 
 from __future__ import annotations
 
 import typing as t
 
 from . import before_rules, settings, user_rules
-from .user_rules import PREFIXES, TARGETS
+from .user_rules import CHAINS, PREFIXES
 
 _DEFAULTS = {
     'IPV6': 'yes',
@@ -25,7 +24,7 @@ _DEFAULTS = {
     'IPT_MODULES': '""',
 }
 _ICMP = ('destination-unreachable', 'time-exceeded', 'parameter-problem', 'echo-request')
-# type of ICMPv6 -> further conditions, for what a host takes in and sends (RFC 4890, section 4.4)
+# type of ICMPv6 -> further conditions, for what a host receives and sends (RFC 4890, section 4.4)
 _ERRORS = dict.fromkeys(
     ('destination-unreachable', 'packet-too-big', 'time-exceeded', 'parameter-problem', 'echo-request'), ''
 )
@@ -70,7 +69,7 @@ def texts() -> t.Dict[str, str]:
 
 def _file(family: str, step: str, rules: t.List[str]) -> str:
     return '\n'.join(
-        ['*filter', *(f':{PREFIXES[family]}-{step}-{target} - [0:0]' for target in TARGETS), *rules, 'COMMIT', '']
+        ['*filter', *(f':{PREFIXES[family]}-{step}-{target} - [0:0]' for target in CHAINS), *rules, 'COMMIT', '']
     )
 
 

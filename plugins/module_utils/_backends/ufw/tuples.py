@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One rule of ufw, as its files hold it: a "tuple" comment that ufw reads, and the lines of iptables that ufw derives from it.
+"""One rule of ufw, as its files contain it: a "tuple" comment, which ufw reads, and the iptables lines derived from it.
 
 ### tuple ### ACTION PROTOCOL DPORT DST SPORT SRC [DAPP SAPP] TAIL[ comment=HEX]
 ACTION  ["route:"] allow|deny|reject|limit ["_log"|"_log-all"]
@@ -14,6 +14,9 @@ import binascii
 import re
 import typing as t
 
+from ..._model import traffic
+from ..._model.directions import EGRESS, INGRESS
+
 ANYWHERE = {'ipv4': '0.0.0.0/0', 'ipv6': '::/0'}
 MARK = '### tuple ###'
 _ACTIONS = {'allow': 'ACCEPT', 'deny': 'DROP', 'reject': 'REJECT', 'limit': 'LIMIT'}
@@ -24,7 +27,8 @@ _TAIL = re.compile(r'(in|out)|in_[^!\s]+!out_[^!\s]+|(in|out)_[^!\s]+')
 
 
 class Tuple(t.NamedTuple):
-    """One rule. `dport` and `sport` are "any" or "22,80:90"; `dapp` and `sapp` names of application profiles or ""; `comment` is hexadecimal UTF-8."""
+    """One rule. `dport` and `sport` are "any" or "22,80:90"; `dapp` and `sapp` names of application profiles or "";
+    `comment` is hexadecimal UTF-8."""
 
     action: str
     protocol: str
@@ -41,17 +45,30 @@ class Tuple(t.NamedTuple):
 
     @property
     def direction(self) -> str:
-        return self.tail[:3].rstrip('_') if self.tail.startswith('out') else 'in'
+        return EGRESS if self.tail == 'out' or self.tail.startswith('out_') else INGRESS
+
+    @property
+    def peer(self) -> str:
+        """The address of the other host: the source of what comes in, the destination of what goes out."""
+        return self.src if self.direction == INGRESS else self.dst
+
+    @property
+    def allows(self) -> bool:
+        return self.action in ('allow', 'limit')
+
+    @property
+    def denies(self) -> bool:
+        return self.action in ('deny', 'reject')
 
     @property
     def interfaces(self) -> t.Tuple[str, str]:
-        """(coming in, going out), each "" where none is named."""
+        """(incoming, outgoing), "" for any."""
         parts = dict(part.split('_', 1) for part in self.tail.split('!') if '_' in part)
         return parts.get('in', ''), parts.get('out', '')
 
     @property
-    def key(self) -> t.Tuple[t.Any, ...]:
-        """What ufw tells rules apart by: everything but action, log and comment."""
+    def key(self) -> t.Tuple[t.Union[str, bool], ...]:
+        """What makes two rules the same rule for ufw: everything but action, log and comment."""
         return self.protocol, self.dport, self.dst, self.sport, self.src, self.tail, self.route, self.dapp, self.sapp
 
     def note(self) -> str:
@@ -65,12 +82,12 @@ class Tuple(t.NamedTuple):
         words = [MARK, action, self.protocol, self.dport, self.dst, self.sport, self.src, *apps, self.tail]
         return ' '.join([*words, f'comment={self.comment}'] if self.comment else words)
 
-    def words(self) -> str:
-        """The rule as a person would say it to ufw."""
+    def as_command(self) -> str:
+        """The rule as the arguments of the command ufw."""
         ends = [
-            f'{word} {"any" if address in ANYWHERE.values() else address}{"" if port == "any" else f" port {port}"}'
+            f'{word} {"any" if is_anywhere(address) else address}{"" if port == "any" else f" port {port}"}'
             for word, address, port in (('from', self.src, self.sport), ('to', self.dst, self.dport))
-            if port != 'any' or address not in ANYWHERE.values()
+            if port != 'any' or not is_anywhere(address)
         ]
         protocol = f' proto {self.protocol}' if self.protocol != 'any' else ''
         apps = ''.join(f" app '{name}'" for name in (self.dapp, self.sapp) if name)
@@ -80,35 +97,32 @@ class Tuple(t.NamedTuple):
 
     def lines(self, prefix: str) -> t.List[str]:
         """The lines of iptables that ufw writes for it; PREFIX is "ufw" or "ufw6"."""
-        suffix = 'forward' if self.route else 'output' if self.direction == 'out' else 'input'
+        suffix = 'forward' if self.route else 'output' if self.direction == EGRESS else 'input'
         chain, logging = f'{prefix}-user-{suffix}', f'{prefix}-user-logging-{suffix}'
-        found: t.List[str] = []
+        lines: t.List[str] = []
         for match, reset in self._matches():
             if self.log:
-                news = '' if self.log == 'log-all' else '-m conntrack --ctstate NEW '
+                new_only = '' if self.log == 'log-all' else '-m conntrack --ctstate NEW '
                 word = _LOG_WORDS.get(self.action, 'BLOCK')
-                found.append(f'-A {logging}{match} {news}{_LIMIT} -j LOG --log-prefix "[UFW {word}] "')
-                found.append(f'-A {logging}{match} -j RETURN')
-                found.append(f'-A {chain}{match} -j {logging}')
-            found.extend(f'-A {chain}{match}{target}{reset}{self._profiles()}' for target in self._targets(prefix))
-        return found
+                lines.append(f'-A {logging}{match} {new_only}{_LIMIT} -j LOG --log-prefix "[UFW {word}] "')
+                lines.append(f'-A {logging}{match} -j RETURN')
+                lines.append(f'-A {chain}{match} -j {logging}')
+            lines.extend(f'-A {chain}{match}{target}{reset}{self._profiles()}' for target in self._targets(prefix))
+        return lines
 
     def _targets(self, prefix: str) -> t.Tuple[str, ...]:
         if self.action != 'limit':
             return (f' -j {_ACTIONS[self.action]}',)
         recent = ' -m conntrack --ctstate NEW -m recent'
-        return (
-            f'{recent} --set',
-            f'{recent} --update --seconds 30 --hitcount 6 -j {prefix}-user-limit',
-            f' -j {prefix}-user-limit-accept',
-        )
+        update = f'{recent} --update --seconds 30 --hitcount 6 -j {prefix}-user-limit'
+        return f'{recent} --set', update, f' -j {prefix}-user-limit-accept'
 
     def _matches(self) -> t.Iterator[t.Tuple[str, str]]:
         """(options that match, option of REJECT) of each line that this rule needs."""
-        coming, going = self.interfaces
-        head = (f' -i {coming}' if coming else '') + (f' -o {going}' if going else '')
-        ports = self.dport != 'any' or self.sport != 'any'
-        for protocol in ('tcp', 'udp') if self.protocol == 'any' and ports else (self.protocol,):
+        incoming, outgoing = self.interfaces
+        head = (f' -i {incoming}' if incoming else '') + (f' -o {outgoing}' if outgoing else '')
+        has_ports = self.dport != 'any' or self.sport != 'any'
+        for protocol in ('tcp', 'udp') if self.protocol == 'any' and has_ports else (self.protocol,):
             reset = ' --reject-with tcp-reset' if self.action == 'reject' and protocol == 'tcp' else ''
             yield f'{head}{"" if protocol == "any" else f" -p {protocol}"}{self._addresses_and_ports()}', reset
 
@@ -119,50 +133,69 @@ class Tuple(t.NamedTuple):
             f' -m multiport {option}s {port}' for _side, _address, option, port in sides if several and port != 'any'
         )
         for side, address, option, port in sides:
-            text += f' {side} {address}' if address not in ANYWHERE.values() else ''
+            text += '' if is_anywhere(address) else f' {side} {address}'
             text += f' {option} {port}' if port != 'any' and not several else ''
         return text
 
     def _profiles(self) -> str:
-        names = [
-            f'{kind}_{name.replace(" ", "%20")}' for kind, name in (('dapp', self.dapp), ('sapp', self.sapp)) if name
-        ]
+        profiles = (('dapp', self.dapp), ('sapp', self.sapp))
+        names = [f'{kind}_{name.replace(" ", "%20")}' for kind, name in profiles if name]
         return f" -m comment --comment '{','.join(names)}'" if names else ''
 
 
 def parse(line: str) -> Tuple:
     """The rule in a tuple LINE. Raises ValueError for what ufw would skip as malformed."""
-    text, _space, comment = line.partition(' comment=')
+    text, _space, comment_text = line.partition(' comment=')
     words = text[len(MARK) :].split()
     if len(words) not in (6, 7, 8, 9):
-        raise ValueError('it has not 6 to 9 words')
+        raise ValueError('must have 6 to 9 fields')
     route, action = words[0].startswith('route:'), words[0].rpartition(':')[2].lower()
     action, _underscore, log = action.partition('_')
     tail = words[-1] if len(words) in (7, 9) else 'in'
     apps = ['' if name == '-' else name.replace('%20', ' ') for name in words[6:8]] if len(words) > 7 else ['', '']
     protocol, dport, dst, sport, src = words[1:6]
-    rule = Tuple(
-        action,
-        protocol,
-        dport,
-        dst,
-        sport,
-        src,
-        tail=tail,
-        route=route,
-        log=log,
-        dapp=apps[0],
-        sapp=apps[1],
-        comment=comment.strip(),
-    )
+    rule = Tuple(action, protocol, dport, dst, sport, src, tail, route, log, apps[0], apps[1], comment_text.strip())
     if action not in _ACTIONS or log not in ('', 'log', 'log-all') or not _TAIL.fullmatch(tail):
-        raise ValueError('ufw knows no such action or direction')
+        raise ValueError('unknown action or direction')
     if not all(app or _PORTS.fullmatch(port) for app, port in ((rule.dapp, rule.dport), (rule.sapp, rule.sport))):
-        raise ValueError('its ports are none')
+        raise ValueError('invalid ports')
     rule.note()
     return rule
+
+
+def is_anywhere(address: str) -> bool:
+    return address in ANYWHERE.values()
 
 
 def comment(text: str) -> str:
     """TEXT as ufw stores it."""
     return binascii.hexlify(text.encode()).decode('ascii')
+
+
+def parse_ports(ports: str) -> t.List[traffic.Ports]:
+    """ "22,80:90" as (first, last) pairs."""
+    parts = (part.partition(':') for part in ports.split(','))
+    return [(int(low), int(high or low)) for low, _colon, high in parts]
+
+
+def may_overlap(one: Tuple, other: Tuple) -> bool:
+    """Whether a connection may match both rules (interfaces are ignored; a mask that is not a prefix may match all)."""
+    same_protocol = 'any' in (one.protocol, other.protocol) or one.protocol == other.protocol
+    if one.direction != other.direction or not same_protocol:
+        return False
+    try:
+        if not _addresses_overlap(one.src, other.src) or not _addresses_overlap(one.dst, other.dst):
+            return False
+    except (ValueError, OSError):
+        pass
+    return _ports_overlap(one.dport, other.dport) and _ports_overlap(one.sport, other.sport)
+
+
+def _addresses_overlap(one: str, other: str) -> bool:
+    return traffic.overlap(traffic.interval(one), traffic.interval(other))
+
+
+def _ports_overlap(one: str, other: str) -> bool:
+    if 'any' in (one, other):
+        return True
+    return any(traffic.overlap(low, high) for low in parse_ports(one) for high in parse_ports(other))

@@ -14,50 +14,53 @@ from .tuples import Tuple
 
 PREFIXES = {'ipv4': 'ufw', 'ipv6': 'ufw6'}
 PATHS = {'ipv4': '/etc/ufw/user.rules', 'ipv6': '/etc/ufw/user6.rules'}
-TARGETS = ('input', 'output', 'forward')
+CHAINS = ('input', 'output', 'forward')
 _LEVELS = {'off': 0, 'low': 1, 'medium': 2, 'high': 3, 'full': 4}
 _LIMIT = ' -m limit --limit 3/min --limit-burst 10'
 
 
 class UserRules(t.NamedTuple):
-    """The rules of one file. `limits`: whether ufw found the kernel able to limit rates (None: the file does not say)."""
+    """The rules in one file. `limits`: whether ufw detected that the kernel can limit rates (None: unknown)."""
 
     tuples: t.Tuple[Tuple, ...]
     limits: t.Optional[bool]
 
 
 def parse(path: str, text: str) -> UserRules:
-    """What is in the TEXT of PATH. Raises Refused for lines that ufw itself would lose with its next change."""
-    found, problems = [], []
+    """The rules in the TEXT of PATH. Raises Refused for lines that ufw itself would drop with its next change."""
+    rules: t.List[Tuple] = []
+    problems: t.List[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(tuples.MARK):
             try:
-                found.append(tuples.parse(line))
+                rules.append(tuples.parse(line))
             except ValueError as error:
                 problems.append(
-                    f'{path}, line {number}: {line!r} is no rule of ufw: {error}; correct it or delete the line'
+                    f'{path}, line {number}: {line!r} is not a valid rule of ufw: {error}; correct it or delete the '
+                    'line'
                 )
     prefix = 'ufw6' if '6' in path.rpartition('/')[2] else 'ufw'
-    derived = {line for rule in found for line in rule.lines(prefix)}
+    derived = {line for rule in rules for line in rule.lines(prefix)}
+    rule_starts = tuple(f'-A {prefix}-user-{chain} ' for chain in CHAINS)
     for number, line in enumerate(text.splitlines(), 1):
-        by_hand = line.startswith(tuple(f'-A {prefix}-user-{target} ' for target in TARGETS)) and line not in derived
-        if by_hand:
+        if line.startswith(rule_starts) and line not in derived:
             problems.append(
-                f'{path}, line {number}: {line!r} belongs to no tuple, so ufw would lose it with its next change; say it with the command ufw, '
-                'or move it to before.rules'
+                f'{path}, line {number}: {line!r} belongs to no tuple, so ufw would drop it with its next change; add '
+                'it '
+                'with the command ufw, or move it to before.rules'
             )
     if problems:
         raise Refused(*problems)
-    written = '### RATE LIMITING ###' in text or '### LOGGING ###' in text
-    return UserRules(tuple(found), f':{prefix}-user-limit ' in text if written else None)
+    was_written = '### RATE LIMITING ###' in text or '### LOGGING ###' in text
+    return UserRules(tuple(rules), f':{prefix}-user-limit ' in text if was_written else None)
 
 
 def render(family: str, rules: t.Iterable[Tuple], settings: Settings, limits: bool) -> str:
-    """The file that holds RULES."""
+    """The file that contains RULES; LIMITS: whether the kernel can limit rates."""
     prefix = PREFIXES[family]
     chains = [
-        *(f'{prefix}-user-{target}' for target in TARGETS),
-        *(f'{prefix}-{place}-logging-{target}' for place in ('before', 'user', 'after') for target in TARGETS),
+        *(f'{prefix}-user-{chain}' for chain in CHAINS),
+        *(f'{prefix}-{place}-logging-{chain}' for place in ('before', 'user', 'after') for chain in CHAINS),
         f'{prefix}-logging-deny',
         f'{prefix}-logging-allow',
         *((f'{prefix}-user-limit', f'{prefix}-user-limit-accept') if limits else ()),
@@ -70,33 +73,35 @@ def render(family: str, rules: t.Iterable[Tuple], settings: Settings, limits: bo
         lines.extend(('', '### RATE LIMITING ###'))
         if settings.log_level != 'off':
             lines.append(f'-A {prefix}-user-limit -m limit --limit 3/minute -j LOG --log-prefix "[UFW LIMIT BLOCK] "')
-        lines.extend(
-            (
-                f'-A {prefix}-user-limit -j REJECT',
-                f'-A {prefix}-user-limit-accept -j ACCEPT',
-                '### END RATE LIMITING ###',
-            )
-        )
+        lines.extend((f'-A {prefix}-user-limit -j REJECT', f'-A {prefix}-user-limit-accept -j ACCEPT'))
+        lines.append('### END RATE LIMITING ###')
     return '\n'.join([*lines, 'COMMIT', ''])
 
 
 def _logging(prefix: str, settings: Settings) -> t.Iterator[str]:
     level = _LEVELS[settings.log_level]
-    if level == 0:
-        yield from (f'-I {prefix}-user-logging-{target} -j RETURN' for target in TARGETS)
+    if level == _LEVELS['off']:
+        yield from (f'-I {prefix}-user-logging-{chain} -j RETURN' for chain in CHAINS)
         return
     rate = _LIMIT if level < _LEVELS['high'] else ''
-    for target in TARGETS:
-        denied = settings.policies[target] in ('DROP', 'REJECT')
+    for chain in CHAINS:
+        denied = settings.policies[chain] in ('DROP', 'REJECT')
         if denied or level >= _LEVELS['medium']:
-            yield f'-A {prefix}-after-logging-{target} -j LOG --log-prefix "[UFW {"BLOCK" if denied else "ALLOW"}] "{rate}'
+            log = f'-j LOG --log-prefix "[UFW {"BLOCK" if denied else "ALLOW"}] "'
+            yield f'-A {prefix}-after-logging-{chain} {log}{rate}'
     if level < _LEVELS['medium']:
         yield f'-I {prefix}-logging-deny -m conntrack --ctstate INVALID -j RETURN{rate}'
     else:
-        yield f'-A {prefix}-logging-deny -m conntrack --ctstate INVALID -j LOG --log-prefix "[UFW AUDIT INVALID] "{rate}'
+        log = f'-j LOG --log-prefix "[UFW AUDIT INVALID] "{rate}'
+        yield f'-A {prefix}-logging-deny -m conntrack --ctstate INVALID {log}'
     yield f'-A {prefix}-logging-deny -j LOG --log-prefix "[UFW BLOCK] "{rate}'
     yield f'-A {prefix}-logging-allow -j LOG --log-prefix "[UFW ALLOW] "{rate}'
     if level >= _LEVELS['medium']:
-        news = ' -m conntrack --ctstate NEW' if level == _LEVELS['medium'] else ''
-        for target in TARGETS:
-            yield f'-I {prefix}-before-logging-{target} -j LOG --log-prefix "[UFW AUDIT] "{news}{_LIMIT if level < _LEVELS["full"] else ""}'
+        yield from _audit_logging(prefix, level)
+
+
+def _audit_logging(prefix: str, level: int) -> t.Iterator[str]:
+    new_only = ' -m conntrack --ctstate NEW' if level == _LEVELS['medium'] else ''
+    rate = _LIMIT if level < _LEVELS['full'] else ''
+    for chain in CHAINS:
+        yield f'-I {prefix}-before-logging-{chain} -j LOG --log-prefix "[UFW AUDIT] "{new_only}{rate}'

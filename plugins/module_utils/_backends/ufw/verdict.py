@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a filter table does with a new TCP connection: enough of iptables to see a lock-out before it happens.
+"""What a filter table does with a new TCP connection: enough of iptables to detect a lock-out before it happens.
 
-Where a rule asks for something that is not known here (an interface, a rate), the worse is assumed: it accepts nothing, and it denies only if what it
-asks for is an interface.
-"""
+If a rule matches something that is unknown here (an interface, a rate), the worse is assumed: it accepts nothing, and
+it denies only if what it matches is an interface."""
 
 from __future__ import annotations
 
@@ -13,50 +12,59 @@ import shlex
 import typing as t
 
 from ..._model import traffic
+from ..._model.connection import Connection
 from .kernel import Table
+from .tuples import parse_ports
 
-_DEPTH = 20
+_MAX_DEPTH = 20
 _FLAGS = ('--set', '--update', '--rcheck', '--rsource', '--rdest', '--syn')
+# modules that match a rate, a header or a state that a new connection does not have: such a rule is skipped
+_NEVER_MATCHING = ('limit', 'recent', 'rt', 'hashlimit', 'connlimit', 'string', 'u32', 'bpf', 'length', 'ttl', 'hl')
+_OPTIONS_ONLY = ('tcp', 'udp', 'conntrack', 'state', 'multiport', 'addrtype', 'comment', 'icmp', 'icmp6')
+YES, NO, UNKNOWN = 'yes', 'no', 'unknown'
 
 
-# what asks for a rate, a header or a state that a new connection does not have: such a rule is passed by
-_ELSEWHERE = ('limit', 'recent', 'rt', 'hashlimit', 'connlimit', 'string', 'u32', 'bpf', 'length', 'ttl', 'hl')
-_PLAIN = ('tcp', 'udp', 'conntrack', 'state', 'multiport', 'addrtype', 'comment', 'icmp', 'icmp6')
+class _Packet(t.NamedTuple):
+    """The first packet of an ingress connection, or (`is_reply`) a reply to it. `interface` "": unknown."""
+
+    connection: Connection
+    interface: str
+    is_reply: bool
+
+    def ends(self) -> t.Dict[str, str]:
+        """Option of iptables -> the address that it matches."""
+        peer, local = self.connection.peer, self.connection.local
+        return {'-s': local, '-d': peer} if self.is_reply else {'-s': peer, '-d': local}
+
+    def ports(self) -> t.Dict[str, int]:
+        """Option of iptables -> the port that it matches."""
+        peer_port, port = self.connection.other_port, self.connection.port
+        if self.is_reply:
+            return {'--sport': port, '--dport': peer_port}
+        return {'--sport': peer_port, '--dport': port}
 
 
-class Packet(t.NamedTuple):
-    """The first packet of a TCP connection from `peer` to `local`, or (`leaving`) one of its answers. `interface` "": it is not known."""
-
-    peer: str
-    local: str
-    peer_port: int
-    port: int
-    interface: str = ''
-    leaving: bool = False
-
-    def ends(self) -> t.Dict[str, t.Any]:
-        """What options of iptables ask for."""
-        ends = {'-s': self.peer, '-d': self.local, '--sport': self.peer_port, '--dport': self.port}
-        return (
-            {'-s': self.local, '-d': self.peer, '--sport': self.port, '--dport': self.peer_port}
-            if self.leaving
-            else ends
-        )
+def accepts(table: Table, connection: Connection, interface: str = '') -> bool:
+    """Whether TABLE accepts a new ingress CONNECTION that arrives at INTERFACE ("": unknown)."""
+    return _accepts('INPUT', table, _Packet(connection, interface, is_reply=False))
 
 
-def accepts(table: Table, packet: Packet) -> bool:
-    """Whether TABLE lets PACKET in, or out, as if it belonged to no connection that the kernel knows."""
-    chain = 'OUTPUT' if packet.leaving else 'INPUT'
+def accepts_replies(table: Table, connection: Connection, interface: str = '') -> bool:
+    """Whether TABLE accepts the replies to an ingress CONNECTION that the kernel does not know."""
+    return _accepts('OUTPUT', table, _Packet(connection, interface, is_reply=True))
+
+
+def _accepts(chain: str, table: Table, packet: _Packet) -> bool:
     return (_walk(chain, table, packet, 0) or table.policies.get(chain, 'ACCEPT')) == 'ACCEPT'
 
 
-def _walk(chain: str, table: Table, packet: Packet, depth: int) -> t.Optional[str]:
-    """ACCEPT, DROP or REJECT; None where CHAIN decides nothing."""
-    for rule in table.chains.get(chain, ()) if depth < _DEPTH else ():
-        target, matches = _understand(rule, packet)
-        if target in ('DROP', 'REJECT') and matches != 'no':
+def _walk(chain: str, table: Table, packet: _Packet, depth: int) -> t.Optional[str]:
+    """ACCEPT, DROP or REJECT; None if CHAIN does not decide."""
+    for rule in table.chains.get(chain, ()) if depth < _MAX_DEPTH else ():
+        target, matches = _evaluate(rule, packet)
+        if target in ('DROP', 'REJECT') and matches != NO:
             return target
-        if matches != 'yes':
+        if matches != YES:
             continue
         if target == 'ACCEPT':
             return target
@@ -68,54 +76,56 @@ def _walk(chain: str, table: Table, packet: Packet, depth: int) -> t.Optional[st
     return None
 
 
-def _understand(rule: str, packet: Packet) -> t.Tuple[str, str]:
-    """(target, whether the rule matches: yes, no, or maybe)."""
+def _evaluate(rule: str, packet: _Packet) -> t.Tuple[str, str]:
+    """(target, whether the rule matches: YES, NO or UNKNOWN)."""
     words = shlex.split(rule)[2:]
-    target, answer, negated = '', 'yes', False
+    target, answer, is_negated = '', YES, False
     while words:
         word = words.pop(0)
         if word == '!':
-            negated = True
+            is_negated = True
             continue
         if word in _FLAGS:
-            answer = 'no'
+            answer = NO
             continue
         value = words.pop(0) if words else ''
         if word in ('-j', '-g'):
             target = value
             break  # what follows are options of the target
-        found = _matches(word, value, packet)
-        if found is None:
-            answer = 'maybe' if answer == 'yes' else answer
-        elif found == negated:
-            answer = 'no'
-        negated = False
+        matches = _matches(word, value, packet)
+        if matches is None:
+            answer = UNKNOWN if answer == YES else answer
+        elif matches == is_negated:
+            answer = NO
+        is_negated = False
     return target, answer
 
 
-def _matches(option: str, value: str, packet: Packet) -> t.Optional[bool]:
-    """Whether PACKET has what an option asks for; None where that is not known here."""
-    ends = packet.ends()
+def _matches(option: str, value: str, packet: _Packet) -> t.Optional[bool]:
+    """Whether PACKET matches an option; None if that is unknown here."""
     if option == '-m':
-        return False if value in _ELSEWHERE else True if value in _PLAIN else None
+        return False if value in _NEVER_MATCHING else True if value in _OPTIONS_ONLY else None
     if option in ('-s', '-d'):
-        return traffic.family(value) == traffic.family(ends[option]) and traffic.contains(
-            [traffic.interval(value)], ends[option]
-        )
+        address = packet.ends()[option]
+        same_family = traffic.family(value) == traffic.family(address)
+        return same_family and traffic.contains([traffic.interval(value)], address)
     if option == '-p':
         return value in ('tcp', '6')
     if option.rstrip('s') in ('--dport', '--sport'):
-        port = ends[option.rstrip('s')]
-        return any(
-            int(low) <= port <= int(high or low)
-            for low, _colon, high in (part.partition(':') for part in value.split(','))
-        )
+        port = packet.ports()[option.rstrip('s')]
+        return any(low <= port <= high for low, high in parse_ports(value))
     if option in ('--ctstate', '--state'):
         return 'NEW' in value.split(',')
     if option in ('-i', '-o'):
-        if option != ('-o' if packet.leaving else '-i'):
-            return False
-        return value == packet.interface if packet.interface else (False if value == 'lo' else None)
+        return _matches_interface(option, value, packet)
     if option == '--dst-type':
-        return (value == 'UNICAST') if packet.leaving else value in ('LOCAL', 'UNICAST')
+        return (value == 'UNICAST') if packet.is_reply else value in ('LOCAL', 'UNICAST')
     return True if option == '--comment' else None
+
+
+def _matches_interface(option: str, value: str, packet: _Packet) -> t.Optional[bool]:
+    if option != ('-o' if packet.is_reply else '-i'):
+        return False
+    if packet.interface:
+        return value == packet.interface
+    return False if value == 'lo' else None

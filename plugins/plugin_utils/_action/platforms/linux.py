@@ -10,24 +10,29 @@ import json
 import typing as t
 
 from ....module_utils._backends import registry
-from ....module_utils._model import policy
+from ....module_utils._model import policy as policies
+from ..._base.ansible_core import RemoteHost
+from ..._inventory.host_variables import HostVariables
+from .base import Answer
+
+SSH_PORT = 22
 
 
-class Channel:
-    """How a host is asked about a change that waits: the program that the module left there, and the file with the outcome."""
+class LinuxChannel:
+    """Asks the program that the module left on the host, and reads the file with the outcome."""
 
-    def __init__(self, action: t.Any, _task_vars: dict[str, t.Any], pending: dict[str, str]):
-        self.action, self.pending = action, pending
+    def __init__(self, host: RemoteHost, pending: dict[str, str]) -> None:
+        self._host, self._pending = host, pending
 
-    def confirm(self) -> tuple[dict[str, t.Any] | None, str]:
-        return self._run(f'{self.pending["command"]} confirm {self.pending["token"]}')
+    def confirm(self) -> Answer:
+        return self._run(f'{self._pending["command"]} confirm {self._pending["token"]}')
 
-    def outcome(self) -> tuple[dict[str, t.Any] | None, str]:
-        return self._run(f'cat {self.pending["outcome"]}')
+    def outcome(self) -> Answer:
+        return self._run(f'cat {self._pending["outcome"]}')
 
-    def _run(self, command: str) -> tuple[dict[str, t.Any] | None, str]:
-        result = self.action._low_level_execute_command(command, sudoable=True)
-        # whatever is no JSON (a shell's complaint, nothing at all) is the reason why there is no answer
+    def _run(self, command: str) -> Answer:
+        result = self._host.execute_command(command)
+        # anything else than JSON (a message of the shell, nothing at all) is the reason why there is no answer
         with contextlib.suppress(ValueError):
             return json.loads(result['stdout'].strip().rpartition('\n')[2]), ''
         return None, result['stderr'] or result['stdout'] or f'exit code {result["rc"]}'
@@ -36,27 +41,28 @@ class Channel:
 class Linux:
     """firewalld and ufw."""
 
-    name, title = 'linux', 'Linux'
-    MODULE = 'portmatrix.firewall.linux_policy'
-    BACKENDS = ('auto', *registry.BACKENDS)
-    Channel = Channel
+    name: t.ClassVar[str] = 'linux'
+    title: t.ClassVar[str] = 'Linux'
+    module: t.ClassVar[str] = 'portmatrix.firewall.linux_policy'
+    backends: t.ClassVar[tuple[str, ...]] = ('auto', *registry.BACKENDS)
 
-    def __init__(self, get: t.Callable[..., t.Any]):
-        self.get = get
+    def __init__(self, variables: HostVariables) -> None:
+        self._variables = variables
 
-    def prepare(self, connection: t.Any) -> None:
+    def prepare(self, host: RemoteHost) -> None:
         pass
 
-    def arguments(self, wanted: dict[str, t.Any], _check: bool) -> dict[str, t.Any]:
+    def module_arguments(self, wanted: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
         return wanted
 
     def render(self, backend: str, document: str) -> dict[str, t.Any]:
         """The files that the host would get."""
         name = registry.DEFAULT if backend == 'auto' else backend
-        parsed = policy.parse(document)
-        files = registry.choose(name).render(parsed, policy.guard(parsed, [int(self.get('ansible_port') or 22)]))
-        return {
-            'backend': name,
-            'digest': parsed.digest,
-            'rendered': [{'path': path, 'content': content} for path, content in sorted(files.items())],
-        }
+        policy = policies.parse(document)
+        port = int(self._variables.get('ansible_port') or SSH_PORT)
+        files = registry.create(name).render(policy, policies.guard(policy, [port]))
+        rendered = [{'path': path, 'content': content} for path, content in sorted(files.items())]
+        return {'backend': name, 'digest': policy.digest, 'rendered': rendered}
+
+    def open_channel(self, host: RemoteHost, pending: dict[str, str]) -> LinuxChannel:
+        return LinuxChannel(host, pending)

@@ -7,63 +7,66 @@ from __future__ import annotations
 
 import typing as t
 
-from ....module_utils._model import policy
+from ....module_utils._model import policy as policies
+from ..._base.ansible_core import RemoteHost
+from ..._inventory.host_variables import HostVariables
 from ..windows import rollback_program, script
+from .base import Answer
 
-_SSH, _WINRM = 22, 5986  # where ansible_port says nothing
+SSH_PORT, WINRM_PORT = 22, 5986  # if ansible_port is not set
 
 
-class Channel:
-    """How a host is asked about a change that waits: by the module itself, which tells the outcome of one that does not wait any more."""
+class WindowsChannel:
+    """Asks the module itself, which also reports the outcome of a change that is no longer pending."""
 
-    def __init__(self, action: t.Any, task_vars: dict[str, t.Any], pending: dict[str, str]):
-        self.action, self.task_vars, self.pending = action, task_vars, pending
+    def __init__(self, host: RemoteHost, pending: dict[str, str]) -> None:
+        self._host, self._token = host, pending['token']
 
-    def confirm(self) -> tuple[dict[str, t.Any] | None, str]:
-        arguments = {'state': 'confirmed', 'token': self.pending['token']}
-        result = self.action._execute_module(Windows.MODULE, arguments, task_vars=self.task_vars)
+    def confirm(self) -> Answer:
+        result = self._host.execute_module(Windows.module, {'state': 'confirmed', 'token': self._token})
         if 'outcome' in result:
-            return {**result, 'token': self.pending['token']}, ''
+            return {**result, 'token': self._token}, ''
         return None, str(result.get('msg') or result.get('module_stderr') or 'no answer')
 
-    outcome = confirm
+    def outcome(self) -> Answer:
+        return self.confirm()
 
 
 class Windows:
     """Windows Firewall."""
 
-    name, title = 'windows', 'Windows'
-    MODULE = 'portmatrix.firewall.windows_policy'
-    BACKENDS = ('auto', name)
-    Channel = Channel
+    name: t.ClassVar[str] = 'windows'
+    title: t.ClassVar[str] = 'Windows'
+    module: t.ClassVar[str] = 'portmatrix.firewall.windows_policy'
+    backends: t.ClassVar[tuple[str, ...]] = ('auto', name)
 
-    def __init__(self, get: t.Callable[..., t.Any]):
-        self.get = get
+    def __init__(self, variables: HostVariables) -> None:
+        self._variables = variables
 
-    def prepare(self, connection: t.Any) -> None:
-        """`become: true` in a playbook for all hosts means sudo, which Windows has not: there the user who connects is the administrator. runas stays."""
-        if connection.become and connection.become.name.rpartition('.')[2] != 'runas':
-            connection.set_become_plugin(None)
+    def prepare(self, host: RemoteHost) -> None:
+        """`become: true` for all hosts of a play means sudo, which Windows does not have: there the user who connects
+        is an administrator. runas stays."""
+        host.drop_become(unless='runas')
 
-    def arguments(self, wanted: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
-        """Without the choice of a back end; with the port that we come in by, and the program that brings the former rules back."""
+    def module_arguments(self, wanted: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+        """Without a back end; with the management port, and the program that restores the former rules."""
         arguments = {name: value for name, value in wanted.items() if name != 'backend'}
         if wanted['state'] == 'gathered':
             return arguments
         arguments['port'] = self._port()
-        return (
-            {**arguments, 'program': rollback_program.text()}
-            if arguments['confirm_timeout'] and not check
-            else arguments
-        )
+        needs_program = arguments['confirm_timeout'] and not check
+        return {**arguments, 'program': rollback_program.text()} if needs_program else arguments
 
-    def render(self, _backend: str, document: str) -> dict[str, t.Any]:
+    def render(self, backend: str, document: str) -> dict[str, t.Any]:
         """One PowerShell script."""
-        parsed = policy.parse(document)
-        content = script.render(parsed, [self._port(), *parsed.management_ports])
-        return {'backend': self.name, 'digest': parsed.digest, 'rendered': [{'path': script.PATH, 'content': content}]}
+        policy = policies.parse(document)
+        content = script.render(policy, [self._port(), *policy.management_ports])
+        rendered = [{'path': script.PATH, 'content': content}]
+        return {'backend': self.name, 'digest': policy.digest, 'rendered': rendered}
+
+    def open_channel(self, host: RemoteHost, pending: dict[str, str]) -> WindowsChannel:
+        return WindowsChannel(host, pending)
 
     def _port(self) -> int:
-        return int(
-            self.get('ansible_port') or (_SSH if str(self.get('ansible_connection')).endswith('ssh') else _WINRM)
-        )
+        uses_ssh = str(self._variables.get('ansible_connection')).endswith('ssh')
+        return int(self._variables.get('ansible_port') or (SSH_PORT if uses_ssh else WINRM_PORT))

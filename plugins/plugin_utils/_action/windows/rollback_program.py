@@ -27,7 +27,8 @@ if ($answer['outcome'] -eq 'error') {{
 
 
 def text(sources: Path = _SOURCES) -> str:
-    """One PowerShell script with all of SOURCES in it; its parameter is the token of the change. Comments and indents are left out."""
+    """One PowerShell script with all of SOURCES in it; its parameter is the token of the change. Comments and indents
+    are left out."""
     files = [path.read_text(encoding='utf-8') for path in sorted(sources.glob('*.cs'))]
     usings = sorted({using for file in files for using in _USING.findall(file)})
     return _TEXT.format(

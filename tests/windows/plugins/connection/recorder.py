@@ -1,4 +1,5 @@
-"""A connection that pretends to be a Windows host: it records what Ansible sends ($RECORD) and answers as the module would."""
+"""A connection that pretends to be a Windows host: it records what Ansible sends ($RECORD) and answers as the module
+would."""
 
 from __future__ import annotations
 

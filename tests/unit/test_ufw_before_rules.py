@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import before_rules, compiler
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import before_rules, ruleset
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import traffic
+
+RULESET = ruleset.EMPTY._replace(is_managed=True, directions=('ingress', 'egress'))
 
 
 @pytest.mark.parametrize(
@@ -28,12 +31,21 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors i
     ],
 )
 def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
-    admits = {('ingress', 'ipv4', 'tcp', 'destination', 440, 450): ((0xC0000209, 0xC0000209),)}
+    service = traffic.Service('ingress', 'ipv4', 'tcp', 'destination', 440, 450)
+    policy = RULESET._replace(allowed={service: ((0xC0000209, 0xC0000209),)})
     found = list(before_rules.openings('f', f'*filter\n{line}\nCOMMIT\n'))
-    assert any(before_rules.beyond(opening, 'ipv4', admits) for opening in found) is opens
+    assert any(before_rules.exceeds(opening, 'ipv4', policy) for opening in found) is opens
 
 
-TEXT = '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-before-input -p udp --dport 1900 -j ACCEPT\n  -A ufw-before-input -j ACCEPT\nCOMMIT\n'
+TEXT = """# mine
+*nat
+-A POSTROUTING -j MASQUERADE
+COMMIT
+*filter
+-A ufw-before-input -p udp --dport 1900 -j ACCEPT
+  -A ufw-before-input -j ACCEPT
+COMMIT
+"""
 
 
 @pytest.mark.parametrize(
@@ -41,11 +53,11 @@ TEXT = '# mine\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n*filter\n-A ufw-befo
 )
 @pytest.mark.parametrize('lines_of_ours', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
 def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
-    composed = before_rules.compose(TEXT, compiler.section('ipv4', lines_of_ours), closing)
-    assert before_rules.foreign(composed) == TEXT
-    assert before_rules.compose(composed, compiler.section('ipv4', lines_of_ours), closing) == composed
-    kept = [line for _table, found in before_rules.sections('f', composed) for line in found]
-    assert all(line not in kept for line in closing) and len(before_rules.closed(composed)) == len(closing)
+    composed = before_rules.compose(TEXT, before_rules.render_section(lines_of_ours), closing)
+    assert before_rules.unmanaged(composed) == TEXT
+    assert before_rules.compose(composed, before_rules.render_section(lines_of_ours), closing) == composed
+    kept = [line for _table, found in before_rules.tables('f', composed) for line in found]
+    assert all(line not in kept for line in closing) and composed.count('# portmatrix off: ') == len(closing)
 
 
 @pytest.mark.parametrize(
@@ -54,14 +66,14 @@ def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
         ('*filter\n-A ufw-before-input -j ACCEPT\n', 'the table filter has no "COMMIT" at its end'),
         (
             '-A ufw-before-input -j ACCEPT\n*filter\nCOMMIT\n',
-            "line 1: '-A ufw-before-input -j ACCEPT' stands outside of a table",
+            "line 1: '-A ufw-before-input -j ACCEPT' is outside of a table",
         ),
-        ('*nat\n*filter\nCOMMIT\n', "line 2: '*filter' stands outside of a table"),
+        ('*nat\n*filter\nCOMMIT\n', "line 2: '*filter' is outside of a table"),
     ],
 )
 def test_files_that_would_load_in_part_are_refused(text, words):
     with pytest.raises(Refused, match=re.escape(words)):
-        list(before_rules.sections('before.rules', text))
+        list(before_rules.tables('before.rules', text))
 
 
 ODD = [
@@ -76,12 +88,13 @@ ODD = [
 @pytest.mark.parametrize('words', ODD)
 def test_what_is_not_understood_in_a_file_counts_as_open(words):
     found = list(before_rules.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
-    assert [before_rules.beyond(opening, 'ipv4', {}) for opening in found] == [True]
+    assert [before_rules.exceeds(opening, 'ipv4', RULESET) for opening in found] == [True]
 
 
 def test_a_jump_into_a_chain_that_accepts_is_an_opening():
     found = before_rules.openings(
         'f',
-        '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j ufw-not-local\nCOMMIT\n',
+        '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j '
+        'ufw-not-local\nCOMMIT\n',
     )
     assert [opening.line for opening in found] == ['-A ufw-before-input -j adm']

@@ -34,7 +34,7 @@ def apart(*bridges):
     ids=['nothing lost', 'all lost', 'a network is gone', 'empty chains', 'another network is new', 'nothing before'],
 )
 def test_what_is_lost_comes_back_and_the_rest_stays(former, now, there, wanted):
-    assert docker.wanted(former, now, there) == wanted
+    assert docker.merge_rules(former, now, there) == wanted
 
 
 def saved(*bridges, rules):
@@ -64,15 +64,8 @@ def saved(*bridges, rules):
     ],
 )
 def test_a_network_that_nothing_keeps_apart_is_named(monkeypatch, ipv4, ipv6, named):
-    monkeypatch.setattr(containers, 'exists', lambda _tool: True)
-    monkeypatch.setattr(
-        containers,
-        'run',
-        lambda command, check: type(
-            'Result', (), {'stdout': {'iptables-save': ipv4, 'ip6tables-save': ipv6}[command[0]]}
-        ),
-    )
+    saved_rules = {'iptables': ipv4, 'ip6tables': ipv6}
+    monkeypatch.setattr(containers.iptables, 'saved_rules', lambda check: saved_rules)
     monkeypatch.setattr(containers.os, 'listdir', lambda _folder: ['br-0123456789ab', 'docker0', 'eth0'])
-    assert [text.split(' apart')[0] for text in containers.warnings()] == (
-        [f"nothing keeps Docker's {named}"] if named else []
-    )
+    expected = [f'the Docker network {named}'] if named else []
+    assert [text.split(' is not isolated')[0] for text in containers.warnings()] == expected

@@ -1,4 +1,5 @@
-"""Changing a running policy step by step: at every moment no more is open than before or after, and no less than before and after."""
+"""Changing a running policy step by step: at every moment no more is open than before or after, and no less than
+before and after."""
 
 from __future__ import annotations
 
@@ -74,7 +75,7 @@ class Firewalld:
 def test_every_moment_lies_between_the_old_and_the_new_state(old, new, keep_stale):
     stale = dict.fromkeys(SETS, ('192.0.2.4', '192.0.2.5')) if keep_stale else {}
     running = Firewalld(old, stale)
-    planned = hitless.steps(
+    planned = hitless.compute_steps(
         new, {name: tuple(members) for name, members in running.sets.items()}, {'portmatrix-in': list(running.rules)}
     )
     assert planned is not None
@@ -82,9 +83,9 @@ def test_every_moment_lies_between_the_old_and_the_new_state(old, new, keep_stal
         mock.patch.object(hitless.bus, 'call', running.call),
         mock.patch.object(hitless.bus, 'set_dictionary', running.set_dictionary),
     ):
-        hitless.take(planned)
+        hitless.execute(planned)
     before, after = running.moments[0], running.moments[-1]
-    wanted = documents.reach_of(new)
+    wanted = documents.allowed_traffic(new)
     assert sum(last - first + 1 for spans in wanted.values() for first, last in spans) == len(after)
     for moment in running.moments:
         assert moment <= before | after, 'something was open that neither state admits'

@@ -1,4 +1,5 @@
-"""Reading nftables' JSON: the forms of firewalld's versions and settings are understood, everything else counts as somebody else's rule."""
+"""Reading nftables' JSON: the forms of firewalld's versions and settings are understood, everything else counts as
+somebody else's rule."""
 
 from __future__ import annotations
 
@@ -43,19 +44,19 @@ def with_parts(change):
 
 
 def test_what_firewalld_writes_is_understood():
-    found = kernel.interpret(TABLE)
+    found = kernel.parse(TABLE)
     assert (dict(found.rules), found.directions, found.faults) == (EXPECTED, ('ingress',), ())
 
 
 def test_counters_are_passed_over():
-    found = kernel.interpret(
+    found = kernel.parse(
         with_parts(lambda chain, parts: [*parts[:-1], {'counter': {'packets': 1, 'bytes': 2}}, parts[-1]])
     )
     assert (dict(found.rules), found.faults) == (EXPECTED, ())
 
 
 def test_connection_states_of_firewalld_before_1_3_are_passed_over():
-    found = kernel.interpret(
+    found = kernel.parse(
         with_parts(lambda chain, parts: [*parts[:-1], STATE, parts[-1]] if chain.endswith('_allow') else parts)
     )
     assert (dict(found.rules), found.faults) == (EXPECTED, ())
@@ -71,7 +72,7 @@ def test_rules_that_log_what_is_denied_are_passed_over():
         ),
         TABLE[-1],
     ]
-    found = kernel.interpret(table)
+    found = kernel.parse(table)
     assert (dict(found.rules), found.faults) == (EXPECTED, ())
 
 
@@ -88,17 +89,17 @@ def test_rules_that_log_what_is_denied_are_passed_over():
     ],
 )
 def test_a_foreign_rule_among_ours_is_a_fault_and_no_crash(foreign):
-    found = kernel.interpret([*TABLE, rule(f'{POLICY}_allow', *foreign)])
-    assert len(found.faults) == 1 and 'that is none of ours' in found.faults[0]
+    found = kernel.parse([*TABLE, rule(f'{POLICY}_allow', *foreign)])
+    assert len(found.faults) == 1 and 'that is not managed by portmatrix' in found.faults[0]
     assert dict(found.rules) == EXPECTED
 
 
 def test_a_verdict_that_is_missing_and_a_chain_that_is_not_reached_are_faults():
-    assert kernel.interpret(TABLE[:-1]).faults[0] == 'the kernel does not deny the rest of ingress'
+    assert kernel.parse(TABLE[:-1]).faults[0] == 'the kernel does not deny the rest of ingress'
     unhooked = [item for item in TABLE if item.get('rule', {}).get('chain') != 'filter_INPUT']
-    assert kernel.interpret(unhooked).faults == ('the kernel does not pass ingress through portmatrix-in',)
+    assert kernel.parse(unhooked).faults == ('the kernel does not pass ingress through portmatrix-in',)
 
 
 def test_a_foreign_rule_before_the_verdict_is_a_fault():
     table = [*TABLE[:-1], rule(POLICY, match(PORT, 7777), {'accept': None}), TABLE[-1]]
-    assert kernel.interpret(table).faults == (f'the chain {POLICY} is not as firewalld builds it',)
+    assert kernel.parse(table).faults == (f'the chain {POLICY} differs from what firewalld writes',)

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The interface of a back end: what converges one kind of firewall to a policy.
+
+A change goes through these steps: `observe` the host; `plan` the changes to a policy; `snapshot` the former state and
+`desired`, the new one; `apply` it to the running firewall; `persist` it once it is confirmed, or `restore` the former
+state. Snapshot and desired state are plain data, since another process may persist or restore: the rollback timer, or
+the confirmation over a new connection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model.connection import Connection
+from .._model.policy import Policy, Rule
+
+# Values that JSON can hold; only the back end that made them reads them.
+PlainData = t.Dict[str, t.Any]
+
+
+class Changes(t.Protocol):
+    """What has to change on a host that was observed in some state."""
+
+    @property
+    def any(self) -> bool:
+        """Whether anything has to change."""
+
+    @property
+    def transition(self) -> str:
+        """How the running firewall gets there: none, hitless (no allowed connection is lost) or reload."""
+
+    @property
+    def diff(self) -> t.Dict[str, str]:
+        """Ansible's diff, in the words of _model.report."""
+
+    @property
+    def counts(self) -> t.Dict[str, int]:
+        """How many rules are `added`, `removed` and `kept`."""
+
+    @property
+    def warnings(self) -> t.Tuple[str, ...]:
+        """What the operator has to know about rules that portmatrix does not manage."""
+
+    def would_allow(self, connection: Connection) -> bool:
+        """Whether a new connection like CONNECTION is allowed after the change."""
+
+    def snapshot(self) -> PlainData:
+        """What `restore` needs to return to the observed state."""
+
+    def desired(self) -> PlainData:
+        """What `persist` needs to keep the change."""
+
+    def apply(self, before: PlainData) -> str:
+        """Bring the change into force and verify it in the kernel; BEFORE is its snapshot. Configuration files do not
+        change yet. Returns the transition that was needed. Raises BackendError if the change is not in force."""
+
+
+class State(t.Protocol):
+    """A host as it was observed."""
+
+    def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
+        """The changes to POLICY and its management GUARD; None is a host that portmatrix does not manage.
+
+        Raises Refused if this firewall cannot enforce the policy.
+        """
+
+    def gathered(self) -> PlainData:
+        """The rules managed by portmatrix, for `state: gathered`."""
+
+
+class Backend(t.Protocol):
+    """One kind of firewall. An instance keeps no state between its calls."""
+
+    name: t.ClassVar[str]
+    # the command that an operator runs to switch this firewall off
+    stop_command: t.ClassVar[str]
+    # added to the advice of a refused lock-out; "" if there is nothing to add
+    lockout_advice: t.ClassVar[str]
+    # what the firewall's own default configuration allows in addition to any policy; "" if nothing
+    default_openings: t.ClassVar[str]
+
+    @staticmethod
+    def is_installed() -> bool: ...
+
+    @staticmethod
+    def is_active() -> bool:
+        """Whether it filters packets now, or will after the next boot."""
+
+    @staticmethod
+    def has_rules() -> bool:
+        """Whether its configuration contains anything managed by portmatrix."""
+
+    def lock(self) -> t.ContextManager[None]:
+        """Keep the firewall's own tools from changing its configuration. Raises Busy if one holds the lock."""
+
+    def observe(self) -> State:
+        """Read configuration, service and kernel; changes nothing. Raises BackendError if they cannot be read."""
+
+    def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
+        """Path -> content of the files that enforce POLICY on a host with default configuration. Pure."""
+
+    def deviation(self, before: PlainData, after: PlainData) -> t.Optional[str]:
+        """What another program has changed since `apply`, or None."""
+
+    def allows(self, after: PlainData, connection: Connection) -> bool:
+        """Whether a new connection like CONNECTION is allowed now that AFTER is in force."""
+
+    def persist(self, after: PlainData, *, boot: bool = False) -> None:
+        """Keep what was applied, over a reboot too. Safe to repeat. BOOT: the host is booting."""
+
+    def restore(self, before: PlainData, after: PlainData, *, boot: bool = False, was_applied: bool = False) -> None:
+        """Return to the state BEFORE the change to AFTER. Safe to repeat.
+
+        BOOT: the host is booting, so the kernel has no rules yet. WAS_APPLIED: `apply` had ended, so what other
+        programs have in the running firewall is newer than the snapshot, and stays.
+        """
+
+    def concurrent_runs(self) -> t.List[int]:
+        """Process ids that may overwrite what was just persisted with what they had read before."""
+
+    def is_stable(self, runs: t.Iterable[int]) -> bool:
+        """Wait for RUNS (of concurrent_runs) to end; whether none of them can have overwritten the change."""

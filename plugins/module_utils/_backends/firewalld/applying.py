@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring planned changes into force in the running firewall, and return to the former state.
+
+firewalld reads its configuration files only at a start and a reload. While a change is not confirmed they have their
+former content, so that a reboot returns to the former rules by itself.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._base import files
+from ..._base.commands import run
+from ..._base.errors import BackendError
+from ..base import PlainData
+from . import bus, config_files, docker, hitless, kernel, service, unmanaged_runtime, verify
+from .documents import Documents
+
+if t.TYPE_CHECKING:
+    from .planning import Changes
+
+
+def apply(changes: Changes, before: PlainData) -> str:
+    """Bring CHANGES into force and verify them; returns the transition that was needed. Raises BackendError if they are
+    not in force."""
+    transition = changes.transition
+    if transition == 'hitless' and not _succeeds_without_reload(changes):
+        transition = 'reload'
+    if transition == 'reload' or {'start', 'stop'} & set(changes.switch.steps):
+        with docker.preserving_isolation(before['isolation']):
+            _apply_files(changes, before, transition)
+    return transition
+
+
+def _succeeds_without_reload(changes: Changes) -> bool:
+    try:
+        hitless.execute(t.cast(hitless.Steps, changes.steps))
+    except BackendError:
+        return False
+    return not verify.deviation(changes.wanted, kernel.read())
+
+
+def _apply_files(changes: Changes, before: PlainData, transition: str) -> None:
+    steps = changes.switch.steps
+    if transition == 'reload' or 'start' in steps:
+        try:
+            files.write_all(changes.files)
+            if 'start' in steps:
+                run(['firewall-offline-cmd', '--check-config'])
+                service.execute(['start'])
+            else:
+                reload(before)
+            verify.wait_until_enforced(changes.wanted)
+        finally:
+            files.write_all({path: changes.state.files.get(path) for path in changes.files})
+    if 'stop' in steps:
+        service.execute(['stop'])
+
+
+def reload(before: PlainData) -> None:
+    """Reload firewalld without losing what other programs have only in the running firewall.
+
+    The first reload of a change completes BEFORE with it: a second one, on the way to the former state, must not take
+    what the first one dropped for what was there.
+    """
+    if before['runtime'] is None:
+        before['runtime'] = unmanaged_runtime.capture(service.observe().preserves_iptables).to_data()
+    bus.reload()
+    unmanaged_runtime.restore(unmanaged_runtime.Runtime.from_data(before['runtime']))
+
+
+def restore_running(before: PlainData, was_applied: bool) -> None:
+    """Make the running firewall enforce the former files again, if it does not."""
+    documents: Documents = config_files.parse(before['files'])
+    if bus.is_running() and not verify.deviation(documents, kernel.read()):
+        return
+    # what other programs have put into the running firewall since the change was applied stays
+    reload({**before, 'runtime': None} if was_applied else before)
+    verify.wait_until_enforced(documents)

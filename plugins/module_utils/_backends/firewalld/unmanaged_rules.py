@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Zones and policies of firewalld that portmatrix does not manage, and what they mean for its policy."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..._model import policy as policies
+from . import bus
+from .documents import NAMES, priority
+
+_DENIES = re.compile(r'\b(reject|drop)\b')
+_BUILT_IN = ('allow-host-ipv6',)
+
+
+class Unmanaged(t.NamedTuple):
+    """`priorities` of the running policies, those of portmatrix included and firewalld's built-in ones left out: a
+    lower number decides first. `forwarding` and `denying` are the active zones that forward ports and that have rich
+    rules which deny."""
+
+    priorities: t.Dict[str, int] = {}
+    forwarding: t.Tuple[str, ...] = ()
+    denying: t.Tuple[str, ...] = ()
+
+
+def read() -> Unmanaged:
+    priorities = {
+        name: bus.call('policy', 'getPolicySettings', 's', name)['priority']['data']
+        for name in bus.call('policy', 'getPolicies')
+        if name not in _BUILT_IN
+    }
+    names = sorted(bus.call('zone', 'getActiveZones') or ())
+    zones = {zone: bus.call('zone', 'getZoneSettings2', 's', zone) for zone in names}
+    return Unmanaged(
+        priorities,
+        tuple(zone for zone, settings in zones.items() if settings.get('forward_ports', {}).get('data')),
+        tuple(zone for zone, settings in zones.items() if _has_denials(settings)),
+    )
+
+
+def _has_denials(settings: t.Dict[str, t.Dict[str, t.Any]]) -> bool:
+    return any(_DENIES.search(rule) for rule in settings.get('rules_str', {}).get('data') or ())
+
+
+def warnings(unmanaged: Unmanaged, policy: t.Optional[policies.Policy]) -> t.Tuple[str, ...]:
+    """What is decided before POLICY, and what zones deny without effect."""
+    if policy is None:
+        return ()
+    ours = priority(policy)
+    earlier = [
+        name for name, number in sorted(unmanaged.priorities.items()) if number <= ours and name not in NAMES.values()
+    ]
+    advice = 'raise its priority number'
+    if not policy.exclusive:
+        advice += ', or set portmatrix_exclusive: true'
+    return (
+        *(
+            f'the firewalld policy {name} has a lower priority number than portmatrix, so it decides first and may '
+            f'allow other traffic; {advice}'
+            for name in earlier
+        ),
+        *(
+            f'the firewalld zone {zone} forwards ports, and firewalld accepts forwarded traffic before any policy; '
+            'remove the forwarding if it is not intended'
+            for zone in unmanaged.forwarding
+        ),
+        *(
+            f'the firewalld zone {zone} has rich rules that deny, but not what the policy allows, since the policy '
+            f'decides first; use a firewalld policy with a priority below {ours} instead, and for fail2ban '
+            'banaction = nftables'
+            for zone in unmanaged.denying
+        ),
+    )

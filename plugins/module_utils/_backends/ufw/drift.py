@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the kernel deviates from what ufw's files define."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from . import display, kernel, startup
+from .edits import Texts
+from .former import Former
+from .kernel import Table, Tables
+from .settings import Settings
+
+MAX_LINES = 50
+
+
+def expected_tables(families: t.Iterable[str], texts: Texts, settings: Settings, former: Former) -> Tables:
+    """What the kernel contains if it follows TEXTS and SETTINGS.
+
+    A ufw that is off has no chains; the built-in ones then have the policies that they had before portmatrix.
+    """
+    if not settings.enabled:
+        return {family: Table({}, {**kernel.ACCEPT_ALL, **former.policies.get(family, {})}) for family in families}
+    return kernel.canonical({family: startup.compose(family, texts, settings) for family in families})
+
+
+def deviations(live: Tables, expected: Tables, owned: t.Mapping[str, t.Container[str]]) -> t.List[str]:
+    """Lines on how the tables LIVE in the kernel differ from EXPECTED in the chains OWNED by ufw."""
+    return [line for family in live for line in _deviations(family, live[family], expected[family], owned[family])]
+
+
+def _deviations(family: str, live: Table, expected: Table, owned: t.Container[str]) -> t.List[str]:
+    if not live.has_ufw(family):
+        return [f'drift: the kernel has no rules of ufw ({family})']
+    lines: t.List[str] = []
+    have, want = ({name: rules for name, rules in table.chains.items() if name in owned} for table in (live, expected))
+    for name in sorted({*have, *want}):
+        lines.extend(_chain_deviations(name, have.get(name, ()), want.get(name, ())))
+    for chain, policy in expected.policies.items():
+        if live.policies.get(chain) != policy:
+            lines.append(f'drift: the policy of {chain} ({family}) is {live.policies.get(chain)}, not {policy}')
+        if live.jumps(chain, owned) != expected.jumps(chain, owned):
+            lines.append(f'drift: {chain} ({family}) does not jump to the chains of ufw as it should')
+    more = [f'drift: and {len(lines) - MAX_LINES} more deviations'] if len(lines) > MAX_LINES else []
+    return [*lines[:MAX_LINES], *more]
+
+
+def _chain_deviations(name: str, live: t.Sequence[str], expected: t.Sequence[str]) -> t.Iterator[str]:
+    have, want = collections.Counter(live), collections.Counter(expected)
+    for where, extra in (('only in the kernel', have - want), ('missing in the kernel', want - have)):
+        yield from (f'drift, {where}: {display.line_text(rule)}' for rule in sorted(extra.elements()))
+    if have == want and list(live) != list(expected):
+        yield f'drift: the rules of {name} are in another order'

@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A policy as rules of ufw: tuples for the protocols that ufw supports, iptables lines in before.rules for the others.
+
+A tuple has one peer, so all ports that one peer may use are in one tuple: the number of rules grows with flows and with
+peers, not with flows times peers. Everything behind this file uses the Ruleset, never the policy.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._model import policy as policies, protocols, traffic
+from ..._model.directions import INGRESS, preposition
+from ..._model.peers import ANY, Any, Peer
+from ..._model.traffic import AllowedTraffic
+from . import tuples
+from .notes import EXCLUSIVE, PortFlows, is_managed, note, port_text
+from .settings import CHAINS
+from .tuples import Tuple
+from .user_rules import PREFIXES
+
+# The protocols of catalogs that every ufw since 0.36 supports in tuples.
+IN_TUPLES = ('tcp', 'udp', 'esp', 'ah', 'gre')
+MAX_PORT_SLOTS = 15  # ports that iptables compares in one rule; a range takes two
+MAX_CITATION = 1000
+_TAILS = {'ingress': 'in', 'egress': 'out'}
+_Service = t.Tuple[str, str, str, bool, Peer]  # family, direction, protocol, source_port, peer
+
+
+class Ruleset(t.NamedTuple):
+    """What a policy requires of ufw; EMPTY is a host that portmatrix does not manage.
+
+    By family: `tuples` in their order, and the `section` lines of before.rules (comments included). `directions`: those
+    in which everything else is denied; `allowed`: exactly what the policy allows there; `needs_ipv6`: what has an IPv6
+    peer.
+    """
+
+    is_managed: bool
+    tuples: t.Dict[str, t.Tuple[Tuple, ...]]
+    section: t.Dict[str, t.Tuple[str, ...]]
+    directions: t.Tuple[str, ...]
+    exclusive: bool
+    allowed: AllowedTraffic
+    needs_ipv6: t.Tuple[str, ...]
+
+
+EMPTY = Ruleset(False, dict.fromkeys(PREFIXES, ()), dict.fromkeys(PREFIXES, ()), (), False, {}, ())
+
+
+def build(policy: t.Optional[policies.Policy], guard: t.Iterable[policies.Rule]) -> Ruleset:
+    """The ruleset that enforces POLICY, with the management GUARD first; an exclusive one ends with a denial of
+    everything else. None is EMPTY."""
+    if policy is None:
+        return EMPTY
+    guard = tuple(guard)
+    own: t.Dict[str, t.List[Tuple]] = {family: [] for family in PREFIXES}
+    lines: t.Dict[str, t.List[str]] = {family: _citations(policy) for family in PREFIXES}
+    for (family, direction, protocol, source_port, peer), port_flows in _services(policy, guard).items():
+        for chunk in _chunks(port_flows):
+            if protocol in IN_TUPLES:
+                own[family].append(_tuple(family, direction, protocol, source_port, peer, chunk))
+            else:
+                lines[family].extend(_section_lines(family, direction, protocol, peer, chunk))
+    if policy.exclusive:
+        for family in PREFIXES:
+            own[family].extend(_denial(family, direction) for direction in policy.enforced_directions)
+    return Ruleset(
+        True,
+        {family: tuple(rules) for family, rules in own.items()},
+        {family: tuple(rows) for family, rows in lines.items()},
+        policy.enforced_directions,
+        policy.exclusive,
+        policies.allowed_traffic(policy, guard),
+        _needs_ipv6(policy),
+    )
+
+
+def _services(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> t.Dict[_Service, PortFlows]:
+    """The ports of each service, with the flows that need them."""
+    services: t.Dict[_Service, PortFlows] = {}
+    for rule in (*guard, *policy.rules):
+        for family, peers in policies.peers_by_family(rule) if rule.direction in policy.enforced_directions else ():
+            for peer in (ANY,) if isinstance(peers, Any) else peers.addresses:
+                service = (family, rule.direction, rule.protocol, rule.source_port, peer)
+                port_flows = services.setdefault(service, {})
+                for ports in rule.ports or (traffic.NO_PORTS,):
+                    flows = port_flows.setdefault(ports, [])
+                    flows.extend(flow for flow in rule.flows if flow not in flows)
+    return services
+
+
+def _chunks(port_flows: PortFlows) -> t.Iterator[PortFlows]:
+    """The ports in parts that fit into one rule of iptables."""
+    chunk: PortFlows = {}
+    used = 0
+    for ports, flows in sorted(port_flows.items()):
+        slots = 1 if ports[0] == ports[1] else 2
+        if used + slots > MAX_PORT_SLOTS:
+            yield chunk
+            chunk, used = {}, 0
+        chunk[ports] = flows
+        used += slots
+    yield chunk
+
+
+def _tuple(family: str, direction: str, protocol: str, source_port: bool, peer: Peer, port_flows: PortFlows) -> Tuple:
+    ports, anywhere = port_text(port_flows), tuples.ANYWHERE[family]
+    address = anywhere if isinstance(peer, Any) else traffic.without_full_prefix(peer)
+    src, dst = (address, anywhere) if direction == INGRESS else (anywhere, address)
+    dport, sport = ('any', ports) if source_port else (ports, 'any')
+    comment = tuples.comment(note(port_flows))
+    return Tuple('allow', protocol, dport, dst, sport, src, _TAILS[direction], comment=comment)
+
+
+def _denial(family: str, direction: str) -> Tuple:
+    """The denial of everything else. What it denies is logged as ufw logs what its default policy denies."""
+    anywhere = tuples.ANYWHERE[family]
+    action = 'deny' if direction == INGRESS else 'reject'
+    comment = tuples.comment(EXCLUSIVE)
+    return Tuple(action, 'any', 'any', anywhere, 'any', anywhere, _TAILS[direction], log='log', comment=comment)
+
+
+def _section_lines(family: str, direction: str, protocol: str, peer: Peer, port_flows: PortFlows) -> t.Tuple[str, str]:
+    return f'# {note(port_flows)}', accept_line(family, direction, protocol, peer, 'd', port_text(port_flows))
+
+
+def accept_line(family: str, direction: str, protocol: str, peer: Peer, port_side: str, ports: str) -> str:
+    """An iptables line that accepts; PORT_SIDE is "d" (destination) or "s" (source), PORTS as of port_text."""
+    several = any(mark in ports for mark in ',:')
+    option = '' if ports == 'any' else f' --{port_side}port {ports}'
+    if several:
+        option = f' -m multiport --{port_side}ports {ports}'
+    address = ''
+    if not isinstance(peer, Any):
+        address = f' {"-s" if direction == INGRESS else "-d"} {traffic.without_full_prefix(peer)}'
+    chain = f'{PREFIXES[family]}-before-{CHAINS[direction]}'
+    return f'-A {chain}{address} -p {protocols.system_name(protocol)}{option} -j ACCEPT'
+
+
+def split_conflicting(
+    family: str, ruleset: Ruleset, keys: t.Container[t.Tuple[t.Union[str, bool], ...]]
+) -> t.Tuple[t.Tuple[Tuple, ...], t.List[str]]:
+    """(tuples, lines for the section): ufw would take a tuple whose key is in KEYS for a rule that exists already, so
+    it becomes a line of the section."""
+    conflicting = [rule for rule in ruleset.tuples[family] if rule.key in keys and rule.action == 'allow']
+    lines: t.List[str] = []
+    for rule in conflicting:
+        side, ports = ('s', rule.sport) if rule.sport != 'any' else ('d', rule.dport)
+        peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
+        lines += [f'# {rule.note()}', accept_line(family, rule.direction, rule.protocol, peer, side, ports)]
+    return tuple(rule for rule in ruleset.tuples[family] if rule not in conflicting), lines
+
+
+def exceeds(rule: Tuple, family: str, ruleset: Ruleset) -> bool:
+    """Whether an unmanaged RULE allows more than RULESET does."""
+    if rule.route or is_managed(rule) or not rule.allows or rule.direction not in ruleset.directions:
+        return False
+    has_ports = rule.protocol in ('tcp', 'udp', 'any')
+    ports = tuples.parse_ports(rule.dport) if rule.dport != 'any' else [traffic.NO_PORTS]
+    if rule.dport == 'any' and has_ports:
+        ports = [traffic.ALL_PORTS]
+    names = ('tcp', 'udp') if rule.protocol == 'any' and rule.dport != 'any' else (rule.protocol,)
+    try:
+        return not all(
+            traffic.allows(ruleset.allowed, rule.direction, family, name, span, rule.peer)
+            for name in names
+            for span in ports
+        )
+    except (ValueError, OSError):
+        return True
+
+
+def _citations(policy: policies.Policy) -> t.List[str]:
+    """The rows of the vendor's document behind every flow, as comments."""
+    used = {flow for rule in policy.rules if rule.direction in policy.enforced_directions for flow in rule.flows}
+    return [
+        f'# {flow} = {" ".join(text.split())[:MAX_CITATION]}'
+        for flow in sorted(used & set(policy.citations))
+        for text in policy.citations[flow]
+    ]
+
+
+def _needs_ipv6(policy: policies.Policy) -> t.Tuple[str, ...]:
+    """The flows and management sources that have an IPv6 address as a peer."""
+    flows = {
+        flow
+        for rule in policy.rules
+        if not isinstance(rule.peers, Any) and traffic.members_of('ipv6', rule.peers.addresses)
+        for flow in rule.flows
+    }
+    sources = () if isinstance(policy.management_sources, Any) else policy.management_sources.addresses
+    management = [f'management {preposition(INGRESS)} {source}' for source in traffic.members_of('ipv6', sources)]
+    return (*sorted(flows), *management)

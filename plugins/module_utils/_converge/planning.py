@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan a change that keeps management access: the guard is part of every policy, and a lock-out is refused."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._backends.base import Backend, Changes, State
+from .._base.errors import Refused
+from .._model import policy as policies
+from .._model.connection import Connection
+from .._model.policy import Policy
+from .._rollback.dependencies import Management
+
+_NOTHING_CHANGED = 'nothing was changed'
+
+
+def plan(backend: Backend, state: State, policy: t.Optional[Policy], management: Management) -> Changes:
+    """The changes from STATE to POLICY (None: a host that portmatrix does not manage).
+
+    Raises Refused if no management access is known that could be kept open, or if the management connection of this run
+    would be denied.
+    """
+    connection = management.current_connection()
+    if policy is None:
+        return _plan_release(backend, state, connection)
+    ports = {*management.ports(connection), *policy.management_ports}
+    if not ports:
+        raise Refused(
+            'no management access was found on this host (no SSH connection, no sshd that listens), so none would be '
+            f'kept open; list its ports in portmatrix_management_ports; {_NOTHING_CHANGED}'
+        )
+    changes = state.plan(policy, policies.guard(policy, ports))
+    if connection and not changes.would_allow(connection):
+        raise Refused(
+            f'the new rules would lock out the management connection from {connection.peer} to port {connection.port}; '
+            f'add {connection.peer} to portmatrix_management_sources{backend.lockout_advice}; {_NOTHING_CHANGED}'
+        )
+    return changes
+
+
+def _plan_release(backend: Backend, state: State, connection: t.Optional[Connection]) -> Changes:
+    changes = state.plan(None, ())
+    if changes.any and connection and not changes.would_allow(connection):
+        raise Refused(
+            f'without the rules managed by portmatrix, {backend.name} would deny the management connection from '
+            f'{connection.peer} to port {connection.port}; allow it there first; {_NOTHING_CHANGED}'
+        )
+    return changes

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only file that uses parts of ansible-core that are not its public interface.
+
+When a new ansible-core breaks something, it is to be fixed here.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible import constants
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ...module_utils._base.errors import PortmatrixError
+
+
+class TemplateResolver:
+    """Resolves templates with the templar of a task."""
+
+    def __init__(self, templar: t.Any, hostvars: t.Any, groups: dict[str, list[str]]) -> None:
+        self._templar, self._hostvars, self._groups = templar, hostvars, groups
+
+    def resolve(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+        """The variable NAME of VARIABLES, which has to exist, with templates resolved, as plain data.
+
+        Raises PortmatrixError if a template cannot be resolved.
+        """
+        value = variables[name]
+        if _has_template(value):
+            scope = {**variables, 'hostvars': self._hostvars, 'groups': self._groups}
+            try:
+                value = self._templar.copy_with_new_env(available_variables=scope).template(value)
+            except Exception as error:  # a template may call any plugin, so anything may be raised
+                raise PortmatrixError(
+                    f'{name}: the template cannot be resolved ({error}); fix it, or the variables that it uses'
+                ) from error
+        return plain(value)
+
+
+def raw_variables(hostvars: t.Any, host: str) -> dict[str, t.Any]:
+    """The variables of HOST with unresolved templates. Takes up to 5 ms a host."""
+    return t.cast('dict[str, t.Any]', hostvars.raw_get(host))
+
+
+def plain(value: t.Any) -> t.Any:
+    """VALUE as built-in types, without the tags of ansible-core 2.19 and later."""
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def run_folder() -> Path:
+    """The folder that Ansible creates for one run, shares among all its processes, and removes at the end."""
+    return Path(vars(constants)['DEFAULT_LOCAL_TMP'])
+
+
+def validate(specification: dict[str, t.Any], values: dict[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+    """(VALUES coerced to an argument SPECIFICATION with its defaults, error messages)."""
+    result = ArgumentSpecValidator(specification).validate(values)
+    return dict(result.validated_parameters), list(result.error_messages)
+
+
+class RemoteHost:
+    """The host of an action: modules and commands run there, over connections that can be renewed."""
+
+    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any]) -> None:
+        self._action, self._task_vars = action, task_vars
+        self.name = str(task_vars['inventory_hostname'])
+        self.check_mode = bool(action._task.check_mode)
+
+    @property
+    def task_id(self) -> str:
+        """Identifies the task of this run on all its hosts."""
+        return str(self._action._task._uuid)
+
+    @property
+    def has_windows_shell(self) -> bool:
+        return bool(getattr(self._action._connection._shell, '_IS_WINDOWS', False))
+
+    def drop_become(self, *, unless: str) -> None:
+        """Run modules as the user who connects, unless the become plugin has this short name."""
+        connection = self._action._connection
+        if connection.become and str(connection.become.name).rpartition('.')[2] != unless:
+            connection.set_become_plugin(None)  # type: ignore[arg-type]
+
+    def execute_module(self, name: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+        return dict(self._action._execute_module(name, arguments, task_vars=self._task_vars))
+
+    def execute_command(self, command: str) -> dict[str, t.Any]:
+        """`rc`, `stdout` and `stderr` of COMMAND, run with become."""
+        return dict(self._action._low_level_execute_command(command, sudoable=True))
+
+    def reconnect(self) -> None:
+        """Use a new connection from here on. Raises AnsibleError if there is none."""
+        self._action._connection.reset()
+
+
+def _has_template(value: t.Any) -> bool:
+    if isinstance(value, str):
+        return '{{' in value or '{%' in value
+    if isinstance(value, dict):
+        return any(map(_has_template, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_has_template, value))

@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the variables of a host declare, checked: platform, options, addresses, and the settings of its policy."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ...module_utils._base.errors import PortmatrixError
+from ...module_utils._model.peers import ANY, Any, Peers
+from .._base import addresses
+from .._catalog import conditions
+from .._catalog.model import Catalogs, products_of
+from . import components
+from .host_variables import HostVariables
+
+CONFIRM_TIMEOUT, MIN_TIMEOUT, MAX_TIMEOUT = 30, 5, 3600  # seconds
+UNRESOLVED, EGRESS = ('fail', 'skip', 'any'), ('allow', 'deny')
+BACKENDS = ('auto', 'firewalld', 'ufw', 'windows')
+_WINDOWS_CONNECTIONS = ('winrm', 'psrp', 'ansible.builtin.winrm', 'ansible.builtin.psrp')
+_WINDOWS_SHELLS = ('powershell', 'cmd', 'ansible.builtin.powershell', 'ansible.builtin.cmd')
+_LOCAL = ('local', 'ansible.builtin.local')
+ProductOptions = dict[str, dict[str, t.Any]]  # product -> its options with their values
+
+
+class Settings(t.NamedTuple):
+    """How the plan and the policy of one host are made. `peers`: component -> addresses that are declared for it."""
+
+    peers: dict[str, Peers]
+    unresolved: str = 'fail'
+    egress: str = 'allow'
+    exclusive: bool = False
+    management_sources: Peers = ANY
+    management_ports: tuple[int, ...] = ()
+    backend: str = 'auto'
+
+
+def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
+    """The settings in the variables portmatrix_*. Raises PortmatrixError for wrong values."""
+    return Settings(
+        _peers(variables, catalogs),
+        choice(variables, 'portmatrix_unresolved', UNRESOLVED),
+        choice(variables, 'portmatrix_egress', EGRESS),
+        flag(variables, 'portmatrix_exclusive'),
+        _management_sources(variables),
+        _management_ports(variables),
+        choice(variables, 'portmatrix_backend', BACKENDS),
+    )
+
+
+def platform(variables: HostVariables) -> str:
+    """linux or windows: as declared, otherwise as the connection implies."""
+    if variables.get('portmatrix_platform') is not None:
+        return choice(variables, 'portmatrix_platform', conditions.PLATFORMS)
+    by_connection = variables.get('ansible_connection') in _WINDOWS_CONNECTIONS
+    by_shell = variables.get('ansible_shell_type') in _WINDOWS_SHELLS
+    return 'windows' if by_connection or by_shell else 'linux'
+
+
+def product_options(variables: HostVariables, played: t.Iterable[str], catalogs: Catalogs) -> ProductOptions:
+    """The values of all options of the products whose components a host has."""
+    values = {}
+    for product in products_of(played):
+        options = catalogs[product].options
+        given = {name: variables.get(f'{product}_{name}') for name in options}
+        given = {name: value for name, value in given.items() if value is not None}
+        values[product] = conditions.option_values(options, given, f'{variables.host}: {product}_')
+    return values
+
+
+def declared_addresses(variables: HostVariables) -> tuple[list[str], str | None]:
+    """(canonical CIDRs, name to resolve) of a host; one of the two is empty. Raises PortmatrixError for wrong
+    values."""
+    host, declared = variables.host, variables.get('portmatrix_addresses')
+    if declared is not None:
+        where = f'{host}: portmatrix_addresses'
+        if not isinstance(declared, list) or not declared:
+            raise PortmatrixError(
+                f'{where}: must be a list of addresses, got {declared!r}; list at least one at which other hosts reach '
+                'this one'
+            )
+        return addresses.ordered(cidr for text in declared for cidr in addresses.parse_peer(text, where)), None
+    if variables.get('ansible_connection') in _LOCAL:
+        raise PortmatrixError(
+            f'{host}: ansible_connection is local, so the address of this host is unknown; set portmatrix_addresses'
+        )
+    target = str(variables.get('ansible_host') or host)
+    if addresses.is_address(target):
+        return addresses.parse_peer(target, f'{host}: ansible_host'), None
+    if addresses.is_number(target):
+        raise PortmatrixError(
+            f'{host}: {target!r} is neither a name nor a complete address; set ansible_host or portmatrix_addresses'
+        )
+    return [], target
+
+
+def choice(variables: HostVariables, name: str, choices: tuple[str, ...]) -> str:
+    """The variable NAME, one of CHOICES; the first is the default."""
+    value = variables.get(name, choices[0])
+    if value not in choices:
+        raise PortmatrixError(f'{variables.host}: {name}: must be one of {", ".join(choices)}, got {value!r}')
+    return str(value)
+
+
+def flag(variables: HostVariables, name: str) -> bool:
+    """The variable NAME as a boolean; false if it is not set."""
+    value = variables.get(name, False)
+    try:
+        return bool(boolean(value))
+    except TypeError as error:
+        raise PortmatrixError(f'{variables.host}: {name}: must be true or false, got {value!r}') from error
+
+
+def confirm_timeout(variables: HostVariables, argument: int | None) -> int:
+    """Seconds that a change is pending: the ARGUMENT of the task, otherwise portmatrix_confirm_timeout; 0 keeps it at
+    once."""
+    value = variables.get('portmatrix_confirm_timeout', CONFIRM_TIMEOUT) if argument is None else argument
+    value = int(value) if isinstance(value, str) and value.isdigit() else value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number or not (value == 0 or MIN_TIMEOUT <= value <= MAX_TIMEOUT):
+        raise PortmatrixError(
+            f'{variables.host}: portmatrix_confirm_timeout: must be 0 or {MIN_TIMEOUT} to {MAX_TIMEOUT} seconds, '
+            f'got {value!r}'
+        )
+    return int(value)
+
+
+def _peers(variables: HostVariables, catalogs: Catalogs) -> dict[str, Peers]:
+    declared = variables.get('portmatrix_peers', {})
+    name = f'{variables.host}: portmatrix_peers'
+    if not isinstance(declared, dict):
+        raise PortmatrixError(
+            f'{name}: must be a mapping of "product.component" to a list of addresses, got {declared!r}'
+        )
+    problems: list[str] = []
+    peers: dict[str, Peers] = {}
+    for component, members in declared.items():
+        where = f'{name}[{component!r}]'
+        try:
+            components.require_known(component, catalogs, where)
+            peers[component] = addresses.parse_peers(members, where)
+        except PortmatrixError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise PortmatrixError(*problems)
+    return peers
+
+
+def _management_sources(variables: HostVariables) -> Peers:
+    where = f'{variables.host}: portmatrix_management_sources'
+    sources = addresses.parse_peers(variables.get('portmatrix_management_sources', [ANY.value]), where)
+    if not isinstance(sources, Any) and not sources.addresses:
+        raise PortmatrixError(
+            f'{where}: empty, which would deny all management access; list the addresses of your controllers'
+        )
+    return sources
+
+
+def _management_ports(variables: HostVariables) -> tuple[int, ...]:
+    ports = variables.get('portmatrix_management_ports', [])
+    if not isinstance(ports, list) or not all(_is_port(port) for port in ports):
+        raise PortmatrixError(
+            f'{variables.host}: portmatrix_management_ports: must be a list of ports (numbers from 1 to 65535), '
+            f'got {ports!r}'
+        )
+    return tuple(sorted(set(ports)))
+
+
+def _is_port(value: t.Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535

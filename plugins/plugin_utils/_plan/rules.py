@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of one host as values."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ...module_utils._model import peers as peers_of
+from ...module_utils._model.directions import DIRECTIONS
+from ...module_utils._model.peers import Peers
+from .._catalog.model import Citation
+
+
+class Rule(t.NamedTuple):
+    """One rule of a host. `ports` are texts, empty for protocols without ports; `peer` is the component that has
+    `peers`."""
+
+    direction: str
+    protocol: str
+    ports: tuple[str, ...]
+    peer: str
+    peers: Peers
+    flows: tuple[str, ...]
+    citations: tuple[Citation, ...]
+    assumed: bool
+
+    def order(self) -> tuple[t.Any, ...]:
+        """The key by which rules are sorted."""
+        ports = [[int(part) for part in text.split('-')] for text in self.ports]
+        direction = DIRECTIONS.index(self.direction)
+        return direction, self.protocol, ports, self.peer, self.flows, peers_of.to_data(self.peers)
+
+
+class Gap(t.NamedTuple):
+    """A component that has neither hosts nor addresses. `refused`: the settings of the host do not accept that."""
+
+    component: str
+    direction: str
+    refused: bool
+
+
+class HostPlan(t.NamedTuple):
+    rules: tuple[Rule, ...]
+    warnings: tuple[str, ...]
+    gaps: tuple[Gap, ...]
+
+    @property
+    def refused(self) -> tuple[Gap, ...]:
+        return tuple(gap for gap in self.gaps if gap.refused)
+
+
+Plans = dict[str, HostPlan]  # by host

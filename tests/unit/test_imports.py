@@ -1,0 +1,113 @@
+"""Data flows one way: a file imports only from the rooms before its own. CONTRIBUTING has the picture."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parents[2] / 'plugins'
+# the rooms in the order in which data passes through them
+TARGET = ['_base', '_model', '_host', '_backends', '_rollback', '_converge']
+CONTROLLER = ['_base', '_catalog', '_inventory', '_plan', '_policy', '_action']
+ORDER = [
+    *(f'module_utils/{room}' for room in TARGET),
+    *(f'plugin_utils/{room}' for room in CONTROLLER),
+    'modules',
+    'action',
+    'lookup',
+]
+# whole rooms that are not for these, whatever the order
+NEVER = {
+    'modules': 'plugin_utils',  # it stays on the controller
+    'lookup': 'plugin_utils/_action',
+}
+PRIVATE = 'plugin_utils/_base/ansible_core.py'
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PLUGINS).parts
+    return '/'.join(parts[:2]) if parts[0].endswith('_utils') else parts[0]
+
+
+def imports(path: Path) -> set[Path]:
+    """The folders and files of this collection that PATH imports from."""
+    targets = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1] / (node.module or '').replace('.', '/')
+            targets.update(base / name.name for name in node.names)
+    return targets
+
+
+FILES = sorted(path for path in PLUGINS.rglob('*.py') if path.name != '__init__.py')
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(PLUGINS)))
+def test_a_file_imports_only_from_rooms_before_its_own(path):
+    room = room_of(path)
+    assert room in ORDER, f'{room} is a new room: give it its place in ORDER'
+    for target in imports(path):
+        assert ORDER.index(room_of(target)) <= ORDER.index(room), f'{path}: {target} comes after it'
+        assert not room_of(target).startswith(NEVER.get(room, 'no room')), f'{path}: {target} is not for {room}'
+
+
+def test_no_back_end_knows_another():
+    folder = PLUGINS / 'module_utils' / '_backends'
+    backends = [path for path in folder.iterdir() if path.is_dir() and path.name != '__pycache__']
+    assert len(backends) > 1
+    for backend in backends:
+        for path in backend.rglob('*.py'):
+            others = [
+                target for target in imports(path) for other in backends if other != backend and other in target.parents
+            ]
+            assert not others, path
+
+
+def test_no_file_imports_in_a_circle():
+    edges = {}
+    for path in FILES:
+        targets = {target.with_suffix('.py') for target in imports(path)} | {
+            target.parent.with_suffix('.py') for target in imports(path)
+        }
+        edges[path] = {target for target in targets if target in set(FILES)} - _type_checking_only(path)
+    done: set[Path] = set()
+
+    def visit(path: Path, trail: tuple[Path, ...]) -> None:
+        assert path not in trail, ' -> '.join(map(str, (*trail, path)))
+        if path not in done:
+            for target in edges[path]:
+                visit(target, (*trail, path))
+            done.add(path)
+
+    for path in FILES:
+        visit(path, ())
+
+
+def _type_checking_only(path: Path) -> set[Path]:
+    """What PATH imports for annotations only."""
+    targets = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.If) and 'TYPE_CHECKING' in ast.unparse(node.test):
+            for entry in node.body:
+                if isinstance(entry, ast.ImportFrom):
+                    base = path.parents[entry.level - 1] / (entry.module or '').replace('.', '/')
+                    targets.add(base.with_suffix('.py'))
+    return targets
+
+
+def test_only_one_file_touches_private_parts_of_ansible_core():
+    for path in FILES:
+        if str(path.relative_to(PLUGINS)) != PRIVATE:
+            text = path.read_text()
+            for name in (
+                'raw_get',
+                'DEFAULT_LOCAL_TMP',
+                '_execute_module',
+                '_low_level',
+                '._uuid',
+                '_connection.',
+                '._task._',
+            ):
+                assert name not in text, f'{path}: {name}'

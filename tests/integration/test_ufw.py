@@ -98,7 +98,7 @@ def test_a_denial_of_others_before_ours_is_reported(plain_ufw):
         world.shell(host, f'{ON}; ufw deny proto tcp from 198.51.100.11 to any port 443')
     run = hardened()
     assert (
-        'rules of others that deny stand before ours and cut what the policy admits: deny in proto tcp from '
+        'rules not managed by portmatrix deny what the policy allows, and come first: deny in proto tcp from '
         '198.51.100.11' in run.output
     )
     assert answers('data2', 443, 'mgmt1')[0] is False

@@ -53,6 +53,18 @@ def test_a_file_imports_only_from_rooms_before_its_own(path):
         assert not room_of(target).startswith(NEVER.get(room, 'no room')), f'{path}: {target} is not for {room}'
 
 
+def test_the_module_imports_every_file_that_a_host_needs():
+    """Ansible sends a module only what it imports, and the rollback program has to be there, too."""
+    pending, reached = [PLUGINS / 'modules' / 'linux_policy.py'], set()
+    while pending:
+        path = pending.pop()
+        if path not in reached:
+            reached.add(path)
+            targets = {candidate for target in imports(path) for candidate in (target, target.parent)}
+            pending.extend(target.with_suffix('.py') for target in targets if target.with_suffix('.py').is_file())
+    assert {path for path in FILES if 'module_utils' in path.parts} - reached == set()
+
+
 def test_no_back_end_knows_another():
     folder = PLUGINS / 'module_utils' / '_backends'
     backends = [path for path in folder.iterdir() if path.is_dir() and path.name != '__pycache__']
@@ -93,7 +105,9 @@ def _type_checking_only(path: Path) -> set[Path]:
             for entry in node.body:
                 if isinstance(entry, ast.ImportFrom):
                     base = path.parents[entry.level - 1] / (entry.module or '').replace('.', '/')
-                    targets.add(base.with_suffix('.py'))
+                    targets.update(
+                        target.with_suffix('.py') for target in (base, *(base / name.name for name in entry.names))
+                    )
     return targets
 
 

@@ -14,6 +14,10 @@ import zipfile
 from .._base import files
 from .._base.errors import BackendError
 
+if t.TYPE_CHECKING:
+    # Ansible sends to a host what the module imports and nothing else: this makes the program part of it
+    from . import program  # noqa: F401
+
 NAME = 'code.zip'
 _PACKAGE = 'portmatrix_module_utils'
 _ENTRY = '_rollback/program.py'

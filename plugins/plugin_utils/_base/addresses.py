@@ -71,12 +71,6 @@ def is_number(text: str) -> bool:
     return True
 
 
-def without_full_prefix(cidr: str) -> str:
-    """A canonical CIDR that is one address, as that address."""
-    address, _slash, prefix = cidr.partition('/')
-    return address if prefix == ('128' if ':' in address else '32') else cidr
-
-
 def ordered(cidrs: t.Iterable[str]) -> list[str]:
     """Without duplicates, IPv4 before IPv6, in numeric order, not merged."""
     return [str(network) for network in sorted({netaddr.IPNetwork(cidr) for cidr in cidrs})]

@@ -11,7 +11,7 @@ import typing as t
 from ...module_utils._model import peers as peers_of
 from ...module_utils._model.directions import INGRESS
 from ...module_utils._model.peers import ANY
-from .._base.addresses import without_full_prefix
+from ...module_utils._model.traffic import without_full_prefix
 from .._catalog.model import Catalogs, Flow, citation_text, flows_by_name, products_of
 from .._inventory.address_book import Host
 from .rules import HostPlan, Plans, Rule

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from . import display, kernel, startup
+from . import display, kernel, startup, trial
 from .edits import Texts
 from .former import Former
 from .kernel import Table, Tables
@@ -24,7 +24,7 @@ def expected_tables(families: t.Iterable[str], texts: Texts, settings: Settings,
     """
     if not settings.enabled:
         return {family: Table({}, {**kernel.ACCEPT_ALL, **former.policies.get(family, {})}) for family in families}
-    return kernel.canonical({family: startup.compose(family, texts, settings) for family in families})
+    return trial.canonical({family: startup.compose(family, texts, settings) for family in families})
 
 
 def deviations(live: Tables, expected: Tables, owned: t.Mapping[str, t.Container[str]]) -> t.List[str]:

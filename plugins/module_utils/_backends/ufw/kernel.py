@@ -1,21 +1,13 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel's filter table as iptables-save prints it, and the transactions that change it.
-
-What files mean is determined by the kernel itself: they are loaded into a network namespace that exists only for that
-moment, and read back. So both sides of every comparison have the same spelling, and a file that the kernel would refuse
-is detected before anything has changed.
-"""
+"""The kernel's filter table as iptables-save prints it, and the transactions that change it."""
 
 from __future__ import annotations
 
 import os
-import re
-import tempfile
 import typing as t
 
-from ..._base import files
 from ..._base.commands import run
 from ..._base.errors import BackendError, Refused
 from ..._host.iptables import COMMANDS
@@ -23,7 +15,6 @@ from .user_rules import PREFIXES
 
 BUILT_IN = {'INPUT': 'input', 'OUTPUT': 'output', 'FORWARD': 'forward'}
 _FOLDERS = ('/usr/sbin', '/sbin')
-_DIVIDER = '# portmatrix divider'
 ACCEPT_ALL = dict.fromkeys(BUILT_IN, 'ACCEPT')
 
 
@@ -90,42 +81,6 @@ def parse(text: str) -> Table:
         elif line.startswith('-A '):
             chains.setdefault(line.split(None, 2)[1], []).append(line)
     return Table({name: tuple(rules) for name, rules in chains.items()}, policies)
-
-
-def canonical(texts: t.Mapping[str, str]) -> Tables:
-    """What each transaction of TEXTS (by family) results in, in an empty kernel. Raises BackendError with the message
-    of iptables if one does not load."""
-    return {family: _try_out(family, text) for family, text in texts.items()}
-
-
-def _try_out(family: str, text: str) -> Table:
-    with tempfile.TemporaryDirectory(prefix='portmatrix-') as folder:
-        path = os.path.join(folder, 'rules')
-        files.write(path, text, 0o600)
-        # -w: iptables-legacy shares its lock with the host; -n: a chain may be declared twice
-        restore, save = f'{tool(family, "-restore")} -n -w 10 < {path}', f'{tool(family, "-save")} -t filter'
-        command = ['unshare', '--net', 'sh', '-c', f'echo "{_DIVIDER}" && {restore} && {save}']
-        result = run(command, check=False)
-    before, divider, saved = result.stdout.partition(_DIVIDER)
-    if before or not divider:
-        raise BackendError(
-            'rules cannot be tried out on this host, since root may not create a network namespace: '
-            f'{result.stderr.strip()[:300]}'
-        )
-    if result.returncode:
-        raise BackendError(f'the files of ufw ({family}) do not load: {_explain(result.stderr, text)}')
-    return parse(saved)
-
-
-def can_limit(family: str) -> bool:
-    """Whether the kernel can limit the rate of connections, as ufw itself tests it (module recent)."""
-    match = '-A INPUT -m conntrack --ctstate NEW -m recent'
-    rules = f'{match} --set\n{match} --update --seconds 30 --hitcount 6'
-    try:
-        canonical({family: f'*filter\n{rules}\nCOMMIT\n'})
-    except BackendError:
-        return False
-    return True
 
 
 def load(family: str, transaction: str) -> None:
@@ -204,11 +159,3 @@ def _target(rule: str) -> str:
 
 def _deletion(rule: str) -> str:
     return rule.replace('-A ', '-D ', 1)
-
-
-def _explain(message: str, text: str) -> str:
-    """The message of iptables with the line that it refers to."""
-    match = re.search(r'line:? (\d+)', message)
-    lines = text.splitlines()
-    line = lines[int(match.group(1)) - 1] if match and 0 < int(match.group(1)) <= len(lines) else ''
-    return ' '.join(message.split())[:500] + (f' (the line is: {line})' if line and line != 'COMMIT' else '')

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._base.errors import BackendError
-from ..._host import management
-from ..._model import report, traffic
-from ..._model.connection import Connection
+from ..._model import report
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import display, drift, edits, kernel, notes, ruleset as rulesets, service, startup, verdict
+from . import display, drift, edits, kernel, notes, ruleset as rulesets, service, startup
+from .changes import Changes, Owned, is_starting
 from .edits import Edited, Texts
 from .former import Former
 from .kernel import Tables
 from .ruleset import Ruleset
 from .service import Service
 from .user_rules import PREFIXES
-
-Owned = t.Dict[str, t.Set[str]]  # family -> the chains that are ufw's
 
 
 class State(t.NamedTuple):
@@ -61,75 +57,6 @@ class State(t.NamedTuple):
         }
 
 
-class Changes(t.NamedTuple):
-    """What has to change from `state`: `files` (path -> new text), systemd `steps`, a transaction for each family;
-    `expected` is what the kernel then contains in the chains `owned` by ufw."""
-
-    state: State
-    files: t.Dict[str, str]
-    steps: t.Tuple[str, ...]
-    transactions: t.Dict[str, str]
-    expected: Tables
-    owned: Owned
-    edited: Edited
-    diff: t.Dict[str, str]
-    counts: t.Dict[str, int]
-    warnings: t.Tuple[str, ...]
-
-    @property
-    def any(self) -> bool:
-        return bool(self.files or self.steps or self.transactions)
-
-    @property
-    def transition(self) -> str:
-        return 'hitless' if self.transactions else 'none'
-
-    @property
-    def is_starting(self) -> bool:
-        return is_starting(self.state, self.edited)
-
-    def would_allow(self, connection: Connection) -> bool:
-        """Unmanaged rules included; if ufw starts, the replies must be allowed too: the kernel does not know the
-        connection yet."""
-        table = self.expected.get(traffic.family(connection.peer))
-        if table is None:
-            # ufw denies a family that it does not manage as a whole
-            return not self.edited.settings.enabled
-        interface = management.interface(connection.local)
-        if not verdict.accepts(table, connection, interface):
-            return False
-        return not self.is_starting or verdict.accepts_replies(table, connection, interface)
-
-    def snapshot(self) -> PlainData:
-        return {
-            'texts': self.state.texts,
-            'live': kernel.to_data(self.state.live),
-            'former': self.state.former._asdict(),
-            'enabled': self.state.service.enabled,
-        }
-
-    def desired(self) -> PlainData:
-        return {
-            'files': self.files,
-            'expected': kernel.to_data(self.expected),
-            'owned': {family: sorted(names) for family, names in self.owned.items()},
-            'former': self.edited.former._asdict(),
-            'steps': list(self.steps),
-        }
-
-    def apply(self, before: PlainData) -> str:
-        if self.is_starting:
-            startup.prepare(self.edited.texts, self.edited.settings)
-        for family, transaction in self.transactions.items():
-            kernel.load(family, transaction)
-        if self.is_starting:
-            startup.finish(self.edited.settings)
-        families = kernel.differing_families(self.expected, self.owned)
-        if families:
-            raise BackendError(f'the rules in the kernel differ from the policy ({families})')
-        return self.transition
-
-
 def plan(state: State, ruleset: Ruleset) -> Changes:
     """The changes from STATE to RULESET. Raises Refused if this ufw cannot be used for it."""
     if ruleset.is_managed:
@@ -162,10 +89,6 @@ def plan(state: State, ruleset: Ruleset) -> Changes:
         report.counts(before.rules, after.rules),
         _warnings(state, edited, ruleset),
     )
-
-
-def is_starting(state: State, edited: Edited) -> bool:
-    return edited.settings.enabled and not state.live['ipv4'].has_ufw('ipv4')
 
 
 def _warnings(state: State, edited: Edited, ruleset: Ruleset) -> t.Tuple[str, ...]:

@@ -12,7 +12,7 @@ import typing as t
 from ..._base import files, systemd
 from ..._base.commands import exists, run
 from ..._base.errors import BackendError, Refused
-from . import before_rules, kernel, settings, user_rules
+from . import before_rules, kernel, settings, trial, user_rules
 from .former import Former
 from .ruleset import Ruleset
 from .settings import Settings
@@ -143,7 +143,7 @@ def switch(service: Service, former: Former, on: bool) -> Switch:
     """What makes the unit start at boot (ON), or undoes that."""
     if on:
         steps = ('enable',) if service.enabled == 'disabled' else ()
-        # what somebody disabled after the first application was not disabled before it
+        # if it was disabled after the first application, it was not disabled before it
         return Switch(steps, former.steps if former.originals else steps)
     return Switch(tuple(_OPPOSITES[step] for step in former.steps if service.enabled == 'enabled'), ())
 
@@ -158,4 +158,4 @@ def can_limit(family: str, texts: t.Dict[str, str]) -> bool:
     """Whether rates can be limited: as ufw detected it earlier, otherwise as the kernel says."""
     path = user_rules.PATHS[family]
     detected = user_rules.parse(path, texts[path]).limits
-    return kernel.can_limit(family) if detected is None else detected
+    return trial.can_limit(family) if detected is None else detected

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Windows host runs to bring its former rules back: the C# of the module, compiled there, without Ansible."""
+"""What a Windows host runs to restore its former rules: the C# of the module, compiled there, without Ansible."""
 
 from __future__ import annotations
 

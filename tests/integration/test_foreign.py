@@ -216,7 +216,7 @@ def test_what_a_zone_denies_in_vain_is_named(released):
         )
         run = world.play('portmatrix.firewall.harden', '-l', 'mgmt1')
         assert (
-            'the zone public of firewalld denies by rich rules' in run.output and 'banaction = nftables' in run.output
+            'the firewalld zone public has rich rules that deny' in run.output and 'banaction = nftables' in run.output
         )
         assert 'reject' in world.shell('mgmt1', 'firewall-cmd --zone=public --list-rich-rules')
     finally:

@@ -41,6 +41,7 @@ class Host:
         # before every step: while the rules in force are not those of the next boot, a timer must be able to decide
         self.violations: list[str] = []
         self.is_booting = False
+        self.is_read_only = False  # files cannot be written
 
     def step(self, name: str) -> None:
         """Every effect of the code under test comes through here, just before it happens."""
@@ -122,10 +123,12 @@ class FakeStore:
     def commit(self, token: str) -> None:
         self._host.step('commit')
         self._host.change, self._host.mark, self._host.applied = self._host.prepared, ARMED, False
+        self._host.prepared = None
 
     def remove(self) -> None:
         self._host.step('remove')
-        self._host.change, self._host.mark = None, ''
+        self._host.prepared = self._host.change = None
+        self._host.mark = ''
 
     def read(self) -> PendingChange | None:
         return self._host.change
@@ -297,4 +300,6 @@ def _load(host: Host, wanted: Rules) -> None:
 def _write(host: Host, wanted: Rules) -> None:
     for rule in sorted(wanted ^ host.files):
         host.step(f'write {rule}')
+        if host.is_read_only:
+            raise OSError('read-only file system')
         host.files = host.files ^ {rule}

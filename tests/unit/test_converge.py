@@ -12,6 +12,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors i
 from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import run
 from ansible_collections.portmatrix.firewall.plugins.module_utils._converge.request import Request
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback import program
 from fake_host import DEATH, ERROR, FakeBackend, Host, Killed
 
 OLD = frozenset({'management', 'p/old', 'p/both'})
@@ -102,6 +103,10 @@ def test_a_fault_at_every_step_of_a_run(old, new, fault):
         assert host.can_return()
         if isinstance(error, RolledBack):
             assert is_whole(host, old), number
+        if fault == ERROR and host.steps[number - 1] not in ('remove', 'disarm'):
+            assert host.armed_token is None and host.prepared is None, (
+                f'{host.steps[number - 1]} leaves something behind'
+            )
         if host.armed_token:
             host.fire_timer()
         assert error is not None and is_whole(host, old), f'{number}: {host.steps}'
@@ -171,6 +176,22 @@ def test_an_error_at_every_step_of_an_unconfirmed_run(old, new):
         assert isinstance(raised.value, RolledBack) is (
             'load' in host.steps[number - 1] or 'write' in host.steps[number - 1]
         )
+
+
+def test_a_change_that_cannot_be_kept_is_rolled_back():
+    host = Host(OLD)
+    token = converge(host, NEW)['pending']['token']
+    host.is_read_only = True
+    outcome = host.confirm(token)
+    assert outcome['outcome'] == 'rolled back' and 'it could not be kept' in outcome['reason']
+    assert is_whole(host, OLD)
+
+
+def test_the_timer_of_an_earlier_change_leaves_the_pending_one_alone():
+    host = Host(OLD)
+    token = converge(host, NEW)['pending']['token']
+    assert program.execute(['rollback', 'earlier'], host.new_process())['outcome'] == 'nothing'
+    assert host.running == NEW and host.confirm(token)['outcome'] == 'confirmed'
 
 
 def test_a_lock_out_is_refused_before_anything_changes(monkeypatch):

@@ -213,7 +213,7 @@ Test-Message -Name 'a policy that is not valid JSON' -Arguments @{ state = 'enfo
 Test-Message -Name 'an unknown format' -Arguments @{ state = 'enforced'; policy = '{"format":2}' } `
     -Message 'policy: format must be 1, got 2'
 Test-Message -Name 'ports of SCTP' -Arguments @{ state = 'enforced'; policy = $sctp } `
-    -Message 'Windows Firewall knows ports of TCP and UDP only'
+    -Message 'Windows Firewall supports ports only for TCP and UDP'
 Test-Message -Name 'a lock-out' -Arguments @{ state = 'enforced'; policy = $elsewhere } `
     -Message 'portmatrix_management_sources'
 Test-Message -Name 'no program' -Arguments @{ state = 'enforced'; policy = $policy; confirm_timeout = 30 } `

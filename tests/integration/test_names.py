@@ -50,6 +50,6 @@ def test_a_name_of_the_loopback_is_no_peer(resolver, tmp_path):
     run = world.play('portmatrix.firewall.plan', inventory_path=inventory(tmp_path, 'loop.lab.example'))
     assert run.code != 0
     assert (
-        "its name 'loop.lab.example' resolves to an address that cannot be a peer: '127.0.0.1' is a loopback address"
+        "the name 'loop.lab.example' resolves to an address that cannot be a peer: '127.0.0.1' is a loopback address"
         in run.output
     )

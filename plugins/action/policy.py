@@ -50,9 +50,9 @@ class ActionModule(PortmatrixAction):
         if state in ('enforced', 'rendered'):
             # the whole inventory is checked before anything of this host is read
             compiled = compile_policy(host.task_id, inventory, arguments['components'] or [], arguments['egress'])
-        backend = arguments['backend'] or settings.choice(variables, 'portmatrix_backend', settings.BACKENDS)
+        backend = arguments['backend'] or settings.read_choice(variables, 'portmatrix_backend', settings.BACKENDS)
         platform = registry.choose(variables, backend)
-        seconds = settings.confirm_timeout(variables, arguments['confirm_timeout'])
+        seconds = settings.read_confirm_timeout(variables, arguments['confirm_timeout'])
         if state != 'rendered':
             registry.require_same(platform, host)
         if compiled is None:
@@ -77,7 +77,7 @@ def _enforce_or_render(
     document = json.dumps(compiled.document)
     if state == 'rendered':
         return {'changed': False, **platform.render(backend, document)}
-    confirm_connections = settings.flag(variables, 'portmatrix_confirm_connections')
+    confirm_connections = settings.read_flag(variables, 'portmatrix_confirm_connections')
     wanted = {'state': state, 'backend': backend, 'policy': document}
     return _execute(host, platform, {**wanted, 'confirm_timeout': seconds, 'confirm_connections': confirm_connections})
 

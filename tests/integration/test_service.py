@@ -38,8 +38,8 @@ def test_a_stopped_firewalld_is_started_and_stopped_again(released):
         run = world.play('portmatrix.firewall.harden', *LIMIT, '--diff')
         assert run.statuses() == dict.fromkeys(BOTH, 'changed'), run.output
         assert (
-            '-firewalld: stopped, does not start with the host' in run.output
-            and '+firewalld: running, starts with the host' in run.output
+            '-firewalld: stopped, does not start at boot' in run.output
+            and '+firewalld: running, starts at boot' in run.output
         )
         assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'ok')
         for host in BOTH:

@@ -217,7 +217,7 @@ def test_ports_that_containers_publish_are_named(plain_ufw):
             world.shell(host, f'ip link add docker0 type bridge; {publish}')
         run = hardened()
         assert (
-            'containers publish 8080/tcp: that traffic is forwarded and bypasses the policy of the host' in run.output
+            'containers publish 8080/tcp: this traffic is forwarded and bypasses the policy of the host' in run.output
         )
         assert all('--to-destination 172.17.0.2:80' in world.shell(host, 'iptables-save -t nat') for host in HOSTS)
     finally:

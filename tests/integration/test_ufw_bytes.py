@@ -8,7 +8,7 @@ import random
 import pytest
 import world
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
-    before_rules,
+    administrator_files,
     settings,
     stock,
     tuples,
@@ -102,9 +102,9 @@ def test_ufw_leaves_our_files_as_they_are_when_it_rewrites_them(plain_ufw):
 
 def test_the_stock_files_that_rendering_builds_on_are_those_of_the_package(plain_ufw):
     for host in HOSTS:
-        for path in (*before_rules.BEFORE.values(), *before_rules.AFTER.values()):
-            assert list(before_rules.sections(path, stock.texts()[path])) == list(
-                before_rules.sections(path, world.on(host, 'cat', path))
+        for path in (*administrator_files.BEFORE.values(), *administrator_files.AFTER.values()):
+            assert list(administrator_files.tables(path, stock.texts()[path])) == list(
+                administrator_files.tables(path, world.on(host, 'cat', path))
             ), (host, path)
         for path in (settings.DEFAULTS, settings.CONF):
             assert settings.parse({**stock.texts()}) == settings.parse(read(host)), (host, path)

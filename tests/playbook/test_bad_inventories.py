@@ -52,8 +52,8 @@ def test_play_variables_that_other_hosts_cannot_see_are_refused(tmp_path):
     code, output = ansible_runs.play(tmp_path, 'site.yml', inventory)
     assert code != 0
     assert (
-        'a: enstratius_api_port: 16000 in this task, but 15443 for other hosts; set it in the inventory'
-        in ansible_runs.message(output)
+        'a: enstratius_api_port: must be the same for all hosts, got 16000 in this task and 15443 in the inventory; '
+        'set it in the inventory' in ansible_runs.message(output)
     )
 
 

@@ -13,7 +13,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback impo
 from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback.dependencies import Dependencies
 from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback.outcomes import Outcome
 from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback.store import (
-    ARMED,
+    MARK_ARMED,
     PendingChange,
 )
 
@@ -122,7 +122,7 @@ class FakeStore:
 
     def commit(self, token: str) -> None:
         self._host.step('commit')
-        self._host.change, self._host.mark, self._host.applied = self._host.prepared, ARMED, False
+        self._host.change, self._host.mark, self._host.applied = self._host.prepared, MARK_ARMED, False
         self._host.prepared = None
 
     def remove(self) -> None:
@@ -138,13 +138,13 @@ class FakeStore:
 
     def decide(self, decision: str) -> bool:
         self._host.step('decide')
-        if self._host.mark == ARMED:
+        if self._host.mark == MARK_ARMED:
             self._host.mark = decision
         return self._host.mark == decision
 
     def revoke(self) -> None:
         self._host.step('revoke')
-        self._host.mark = ARMED
+        self._host.mark = MARK_ARMED
 
     def mark_applied(self) -> None:
         self._host.step('mark applied')
@@ -192,7 +192,7 @@ class FakeState(t.NamedTuple):
         rules = (*guard, *policy.rules) if policy else ()
         return FakeChanges(self, frozenset(flow for rule in rules for flow in rule.flows))
 
-    def gathered(self) -> PlainData:
+    def gather(self) -> PlainData:
         return {'rules': sorted(self.running)}
 
 
@@ -201,7 +201,7 @@ class FakeChanges(t.NamedTuple):
     wanted: Rules
 
     @property
-    def any(self) -> bool:
+    def has_changes(self) -> bool:
         return self.wanted != self.state.running or self.wanted != self.state.files
 
     @property
@@ -230,7 +230,7 @@ class FakeChanges(t.NamedTuple):
     def desired(self) -> PlainData:
         return {'rules': sorted(self.wanted)}
 
-    def apply(self, before: PlainData) -> str:
+    def apply(self, snapshot: PlainData) -> str:
         _load(self.state.host, self.wanted)
         return self.transition
 
@@ -270,24 +270,26 @@ class FakeBackend:
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> dict[str, str]:
         return {}
 
-    def deviation(self, before: PlainData, after: PlainData) -> str | None:
-        return None if self.host.running == frozenset(after['rules']) else 'another program changed the rules'
+    def external_change(self, snapshot: PlainData, desired: PlainData) -> str | None:
+        return None if self.host.running == frozenset(desired['rules']) else 'another program changed the rules'
 
-    def allows(self, after: PlainData, connection: Connection) -> bool:
-        return 'management' in after['rules']
+    def allows(self, desired: PlainData, connection: Connection) -> bool:
+        return 'management' in desired['rules']
 
-    def persist(self, after: PlainData, *, boot: bool = False) -> None:
-        _write(self.host, frozenset(after['rules']))
+    def persist(self, desired: PlainData, *, boot: bool = False) -> None:
+        _write(self.host, frozenset(desired['rules']))
 
-    def restore(self, before: PlainData, after: PlainData, *, boot: bool = False, was_applied: bool = False) -> None:
-        _write(self.host, frozenset(before['files']))
+    def restore(
+        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
+    ) -> None:
+        _write(self.host, frozenset(snapshot['files']))
         if not boot:
-            _load(self.host, frozenset(before['running']))
+            _load(self.host, frozenset(snapshot['running']))
 
     def concurrent_runs(self) -> list[int]:
         return []
 
-    def is_stable(self, runs: t.Iterable[int]) -> bool:
+    def wait_until_stable(self, runs: t.Iterable[int]) -> bool:
         return True
 
 

@@ -45,7 +45,7 @@ def test_an_implementation_has_every_member_with_the_same_parameters(interface, 
 
 def test_the_check_finds_a_method_with_other_parameters():
     class Wrong(FakeBackend):
-        def restore(self, before, after, boot=False, was_applied=False):
+        def restore(self, snapshot, desired, boot=False, was_applied=False):
             """`boot` and `was_applied` could be mixed up."""
 
     with pytest.raises(AssertionError, match='restore'):

@@ -12,9 +12,9 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._base import p
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
 from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback import program
 from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback.store import (
-    ARMED,
-    CONFIRMED,
-    ROLLING_BACK,
+    MARK_ARMED,
+    MARK_CONFIRMED,
+    MARK_ROLLING_BACK,
     PendingChange,
     Process,
     Store,
@@ -33,7 +33,7 @@ def store(tmp_path) -> Store:
 
 
 def test_a_change_is_read_as_it_was_written_and_removed_without_a_trace(store, tmp_path):
-    assert store.read() == CHANGE and store.decision() == ARMED
+    assert store.read() == CHANGE and store.decision() == MARK_ARMED
     store.write_outcome({'outcome': 'confirmed', 'token': 'token'})
     store.remove()
     assert store.read() is None and [path.name for path in tmp_path.iterdir()] == ['outcome.json']
@@ -42,7 +42,7 @@ def test_a_change_is_read_as_it_was_written_and_removed_without_a_trace(store, t
 
 @pytest.mark.parametrize('_round', range(20))
 def test_only_one_of_a_confirmation_and_a_rollback_that_race_wins(store, _round):
-    decisions = [CONFIRMED, ROLLING_BACK]
+    decisions = [MARK_CONFIRMED, MARK_ROLLING_BACK]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         won = list(pool.map(store.decide, decisions))
     assert sorted(won) == [False, True] and store.decision() == decisions[won.index(True)]

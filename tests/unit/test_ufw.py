@@ -14,7 +14,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.fire
     documents,
 )
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
-    before_rules,
+    administrator_files,
     display,
     edits,
     notes,
@@ -128,7 +128,7 @@ def test_rendered_files_admit_exactly_the_policy(document):
     texts = registry.create('ufw').render(policy, guard)
     for family, version in (('ipv4', 4), ('ipv6', 6)):
         found: dict = {}
-        for path in (user_rules.PATHS[family], before_rules.BEFORE[family]):
+        for path in (user_rules.PATHS[family], administrator_files.BEFORE[family]):
             for chain, protocol, side, network, port in opened(texts[path], family):
                 found.setdefault((chain, protocol, side, port), []).append(network)
         wanted: dict = {}

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import before_rules, ruleset
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
+    administrator_files,
+    managed_section,
+    openings,
+    ruleset,
+)
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import traffic
 
@@ -33,8 +38,8 @@ RULESET = ruleset.EMPTY._replace(is_managed=True, directions=('ingress', 'egress
 def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
     service = traffic.Service('ingress', 'ipv4', 'tcp', 'destination', 440, 450)
     policy = RULESET._replace(allowed={service: ((0xC0000209, 0xC0000209),)})
-    found = list(before_rules.openings('f', f'*filter\n{line}\nCOMMIT\n'))
-    assert any(before_rules.exceeds(opening, 'ipv4', policy) for opening in found) is opens
+    found = list(openings.openings('f', f'*filter\n{line}\nCOMMIT\n'))
+    assert any(openings.exceeds(opening, 'ipv4', policy) for opening in found) is opens
 
 
 TEXT = """# mine
@@ -53,10 +58,10 @@ COMMIT
 )
 @pytest.mark.parametrize('lines_of_ours', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
 def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
-    composed = before_rules.compose(TEXT, before_rules.render_section(lines_of_ours), closing)
-    assert before_rules.unmanaged(composed) == TEXT
-    assert before_rules.compose(composed, before_rules.render_section(lines_of_ours), closing) == composed
-    kept = [line for _table, found in before_rules.tables('f', composed) for line in found]
+    composed = managed_section.compose(TEXT, managed_section.render_section(lines_of_ours), closing)
+    assert managed_section.unmanaged(composed) == TEXT
+    assert managed_section.compose(composed, managed_section.render_section(lines_of_ours), closing) == composed
+    kept = [line for _table, found in administrator_files.tables('f', composed) for line in found]
     assert all(line not in kept for line in closing) and composed.count('# portmatrix off: ') == len(closing)
 
 
@@ -73,7 +78,7 @@ def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
 )
 def test_files_that_would_load_in_part_are_refused(text, words):
     with pytest.raises(Refused, match=re.escape(words)):
-        list(before_rules.tables('before.rules', text))
+        list(administrator_files.tables('before.rules', text))
 
 
 ODD = [
@@ -87,12 +92,12 @@ ODD = [
 
 @pytest.mark.parametrize('words', ODD)
 def test_what_is_not_understood_in_a_file_counts_as_open(words):
-    found = list(before_rules.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
-    assert [before_rules.exceeds(opening, 'ipv4', RULESET) for opening in found] == [True]
+    found = list(openings.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
+    assert [openings.exceeds(opening, 'ipv4', RULESET) for opening in found] == [True]
 
 
 def test_a_jump_into_a_chain_that_accepts_is_an_opening():
-    found = before_rules.openings(
+    found = openings.openings(
         'f',
         '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j '
         'ufw-not-local\nCOMMIT\n',

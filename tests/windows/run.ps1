@@ -227,7 +227,7 @@ Test-Message -Name 'an unknown option' -Arguments @{ state = 'gathered'; rules =
 Test-Case -Fresh -Name 'error: the firewall fails half-way' -Arguments $pending `
     -Before { $pretended::Store.FailAt = 1 } -Expect {
     param($result, $count)
-    $result.failed -and $result.msg.Contains('the previous rules were restored') -and
+    $result.failed -and $result.msg.Contains('the former rules were restored') -and
     $pretended::Store.Rules.Count -eq 1
 }
 

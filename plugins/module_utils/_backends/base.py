@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The interface of a back end: what converges one kind of firewall to a policy.
+"""The interface of a back end. A back end brings one kind of firewall to a policy.
 
 A change goes through these steps: `observe` the host; `plan` the changes to a policy; `snapshot` the former state and
 `desired`, the new one; `apply` it to the running firewall; `persist` it once it is confirmed, or `restore` the former
@@ -24,7 +24,7 @@ class Changes(t.Protocol):
     """What has to change on a host that was observed in some state."""
 
     @property
-    def any(self) -> bool:
+    def has_changes(self) -> bool:
         """Whether anything has to change."""
 
     @property
@@ -52,9 +52,13 @@ class Changes(t.Protocol):
     def desired(self) -> PlainData:
         """What `persist` needs to keep the change."""
 
-    def apply(self, before: PlainData) -> str:
-        """Bring the change into force and verify it in the kernel; BEFORE is its snapshot. Configuration files do not
-        change yet. Returns the transition that was needed. Raises BackendError if the change is not in force."""
+    def apply(self, snapshot: PlainData) -> str:
+        """Bring the change into force and verify it in the kernel. Configuration files do not change yet.
+
+        Returns the transition that was needed. SNAPSHOT may be completed in memory with what was captured on the way;
+        the copy that is stored for another process does not get that. Raises BackendError if the change is not in
+        force.
+        """
 
 
 class State(t.Protocol):
@@ -66,7 +70,7 @@ class State(t.Protocol):
         Raises Refused if this firewall cannot enforce the policy.
         """
 
-    def gathered(self) -> PlainData:
+    def gather(self) -> PlainData:
         """The rules managed by portmatrix, for `state: gathered`."""
 
 
@@ -93,7 +97,8 @@ class Backend(t.Protocol):
         """Whether its configuration contains anything managed by portmatrix."""
 
     def lock(self) -> t.ContextManager[None]:
-        """Keep the firewall's own tools from changing its configuration. Raises Busy if one holds the lock."""
+        """Keep the firewall's own tools from changing its configuration. Raises Busy if such a tool holds
+        the lock."""
 
     def observe(self) -> State:
         """Read configuration, service and kernel; changes nothing. Raises BackendError if they cannot be read."""
@@ -101,24 +106,26 @@ class Backend(t.Protocol):
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         """Path -> content of the files that enforce POLICY on a host with default configuration. Pure."""
 
-    def deviation(self, before: PlainData, after: PlainData) -> t.Optional[str]:
+    def external_change(self, snapshot: PlainData, desired: PlainData) -> t.Optional[str]:
         """What another program has changed since `apply`, or None."""
 
-    def allows(self, after: PlainData, connection: Connection) -> bool:
-        """Whether a new connection like CONNECTION is allowed now that AFTER is in force."""
+    def allows(self, desired: PlainData, connection: Connection) -> bool:
+        """Whether a new connection like CONNECTION is allowed now that DESIRED is in force."""
 
-    def persist(self, after: PlainData, *, boot: bool = False) -> None:
+    def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         """Keep what was applied, over a reboot too. Safe to repeat. BOOT: the host is booting."""
 
-    def restore(self, before: PlainData, after: PlainData, *, boot: bool = False, was_applied: bool = False) -> None:
-        """Return to the state BEFORE the change to AFTER. Safe to repeat.
+    def restore(
+        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
+    ) -> None:
+        """Return from DESIRED to the state in SNAPSHOT. Safe to repeat.
 
-        BOOT: the host is booting, so the kernel has no rules yet. WAS_APPLIED: `apply` had ended, so what other
-        programs have in the running firewall is newer than the snapshot, and stays.
+        BOOT: the host is booting, so the kernel has no rules yet. WAS_APPLIED: `apply` had ended.
+        Rules that other programs added to the running firewall after that are kept.
         """
 
     def concurrent_runs(self) -> t.List[int]:
         """Process ids that may overwrite what was just persisted with what they had read before."""
 
-    def is_stable(self, runs: t.Iterable[int]) -> bool:
-        """Wait for RUNS (of concurrent_runs) to end; whether none of them can have overwritten the change."""
+    def wait_until_stable(self, runs: t.Iterable[int]) -> bool:
+        """Wait for RUNS (of concurrent_runs) to end. True if none of them could overwrite the change."""

@@ -17,7 +17,7 @@ from .._model.policy import Policy
 from .._rollback import decisions
 from .._rollback.dependencies import Dependencies
 from .._rollback.outcomes import ERROR
-from .._rollback.store import ARMED, PendingChange, Process
+from .._rollback.store import MARK_ARMED, PendingChange, Process
 from . import planning
 
 
@@ -46,23 +46,23 @@ def apply(
     store = dependencies.store
     with backend.lock():
         changes = planning.plan(backend, backend.observe(), policy, dependencies.management)
-        if not changes.any:
+        if not changes.has_changes:
             return Applied(changes, changes.transition, {}, [])
-        before, after = changes.snapshot(), changes.desired()
+        snapshot, desired = changes.snapshot(), changes.desired()
         pending: t.Dict[str, str] = {}
         if confirm_timeout:
             connections = _documented_connections(policy) if confirm_connections else []
-            pending = _arm(backend, before, after, confirm_timeout, connections, dependencies)
+            pending = _arm(backend, snapshot, desired, confirm_timeout, connections, dependencies)
         try:
-            transition = changes.apply(before)
+            transition = changes.apply(snapshot)
             if pending:
                 store.mark_applied()
             else:
-                backend.persist(after)
+                backend.persist(desired)
         except Exception as error:  # whatever it is, the host must not stay in between
-            if not pending or store.decision() == ARMED:
-                raise _failure(backend, before, after, bool(pending), error, dependencies) from error
-        if pending and store.decision() != ARMED:
+            if not pending or store.decision() == MARK_ARMED:
+                raise _failure(backend, snapshot, desired, bool(pending), error, dependencies) from error
+        if pending and store.decision() != MARK_ARMED:
             raise RolledBack(
                 f'applying took longer than confirm_timeout ({confirm_timeout} s), so the host has its former rules '
                 'back; set a longer one'
@@ -77,8 +77,8 @@ def _documented_connections(policy: t.Optional[Policy]) -> t.List[Connection]:
 
 def _arm(
     backend: Backend,
-    before: PlainData,
-    after: PlainData,
+    snapshot: PlainData,
+    desired: PlainData,
     confirm_timeout: int,
     connections: t.List[Connection],
     dependencies: Dependencies,
@@ -87,7 +87,9 @@ def _arm(
     token = secrets.token_hex(8)
     store, timer = dependencies.store, dependencies.timer
     over = dependencies.management.current_connection()
-    change = PendingChange(token, backend.name, confirm_timeout, Process.current(), over, connections, before, after)
+    change = PendingChange(
+        token, backend.name, confirm_timeout, Process.current(), over, connections, snapshot, desired
+    )
     try:
         store.prepare(change)
         timer.rehearse(token)
@@ -103,8 +105,8 @@ def _arm(
 
 def _failure(
     backend: Backend,
-    before: PlainData,
-    after: PlainData,
+    snapshot: PlainData,
+    desired: PlainData,
     is_armed: bool,
     cause: Exception,
     dependencies: Dependencies,
@@ -112,11 +114,11 @@ def _failure(
     """Restore the former rules; the CAUSE, and whether that worked, as an error."""
     try:
         if is_armed:
-            outcome = decisions.roll_back('applying it failed', dependencies, is_locked=True)
+            outcome = decisions.end_pending_change('applying it failed', dependencies, is_locked=True)
             if outcome['outcome'] == ERROR:
                 raise BackendError(outcome['reason'])
         else:
-            backend.restore(before, after)
+            backend.restore(snapshot, desired)
     except Exception as error:
         return BackendError(f'{cause}; and the former rules could not be restored: {error}; check the host now')
     return RolledBack(f'{cause}; the host has its former rules back')

@@ -35,15 +35,16 @@ def plan(backend: Backend, state: State, policy: t.Optional[Policy], management:
     changes = state.plan(policy, policies.guard(policy, ports))
     if connection and not changes.would_allow(connection):
         raise Refused(
-            f'the new rules would lock out the management connection from {connection.peer} to port {connection.port}; '
-            f'add {connection.peer} to portmatrix_management_sources{backend.lockout_advice}; {_NOTHING_CHANGED}'
+            f'the new rules would lock out the management connection from {connection.peer} to port '
+            f'{connection.port}; add {connection.peer} to portmatrix_management_sources{backend.lockout_advice}; '
+            f'{_NOTHING_CHANGED}'
         )
     return changes
 
 
 def _plan_release(backend: Backend, state: State, connection: t.Optional[Connection]) -> Changes:
     changes = state.plan(None, ())
-    if changes.any and connection and not changes.would_allow(connection):
+    if changes.has_changes and connection and not changes.would_allow(connection):
         raise Refused(
             f'without the rules managed by portmatrix, {backend.name} would deny the management connection from '
             f'{connection.peer} to port {connection.port}; allow it there first; {_NOTHING_CHANGED}'

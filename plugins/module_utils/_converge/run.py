@@ -41,7 +41,7 @@ def run(request: Request) -> Result:
         return _remove_everywhere(request, dependencies)
     backend = registry.choose(request.backend)
     if request.state == 'gathered':
-        gathered = backend.observe().gathered() if backend.is_installed() else None
+        gathered = backend.observe().gather() if backend.is_installed() else None
         return {'changed': False, 'gathered': gathered}
     if request.state == 'absent':
         return _remove(backend, request, dependencies)
@@ -83,10 +83,10 @@ def converge(backend: Backend, policy: t.Optional[Policy], request: Request, dep
             return {**result, 'pending': applied.pending}
         for _attempt in range(MAX_ATTEMPTS):
             # another program may have overwritten the files: then the rules are added again, beside its own
-            if not applied.changes.any or backend.is_stable(applied.concurrent_runs):
+            if not applied.changes.has_changes or backend.wait_until_stable(applied.concurrent_runs):
                 return result
             applied = apply(backend, policy, dependencies)
-    if not applied.changes.any:
+    if not applied.changes.has_changes:
         return result
     raise BackendError(
         f'another program keeps changing the rules of {backend.name}; wait until it ends, then run again'
@@ -116,7 +116,7 @@ def _result(
     warnings: t.Iterable[str],
 ) -> Result:
     return {
-        'changed': changes.any,
+        'changed': changes.has_changes,
         'diff': changes.diff,
         'backend': backend.name,
         'digest': policy.digest if policy else '',

@@ -34,8 +34,8 @@ def _published_ports(rules: str) -> t.Tuple[str, ...]:
         return ()
     ports = shorten([f'{port}/{protocol}' for port, protocol in services], MAX_NAMES)
     return (
-        f'containers publish {ports}: this traffic is forwarded and bypasses the policy of the host; '
-        'publish on 127.0.0.1, or restrict it where it is forwarded',
+        f'containers publish {ports}: this traffic is forwarded and bypasses the policy of the host; publish on '
+        '127.0.0.1, or restrict it where it is forwarded',
     )
 
 

@@ -16,15 +16,13 @@ import json
 import typing as t
 
 from .._base.errors import PortmatrixError
-from . import peers as peers_of, traffic
+from . import peers as peers_of, protocols, traffic
 from .directions import EGRESS, INGRESS
 from .peers import ANY, Any, Members, Peers
 from .traffic import Ports
 
 FORMAT = 1
 GUARD = 'management'
-# VRRP packets go to a group address, not to the address of a peer (RFC 9568, sections 5.1.1.2 and 5.1.2.2).
-_VRRP_GROUPS = {'ipv4': '224.0.0.18/32', 'ipv6': 'ff02::12/128'}
 
 
 class Rule(t.NamedTuple):
@@ -112,8 +110,8 @@ def peers_by_family(rule: Rule) -> t.Iterator[t.Tuple[str, Peers]]:
             continue
         members = traffic.members_of(family, rule.peers.addresses)
         if members:
-            grouped = rule.protocol == 'vrrp' and rule.direction == EGRESS
-            yield family, Members((*((_VRRP_GROUPS[family],) if grouped else ()), *members))
+            groups = protocols.GROUP_ADDRESSES.get(rule.protocol, {}) if rule.direction == EGRESS else {}
+            yield family, Members((*((groups[family],) if groups else ()), *members))
 
 
 def allowed_traffic(policy: Policy, guard_rules: t.Iterable[Rule]) -> traffic.AllowedTraffic:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 NUMBERS = {'tcp': 6, 'udp': 17, 'sctp': 132, 'icmp': 1, 'icmpv6': 58, 'esp': 50, 'ah': 51, 'gre': 47, 'vrrp': 112}
+# VRRP packets go to a group address, not to the address of a peer (RFC 9568, sections 5.1.1.2 and 5.1.2.2).
+GROUP_ADDRESSES = {'vrrp': {'ipv4': '224.0.0.18/32', 'ipv6': 'ff02::12/128'}}
 WITH_PORTS = ('tcp', 'udp', 'sctp')
 # The one protocol that iptables, nftables and firewalld call by another name than catalogs do.
 SYSTEM_NAMES = {'icmpv6': 'ipv6-icmp'}

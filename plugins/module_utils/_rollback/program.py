@@ -38,7 +38,9 @@ def execute(arguments: t.List[str], dependencies: Dependencies) -> Outcome:
         change = dependencies.store.read() if token else None
         if token and (change is None or change.token != token):
             return {'outcome': NOTHING}  # the timer of another change
-        return decisions.roll_back('it was not confirmed in time', dependencies)
+        return decisions.end_pending_change('it was not confirmed in time', dependencies)
     if verb == 'boot':
-        return decisions.roll_back('the host rebooted before the change was confirmed', dependencies, boot=True)
+        return decisions.end_pending_change(
+            'the host rebooted before the change was confirmed', dependencies, boot=True
+        )
     return {'outcome': ERROR, 'reason': _USAGE}

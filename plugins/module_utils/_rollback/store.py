@@ -29,8 +29,8 @@ from .outcomes import Outcome
 
 HOME = '/var/lib/portmatrix'
 OUTCOME = '/run/portmatrix-outcome.json'
-ARMED, CONFIRMED, ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
-_MARKS = (ARMED, CONFIRMED, ROLLING_BACK)
+MARK_ARMED, MARK_CONFIRMED, MARK_ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
+_MARKS = (MARK_ARMED, MARK_CONFIRMED, MARK_ROLLING_BACK)
 _GRACE_SECONDS = 15  # for a rollback whose time has come
 _ROLLBACK_SECONDS = 120
 
@@ -51,7 +51,8 @@ class Process(t.NamedTuple):
 
 class PendingChange(t.NamedTuple):
     """`timeout` in seconds; `applier`: the process that applied it, over the connection `applied_over` (None: no
-    network); `connections`: the documented ones that were established; `before` and `after` belong to the back end."""
+    network); `connections`: the documented ones that were established; `snapshot` and `desired` belong to the back
+    end."""
 
     token: str
     backend: str
@@ -59,8 +60,8 @@ class PendingChange(t.NamedTuple):
     applier: Process
     applied_over: t.Optional[Connection]
     connections: t.List[Connection]
-    before: PlainData
-    after: PlainData
+    snapshot: PlainData
+    desired: PlainData
 
     @classmethod
     def from_data(cls, data: t.Dict[str, t.Any]) -> PendingChange:
@@ -109,7 +110,7 @@ class Store:
         files.write(os.path.join(folder, bundle.NAME), bundle.archive(), 0o600)
         files.write(os.path.join(folder, 'program'), bundle.PROGRAM, 0o600)
         files.write(os.path.join(folder, 'state.json'), json.dumps(change._asdict()), 0o600)
-        files.write(os.path.join(folder, ARMED), '', 0o600)
+        files.write(os.path.join(folder, MARK_ARMED), '', 0o600)
         files.sync_folder(folder)
 
     def commit(self, token: str) -> None:
@@ -135,9 +136,10 @@ class Store:
         return next((mark for mark in _MARKS if os.path.exists(f'{self.pending}/{mark}')), '')
 
     def decide(self, decision: str) -> bool:
-        """Decide for CONFIRMED or ROLLING_BACK; returns whether that is the decision, and not the other one."""
+        """Decide for MARK_CONFIRMED or MARK_ROLLING_BACK; returns whether that is the decision, and not the other
+        one."""
         try:
-            os.rename(f'{self.pending}/{ARMED}', f'{self.pending}/{decision}')
+            os.rename(f'{self.pending}/{MARK_ARMED}', f'{self.pending}/{decision}')
         except OSError:
             return self.decision() == decision
         files.sync_folder(self.pending)
@@ -145,7 +147,7 @@ class Store:
 
     def revoke(self) -> None:
         """Undo a confirmation whose change cannot be kept: a rollback is possible again."""
-        os.rename(f'{self.pending}/{CONFIRMED}', f'{self.pending}/{ARMED}')
+        os.rename(f'{self.pending}/{MARK_CONFIRMED}', f'{self.pending}/{MARK_ARMED}')
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Store the OUTCOME for whoever asks, until the next boot or the next change."""

@@ -80,8 +80,8 @@ class RollbackTimer:
     def _script(self, token: str) -> str:
         store = self._store
         return (
-            f'[ ! -e {store.pending}/program ] || exec {self._command} rollback {token}; '
-            f'rm -rf {store.unfinished(token)}; rmdir {store.home} 2>/dev/null || :'
+            f'[ ! -e {store.pending}/program ] || exec {self._command} rollback {token}; rm -rf '
+            f'{store.unfinished(token)}; rmdir {store.home} 2>/dev/null || :'
         )
 
     def _arm_boot(self) -> None:

@@ -103,7 +103,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
                 Rollback.Run(dependencies, snapshot, "its confirmation window was over");
                 throw new PolicyException("applying the change took longer than confirm_timeout ("
                     + request.ConfirmTimeout.ToString(CultureInfo.InvariantCulture)
-                    + " s), so the previous rules were restored; set a longer confirm_timeout");
+                    + " s), so the former rules were restored; set a longer confirm_timeout");
             }
             else change.Result.SetPending(snapshot.Token);
             return change.Result;
@@ -140,7 +140,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.C
         static string RollBackAfterError(Dependencies dependencies, Request request, Snapshot snapshot)
         {
             Dictionary<string, object> answer = Rollback.Run(dependencies, snapshot, "applying it failed");
-            if ((string)answer["outcome"] == "rolled back") return "the previous rules were restored";
+            if ((string)answer["outcome"] == "rolled back") return "the former rules were restored";
             string next = request.ConfirmTimeout > 0 ? "the timer will try again" : "check the host now";
             return "and " + answer["reason"] + "; " + next;
         }

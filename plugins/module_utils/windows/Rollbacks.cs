@@ -112,7 +112,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
                 {
                     if (attempt == MaxAttempts)
                         return CreateAnswer(pending.Token, "error",
-                            "the previous rules could not be restored: " + error.Message);
+                            "the former rules could not be restored: " + error.Message);
                     dependencies.Host.Sleep(1);
                 }
             }

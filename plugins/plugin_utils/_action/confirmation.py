@@ -111,7 +111,7 @@ def _failure(outcome: str, reason: str, seconds: int) -> str:
         return f'{not_confirmed}, and the host has its former rules back: {reason}'
     if outcome == UNKNOWN:
         return (
-            f'{not_confirmed}, and the host did not answer after its window of {seconds} s either: {reason}. It rolls '
-            'back by itself; check it before you continue'
+            f'{not_confirmed}, and the host did not answer after its window of {seconds} s, so the result is unknown: '
+            f'{reason}; a change that is not confirmed is rolled back by the host; check it before you continue'
         )
     return f'the change was not confirmed; the host reports: {reason}; check it now'

@@ -38,7 +38,7 @@ def parse_peers(members: t.Any, where: str) -> Peers:
     if not isinstance(members, list):
         raise PortmatrixError(
             f'{where}: must be a list of addresses, CIDRs or ranges, or any, got {members!r}; an empty list declares '
-            'that no host has this role'
+            'that no host has this component'
         )
     if ANY.value in members:
         return ANY

@@ -106,8 +106,7 @@ def _too_few_hosts(entries: dict[str, list[Entry]], minimum: dict[str, int]) -> 
         if number < least:
             yield (
                 f'portmatrix_minimum: {component} must have at least {least} hosts, the inventory has {number}; '
-                'complete '
-                'the inventory (is it sliced or filtered?), or lower the minimum'
+                'complete the inventory (is it sliced or filtered?), or lower the minimum'
             )
 
 

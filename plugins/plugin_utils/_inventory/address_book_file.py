@@ -43,8 +43,7 @@ def read(path: str, catalogs: Catalogs) -> dict[str, Host]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PortmatrixError(
             f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); write it again with '
-            'the '
-            'playbook portmatrix.firewall.plan and portmatrix_address_book_file'
+            'the playbook portmatrix.firewall.plan and portmatrix_address_book_file'
         ) from error
     hosts: dict[str, Host] = {}
     problems: list[str] = []
@@ -74,12 +73,12 @@ def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
         f'{product}_{option}': value for product, values in entry.options.items() for option, value in values.items()
     }
     host_variables = HostVariables(where, {**variables, 'portmatrix_platform': entry.platform})
-    played = components.combine(where, entry.components, (), catalogs)
+    host_components = components.combine(where, entry.components, (), catalogs)
     cidrs = addresses.ordered(cidr for text in entry.addresses for cidr in addresses.parse_peer(text, where))
     return Host(
         name,
-        played,
+        host_components,
         tuple(cidrs),
-        settings.platform(host_variables),
-        settings.product_options(host_variables, played, catalogs),
+        settings.read_platform(host_variables),
+        settings.read_options(host_variables, host_components, catalogs),
     )

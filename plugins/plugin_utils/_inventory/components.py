@@ -22,8 +22,7 @@ def group_names(catalogs: Catalogs) -> dict[str, str]:
             if name in names:
                 raise PortmatrixError(
                     f'{catalog.path}: components.{component}: the group {name} would also declare {names[name]}; '
-                    'rename '
-                    'the product or the component'
+                    'rename the product or the component'
                 )
             names[name] = f'{product}.{component}'
     return names
@@ -82,8 +81,7 @@ def require_known(name: str, catalogs: Catalogs, where: str) -> None:
     if product not in catalogs:
         raise PortmatrixError(
             f'{where}: unknown product {product!r} in {name!r}; choose from {", ".join(catalogs)}, or add your own '
-            'with '
-            'portmatrix_catalogs'
+            'with portmatrix_catalogs'
         )
     known = catalogs[product].components
     if component not in known:

@@ -39,12 +39,12 @@ def read_hosts(inventory: Inventory, catalogs: Catalogs) -> dict[str, Host]:
 
 def _read_host(variables: HostVariables, by_groups: t.Iterable[str], catalogs: Catalogs) -> tuple[Host, str | None]:
     """(the host, the name to resolve if its addresses are not declared). One without components is not read further."""
-    played = components.declared_components(variables, by_groups, catalogs)
-    if not played:
+    host_components = components.declared_components(variables, by_groups, catalogs)
+    if not host_components:
         return Host(variables.host, (), (), '', {}), None
-    cidrs, target = settings.declared_addresses(variables)
-    options = settings.product_options(variables, played, catalogs)
-    return Host(variables.host, played, tuple(cidrs), settings.platform(variables), options), target
+    cidrs, target = settings.read_addresses(variables)
+    options = settings.read_options(variables, host_components, catalogs)
+    return Host(variables.host, host_components, tuple(cidrs), settings.read_platform(variables), options), target
 
 
 def _resolve(hosts: dict[str, Host], targets: dict[str, str], problems: list[str]) -> None:

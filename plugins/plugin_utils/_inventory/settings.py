@@ -42,28 +42,28 @@ def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
     """The settings in the variables portmatrix_*. Raises PortmatrixError for wrong values."""
     return Settings(
         _peers(variables, catalogs),
-        choice(variables, 'portmatrix_unresolved', UNRESOLVED),
-        choice(variables, 'portmatrix_egress', EGRESS),
-        flag(variables, 'portmatrix_exclusive'),
+        read_choice(variables, 'portmatrix_unresolved', UNRESOLVED),
+        read_choice(variables, 'portmatrix_egress', EGRESS),
+        read_flag(variables, 'portmatrix_exclusive'),
         _management_sources(variables),
         _management_ports(variables),
-        choice(variables, 'portmatrix_backend', BACKENDS),
+        read_choice(variables, 'portmatrix_backend', BACKENDS),
     )
 
 
-def platform(variables: HostVariables) -> str:
+def read_platform(variables: HostVariables) -> str:
     """linux or windows: as declared, otherwise as the connection implies."""
     if variables.get('portmatrix_platform') is not None:
-        return choice(variables, 'portmatrix_platform', conditions.PLATFORMS)
+        return read_choice(variables, 'portmatrix_platform', conditions.PLATFORMS)
     by_connection = variables.get('ansible_connection') in _WINDOWS_CONNECTIONS
     by_shell = variables.get('ansible_shell_type') in _WINDOWS_SHELLS
     return 'windows' if by_connection or by_shell else 'linux'
 
 
-def product_options(variables: HostVariables, played: t.Iterable[str], catalogs: Catalogs) -> ProductOptions:
+def read_options(variables: HostVariables, host_components: t.Iterable[str], catalogs: Catalogs) -> ProductOptions:
     """The values of all options of the products whose components a host has."""
     values = {}
-    for product in products_of(played):
+    for product in products_of(host_components):
         options = catalogs[product].options
         given = {name: variables.get(f'{product}_{name}') for name in options}
         given = {name: value for name, value in given.items() if value is not None}
@@ -71,7 +71,7 @@ def product_options(variables: HostVariables, played: t.Iterable[str], catalogs:
     return values
 
 
-def declared_addresses(variables: HostVariables) -> tuple[list[str], str | None]:
+def read_addresses(variables: HostVariables) -> tuple[list[str], str | None]:
     """(canonical CIDRs, name to resolve) of a host; one of the two is empty. Raises PortmatrixError for wrong
     values."""
     host, declared = variables.host, variables.get('portmatrix_addresses')
@@ -79,8 +79,8 @@ def declared_addresses(variables: HostVariables) -> tuple[list[str], str | None]
         where = f'{host}: portmatrix_addresses'
         if not isinstance(declared, list) or not declared:
             raise PortmatrixError(
-                f'{where}: must be a list of addresses, got {declared!r}; list at least one at which other hosts reach '
-                'this one'
+                f'{where}: must be a list of addresses, got {declared!r}; list at least one at which other hosts '
+                'reach this one'
             )
         return addresses.ordered(cidr for text in declared for cidr in addresses.parse_peer(text, where)), None
     if variables.get('ansible_connection') in _LOCAL:
@@ -97,7 +97,7 @@ def declared_addresses(variables: HostVariables) -> tuple[list[str], str | None]
     return [], target
 
 
-def choice(variables: HostVariables, name: str, choices: tuple[str, ...]) -> str:
+def read_choice(variables: HostVariables, name: str, choices: tuple[str, ...]) -> str:
     """The variable NAME, one of CHOICES; the first is the default."""
     value = variables.get(name, choices[0])
     if value not in choices:
@@ -105,7 +105,7 @@ def choice(variables: HostVariables, name: str, choices: tuple[str, ...]) -> str
     return str(value)
 
 
-def flag(variables: HostVariables, name: str) -> bool:
+def read_flag(variables: HostVariables, name: str) -> bool:
     """The variable NAME as a boolean; false if it is not set."""
     value = variables.get(name, False)
     try:
@@ -114,16 +114,17 @@ def flag(variables: HostVariables, name: str) -> bool:
         raise PortmatrixError(f'{variables.host}: {name}: must be true or false, got {value!r}') from error
 
 
-def confirm_timeout(variables: HostVariables, argument: int | None) -> int:
+def read_confirm_timeout(variables: HostVariables, argument: int | None) -> int:
     """Seconds that a change is pending: the ARGUMENT of the task, otherwise portmatrix_confirm_timeout; 0 keeps it at
     once."""
-    value = variables.get('portmatrix_confirm_timeout', CONFIRM_TIMEOUT) if argument is None else argument
+    name = 'portmatrix_confirm_timeout' if argument is None else 'confirm_timeout'
+    value = variables.get(name, CONFIRM_TIMEOUT) if argument is None else argument
     value = int(value) if isinstance(value, str) and value.isdigit() else value
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number or not (value == 0 or MIN_TIMEOUT <= value <= MAX_TIMEOUT):
         raise PortmatrixError(
-            f'{variables.host}: portmatrix_confirm_timeout: must be 0 or {MIN_TIMEOUT} to {MAX_TIMEOUT} seconds, '
-            f'got {value!r}'
+            f'{variables.host}: {name}: must be 0 or {MIN_TIMEOUT} to {MAX_TIMEOUT} seconds (default '
+            f'{CONFIRM_TIMEOUT}), got {value!r}'
         )
     return int(value)
 
@@ -163,8 +164,8 @@ def _management_ports(variables: HostVariables) -> tuple[int, ...]:
     ports = variables.get('portmatrix_management_ports', [])
     if not isinstance(ports, list) or not all(_is_port(port) for port in ports):
         raise PortmatrixError(
-            f'{variables.host}: portmatrix_management_ports: must be a list of ports (numbers from 1 to 65535), '
-            f'got {ports!r}'
+            f'{variables.host}: portmatrix_management_ports: must be a list of ports (numbers from 1 to 65535), got '
+            f'{ports!r}'
         )
     return tuple(sorted(set(ports)))
 

@@ -18,9 +18,9 @@ from .._inventory.settings import Settings
 from .rules import Gap, HostPlan, Rule
 
 _NO_EGRESS_RULE = (
-    'no host has this role; egress is not enforced, so there is no egress rule for it; before you set '
+    'no host has this component; egress is not enforced, so there is no egress rule for it; before you set '
     'portmatrix_egress: deny, declare its hosts, or set portmatrix_peers to its addresses (an empty list if no '
-    'host has this role)'
+    'host has this component)'
 )
 
 
@@ -125,9 +125,8 @@ class _HostPlanner:
 
     def _unresolved_peers(self, component: str, flow: Flow, direction: str) -> Peers | None:
         advice = (
-            f'no host has this role; declare one, or set portmatrix_peers[{component!r}] to its addresses (an empty '
-            'list '
-            'if no host has this role)'
+            f'no host has this component; declare one, or set portmatrix_peers[{component!r}] to its addresses (an '
+            'empty list if no host has this component)'
         )
         is_enforced = direction == INGRESS or self.settings.egress == 'deny'
         is_refused = self.settings.unresolved == 'fail' and is_enforced

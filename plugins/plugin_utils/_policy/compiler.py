@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The policy of the one host that a task runs for, from what the task sees and the shared preflight."""
+"""The policy of the one host that a task runs for, from the variables of the task and the shared preflight."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     Raises PortmatrixError for everything that is wrong in the whole inventory, before any host is changed.
     """
     variables = inventory.task()
-    sources = ('portmatrix_catalogs', 'portmatrix_baseline', 'portmatrix_address_book')
-    key = [task_id, *(variables.get(name) for name in sources), egress]
+    read_by_preflight = ('portmatrix_catalogs', 'portmatrix_baseline', 'portmatrix_address_book')
+    key = [task_id, *(variables.get(name) for name in read_by_preflight), egress]
     shared = preflight_cache.shared(key, lambda: preflight.run_preflight(inventory, egress), variables.host)
     host = _own_host(variables, shared, extra_components)
     if host is None:
@@ -47,13 +47,16 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     plan = plan_resolved(host, own_settings, shared.catalogs, shared.book)
     baseline = plan_baseline(host, own_settings, shared.catalogs, variables)
     document = build_policy(plan, baseline, own_settings, shared.catalogs)
+    return HostPolicy(document, [*shared.warnings, *plan.warnings, *_undeclared_warnings(host, shared)])
+
+
+def _undeclared_warnings(host: Host, shared: HostPreflight) -> list[str]:
     known = shared.host.components if shared.host else ()
-    undeclared = [
-        f'{name}: only this task declares that the host has this role; declare it in the inventory too, since other '
-        'hosts have no rules for it'
+    return [
+        f'{name}: only this task declares this component; declare it in the inventory too, since other hosts have no '
+        'rules for it'
         for name in sorted(set(host.components) - set(known))
     ]
-    return HostPolicy(document, [*shared.warnings, *plan.warnings, *undeclared])
 
 
 def plan_resolved(host: Host, own_settings: Settings, catalogs: Catalogs, book: AddressBook) -> HostPlan:
@@ -67,47 +70,53 @@ def plan_resolved(host: Host, own_settings: Settings, catalogs: Catalogs, book: 
 
 
 def plan_baseline(host: Host, own_settings: Settings, catalogs: Catalogs, variables: HostVariables) -> HostPlan:
-    """The rules of the baseline: every hardened host has the component `baseline.host`, and its peers are known only by
-    addresses."""
-    played = (f'{BASELINE}.host',)
-    options = settings.product_options(variables, played, catalogs)
-    return plan_resolved(host._replace(components=played, options=options), own_settings, catalogs, address_book.EMPTY)
+    """The plan of the baseline. Every host has the component `baseline.host`; the peers of the baseline are addresses,
+    never inventory hosts."""
+    host_components = (f'{BASELINE}.host',)
+    options = settings.read_options(variables, host_components, catalogs)
+    return plan_resolved(
+        host._replace(components=host_components, options=options), own_settings, catalogs, address_book.EMPTY
+    )
 
 
 def _own_host(variables: HostVariables, shared: HostPreflight, extra_components: list[str]) -> Host | None:
-    """This host as the task sees it. Raises PortmatrixError if other hosts see it differently: rules would not
-    match."""
+    """This host by the variables of the task. Raises PortmatrixError if they differ from the inventory: the rules of
+    other hosts would not match."""
     products = preflight.declarable(shared.catalogs)
     by_groups = components.declared_by_groups(
         {name: [variables.host] for name in variables.get('group_names', [])}, products
     )
     declared = components.declared_components(variables, by_groups.get(variables.host, ()), products)
-    played = components.combine(variables.host, extra_components, declared, products)
-    if not played:
+    host_components = components.combine(variables.host, extra_components, declared, products)
+    if not host_components:
         return None
     addresses = shared.host.addresses if shared.host else ()
-    options = settings.product_options(variables, played, shared.catalogs)
-    own = Host(variables.host, played, addresses, settings.platform(variables), options)
+    options = settings.read_options(variables, host_components, shared.catalogs)
+    own = Host(variables.host, host_components, addresses, settings.read_platform(variables), options)
     if shared.host or declared:
-        _require_same(own._replace(components=declared), shared.host)
+        _require_same_as_inventory(own._replace(components=declared), shared.host)
     return own
 
 
-def _require_same(mine: Host, others: Host | None) -> None:
-    if others is None or mine.components != others.components:
-        seen = list(others.components) if others else []
-        raise _difference(mine.name, 'portmatrix_components', list(mine.components), seen)
-    if mine.platform != others.platform:
-        raise _difference(mine.name, 'portmatrix_platform', mine.platform, others.platform)
+def _require_same_as_inventory(in_task: Host, in_inventory: Host | None) -> None:
+    host = in_task.name
+    if in_inventory is None or in_task.components != in_inventory.components:
+        components_in_inventory = list(in_inventory.components) if in_inventory else []
+        raise _difference(host, 'portmatrix_components', list(in_task.components), components_in_inventory)
+    if in_task.platform != in_inventory.platform:
+        raise _difference(host, 'portmatrix_platform', in_task.platform, in_inventory.platform)
     problems = [
-        _difference(mine.name, f'{product}_{name}', mine.options[product][name], value)
-        for product, values in others.options.items()
+        _difference(host, f'{product}_{name}', in_task.options[product][name], value)
+        for product, values in in_inventory.options.items()
         for name, value in values.items()
-        if mine.options[product][name] != value
+        if in_task.options[product][name] != value
     ]
     if problems:
         raise PortmatrixError(*(str(problem) for problem in problems))
 
 
-def _difference(host: str, variable: str, mine: t.Any, others: t.Any) -> PortmatrixError:
-    return PortmatrixError(f'{host}: {variable}: {mine!r} in this task, but {others!r} for other hosts; {_ADVICE}')
+def _difference(host: str, variable: str, in_task: t.Any, in_inventory: t.Any) -> PortmatrixError:
+    return PortmatrixError(
+        f'{host}: {variable}: must be the same for all hosts, got {in_task!r} in this task and {in_inventory!r} in '
+        f'the inventory; {_ADVICE}'
+    )

@@ -84,8 +84,7 @@ def unresolved(component: str, direction: str, hosts: list[str]) -> str:
     where = ', '.join(hosts[:MAX_HOSTS]) + (' and others' if len(hosts) > MAX_HOSTS else '')
     return (
         f'{component}: has neither hosts nor addresses, but {direction} rules need it (on {where}); declare its '
-        'hosts, or '
-        f'set portmatrix_peers[{component!r}] to its addresses (an empty list if no host has this role)'
+        f'hosts, or set portmatrix_peers[{component!r}] to its addresses (an empty list if no host has this component)'
     )
 
 

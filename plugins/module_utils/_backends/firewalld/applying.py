@@ -22,15 +22,15 @@ if t.TYPE_CHECKING:
     from .planning import Changes
 
 
-def apply(changes: Changes, before: PlainData) -> str:
+def apply(changes: Changes, snapshot: PlainData) -> str:
     """Bring CHANGES into force and verify them; returns the transition that was needed. Raises BackendError if they are
     not in force."""
     transition = changes.transition
     if transition == 'hitless' and not _succeeds_without_reload(changes):
         transition = 'reload'
     if transition == 'reload' or {'start', 'stop'} & set(changes.switch.steps):
-        with docker.preserving_isolation(before['isolation']):
-            _apply_files(changes, before, transition)
+        with docker.preserving_isolation(snapshot['isolation']):
+            _apply_files(changes, snapshot, transition)
     return transition
 
 
@@ -42,7 +42,7 @@ def _succeeds_without_reload(changes: Changes) -> bool:
     return not verify.deviation(changes.wanted, kernel.read())
 
 
-def _apply_files(changes: Changes, before: PlainData, transition: str) -> None:
+def _apply_files(changes: Changes, snapshot: PlainData, transition: str) -> None:
     steps = changes.switch.steps
     if transition == 'reload' or 'start' in steps:
         try:
@@ -51,7 +51,7 @@ def _apply_files(changes: Changes, before: PlainData, transition: str) -> None:
                 run(['firewall-offline-cmd', '--check-config'])
                 service.execute(['start'])
             else:
-                reload(before)
+                reload(snapshot)
             verify.wait_until_enforced(changes.wanted)
         finally:
             files.write_all({path: changes.state.files.get(path) for path in changes.files})
@@ -59,23 +59,23 @@ def _apply_files(changes: Changes, before: PlainData, transition: str) -> None:
         service.execute(['stop'])
 
 
-def reload(before: PlainData) -> None:
+def reload(snapshot: PlainData) -> None:
     """Reload firewalld without losing what other programs have only in the running firewall.
 
-    The first reload of a change completes BEFORE with it: a second one, on the way to the former state, must not take
+    The first reload of a change completes SNAPSHOT with it: a second one, on the way to the former state, must not take
     what the first one dropped for what was there.
     """
-    if before['runtime'] is None:
-        before['runtime'] = unmanaged_runtime.capture(service.observe().preserves_iptables).to_data()
+    if snapshot['runtime'] is None:
+        snapshot['runtime'] = unmanaged_runtime.capture(service.observe().preserves_iptables).to_data()
     bus.reload()
-    unmanaged_runtime.restore(unmanaged_runtime.Runtime.from_data(before['runtime']))
+    unmanaged_runtime.restore(unmanaged_runtime.Runtime.from_data(snapshot['runtime']))
 
 
-def restore_running(before: PlainData, was_applied: bool) -> None:
+def restore_running(snapshot: PlainData, was_applied: bool) -> None:
     """Make the running firewall enforce the former files again, if it does not."""
-    documents: Documents = config_files.parse(before['files'])
+    documents: Documents = config_files.parse(snapshot['files'])
     if bus.is_running() and not verify.deviation(documents, kernel.read()):
         return
     # what other programs have put into the running firewall since the change was applied stays
-    reload({**before, 'runtime': None} if was_applied else before)
+    reload({**snapshot, 'runtime': None} if was_applied else snapshot)
     verify.wait_until_enforced(documents)

@@ -56,44 +56,46 @@ class Firewalld:
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         return config_files.render(build(policy, guard))
 
-    def deviation(self, before: PlainData, after: PlainData) -> t.Optional[str]:
-        if config_files.read_all() != before['files']:
+    def external_change(self, snapshot: PlainData, desired: PlainData) -> t.Optional[str]:
+        if config_files.read_all() != snapshot['files']:
             return 'another program changed the portmatrix files in /etc/firewalld while the change was pending'
-        is_stopped = 'stop' in after['steps'] or not (before['active'] or 'start' in after['steps'])
+        is_stopped = 'stop' in desired['steps'] or not (snapshot['active'] or 'start' in desired['steps'])
         if is_stopped:
             return None
-        problem = verify.deviation(config_files.parse(after['wanted']), kernel.read())
+        problem = verify.deviation(config_files.parse(desired['wanted']), kernel.read())
         return (
             f'another program changed the running firewalld while the change was pending: {problem}'
             if problem
             else None
         )
 
-    def allows(self, after: PlainData, connection: Connection) -> bool:
-        documents = config_files.parse(after['wanted'])
+    def allows(self, desired: PlainData, connection: Connection) -> bool:
+        documents = config_files.parse(desired['wanted'])
         return not documents.policies or is_allowed(allowed_traffic(documents), connection)
 
-    def persist(self, after: PlainData, *, boot: bool = False) -> None:
-        files.write_all(after['files'])
-        service.save_switched_on(after['switched_on'])
-        service.execute([step for step in after['steps'] if step in ('enable', 'disable')])
-        if boot and 'enable' in after['steps']:
+    def persist(self, desired: PlainData, *, boot: bool = False) -> None:
+        files.write_all(desired['files'])
+        service.save_switched_on(desired['switched_on'])
+        service.execute([step for step in desired['steps'] if step in ('enable', 'disable')])
+        if boot and 'enable' in desired['steps']:
             systemd.start_during_boot(service.UNIT)
 
-    def restore(self, before: PlainData, after: PlainData, *, boot: bool = False, was_applied: bool = False) -> None:
-        paths = {*before['files'], *config_files.managed_paths(), *after['files']}
-        files.write_all({path: before['files'].get(path) for path in paths})
-        service.save_switched_on(before['switched_on'])
+    def restore(
+        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
+    ) -> None:
+        paths = {*snapshot['files'], *config_files.managed_paths(), *desired['files']}
+        files.write_all({path: snapshot['files'].get(path) for path in paths})
+        service.save_switched_on(snapshot['switched_on'])
         if boot:
-            service.restore(before['active'], before['enabled'], boot=True)
+            service.restore(snapshot['active'], snapshot['enabled'], boot=True)
             return
-        with docker.preserving_isolation(before['isolation']):
-            service.restore(before['active'], before['enabled'], boot=False)
-            if before['active']:
-                applying.restore_running(before, was_applied)
+        with docker.preserving_isolation(snapshot['isolation']):
+            service.restore(snapshot['active'], snapshot['enabled'], boot=False)
+            if snapshot['active']:
+                applying.restore_running(snapshot, was_applied)
 
     def concurrent_runs(self) -> t.List[int]:
         return []  # only firewalld itself writes its files
 
-    def is_stable(self, runs: t.Iterable[int]) -> bool:
+    def wait_until_stable(self, runs: t.Iterable[int]) -> bool:
         return True

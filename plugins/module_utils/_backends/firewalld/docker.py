@@ -37,7 +37,7 @@ def isolation() -> Isolation:
 def preserving_isolation(before: Isolation) -> t.Iterator[None]:
     """Restore those rules of BEFORE that Docker leaves out when firewalld starts, stops or reloads in the body."""
     yield
-    # our change is kept even if this fails; the next run then finds networks without isolation, and warns
+    # the change is kept even if this fails; the next run then finds networks without isolation, and warns
     with contextlib.suppress(BackendError, OSError):
         for command, now in (_isolation_rules(_settled_rules()) if before else {}).items():
             rules = merge_rules(before.get(command, []), now, os.listdir('/sys/class/net'))

@@ -138,8 +138,8 @@ def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.
         if isinstance(peers, Any):
             continue  # the family of a rule whose peers are listed is never open to any
         members = tuple(map(traffic.without_full_prefix, peers.addresses))
-        to_vrrp_group = rule.protocol == 'vrrp' and rule.direction == EGRESS
-        if len(members) == 1 or rule.label == policies.GUARD or to_vrrp_group:
+        to_group_address = rule.protocol in protocols.GROUP_ADDRESSES and rule.direction == EGRESS
+        if len(members) == 1 or rule.label == policies.GUARD or to_group_address:
             yield from ((family, member) for member in members)
         else:
             name = set_name(rule.label, family)

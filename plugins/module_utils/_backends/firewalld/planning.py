@@ -30,7 +30,7 @@ class State(t.NamedTuple):
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, policy, guard)
 
-    def gathered(self) -> PlainData:
+    def gather(self) -> PlainData:
         is_enforced = (
             self.kernel is not None
             and bool(self.documents.policies)
@@ -61,7 +61,7 @@ class Changes(t.NamedTuple):
     warnings: t.Tuple[str, ...]
 
     @property
-    def any(self) -> bool:
+    def has_changes(self) -> bool:
         return bool(self.files or self.switch.steps or self.transition != 'none')
 
     def would_allow(self, connection: Connection) -> bool:
@@ -77,7 +77,7 @@ class Changes(t.NamedTuple):
         return {
             'files': self.state.files,
             'active': observed.active,
-            'enabled': observed.enabled,
+            'enabled': observed.enablement,
             'switched_on': list(observed.switched_on),
             'runtime': runtime,
             'isolation': docker.isolation(),
@@ -91,8 +91,8 @@ class Changes(t.NamedTuple):
             'switched_on': list(self.switch.switched_on),
         }
 
-    def apply(self, before: PlainData) -> str:
-        return applying.apply(self, before)
+    def apply(self, snapshot: PlainData) -> str:
+        return applying.apply(self, snapshot)
 
 
 def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
@@ -128,13 +128,13 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
 
 
 def _service_after(observed: Service, switch: Switch) -> Service:
-    enabled = observed.enabled
+    enablement = observed.enablement
     if 'enable' in switch.steps:
-        enabled = 'enabled'
+        enablement = 'enabled'
     elif 'disable' in switch.steps:
-        enabled = 'disabled'
+        enablement = 'disabled'
     active = (observed.active or 'start' in switch.steps) and 'stop' not in switch.steps
-    return observed._replace(active=active, enabled=enabled, switched_on=switch.switched_on)
+    return observed._replace(active=active, enablement=enablement, switched_on=switch.switched_on)
 
 
 def _transition(state: State, wanted: Documents, switch: Switch) -> t.Tuple[str, t.Optional[hitless.Steps]]:

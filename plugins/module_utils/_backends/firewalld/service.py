@@ -29,11 +29,12 @@ _OPPOSITES = {'start': 'stop', 'enable': 'disable'}
 
 
 class Service(t.NamedTuple):
-    """`enabled` is systemd's word for it; `switched_on` what portmatrix started or enabled ("start", "enable")."""
+    """`enablement` is systemd's word ("enabled", "masked" ...); `switched_on` what portmatrix started or enabled
+    ("start", "enable")."""
 
     version: t.Tuple[int, ...]
     active: bool
-    enabled: str
+    enablement: str
     switched_on: t.Tuple[str, ...]
 
     @property
@@ -42,7 +43,7 @@ class Service(t.NamedTuple):
 
     @property
     def starts_at_boot(self) -> bool:
-        return self.enabled.startswith('enabled')
+        return self.enablement.startswith('enabled')
 
     def text(self) -> str:
         at_boot = 'starts at boot' if self.starts_at_boot else 'does not start at boot'
@@ -95,7 +96,7 @@ def require_usable(service: Service) -> None:
         raise Refused(
             f'firewalld: version must be at least {minimum}, got {version}; upgrade the package or the distribution'
         )
-    if service.enabled.startswith('masked'):
+    if service.enablement.startswith('masked'):
         raise Refused('the service firewalld is masked on this host; unmask it: systemctl unmask firewalld')
     if re.search(r'(?m)^\s*FirewallBackend\s*=\s*iptables', files.read('/etc/firewalld/firewalld.conf') or ''):
         raise Refused(
@@ -127,9 +128,9 @@ def execute(steps: t.Iterable[str]) -> None:
                 _wait_until_running()
 
 
-def restore(active: bool, enabled: str, boot: bool) -> None:
+def restore(active: bool, enablement: str, boot: bool) -> None:
     """Return the service to its former state; at BOOT, systemd starts it if it is enabled."""
-    systemd.restore_enablement(UNIT, enabled)
+    systemd.restore_enablement(UNIT, enablement)
     if not boot and systemd.is_active(UNIT) != active:
         execute(['start' if active else 'stop'])
 

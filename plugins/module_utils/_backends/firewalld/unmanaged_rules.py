@@ -49,9 +49,11 @@ def warnings(unmanaged: Unmanaged, policy: t.Optional[policies.Policy]) -> t.Tup
     """What is decided before POLICY, and what zones deny without effect."""
     if policy is None:
         return ()
-    ours = priority(policy)
+    managed_priority = priority(policy)
     earlier = [
-        name for name, number in sorted(unmanaged.priorities.items()) if number <= ours and name not in NAMES.values()
+        name
+        for name, number in sorted(unmanaged.priorities.items())
+        if number <= managed_priority and name not in NAMES.values()
     ]
     advice = 'raise its priority number'
     if not policy.exclusive:
@@ -69,8 +71,8 @@ def warnings(unmanaged: Unmanaged, policy: t.Optional[policies.Policy]) -> t.Tup
         ),
         *(
             f'the firewalld zone {zone} has rich rules that deny, but not what the policy allows, since the policy '
-            f'decides first; use a firewalld policy with a priority below {ours} instead, and for fail2ban '
-            'banaction = nftables'
+            f'decides first; use a firewalld policy with a priority below {managed_priority} instead, and for '
+            'fail2ban banaction = nftables'
             for zone in unmanaged.denying
         ),
     )

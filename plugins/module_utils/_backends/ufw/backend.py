@@ -17,7 +17,18 @@ from ..._model import traffic
 from ..._model.connection import Connection
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import before_rules, edits, former as formers, kernel, lock, ruleset as rulesets, service, stock, verdict
+from . import (
+    administrator_files,
+    edits,
+    former as formers,
+    kernel,
+    lock,
+    managed_section,
+    ruleset as rulesets,
+    service,
+    stock,
+    verdict,
+)
 from .former import Former
 from .kernel import Tables
 from .planning import State
@@ -44,8 +55,8 @@ class Ufw:
 
     @staticmethod
     def has_rules() -> bool:
-        paths = before_rules.BEFORE.values()
-        return formers.exists() or any(before_rules.BEGIN in (files.read(path) or '') for path in paths)
+        paths = administrator_files.BEFORE.values()
+        return formers.exists() or any(managed_section.BEGIN in (files.read(path) or '') for path in paths)
 
     def lock(self) -> t.ContextManager[None]:
         return lock.hold()
@@ -59,50 +70,52 @@ class Ufw:
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         ruleset = rulesets.build(policy, guard)
         edited = edits.edit(stock.texts(), Former(), ruleset, dict.fromkeys(PREFIXES, True))
-        return {path: text for path, text in edited.texts.items() if path not in before_rules.AFTER.values()}
+        return {path: text for path, text in edited.texts.items() if path not in administrator_files.AFTER.values()}
 
-    def deviation(self, before: PlainData, after: PlainData) -> t.Optional[str]:
-        changed = [path for path, text in before['texts'].items() if files.read(path) != text]
+    def external_change(self, snapshot: PlainData, desired: PlainData) -> t.Optional[str]:
+        changed = [path for path, text in snapshot['texts'].items() if files.read(path) != text]
         if changed:
             return f'another program changed {", ".join(changed)} while the change was pending'
-        families = kernel.differing_families(kernel.from_data(after['expected']), after['owned'])
+        families = kernel.differing_families(kernel.from_data(desired['expected']), desired['ufw_chains'])
         if families:
             return f'another program changed the rules of ufw in the kernel while the change was pending ({families})'
         return None
 
-    def allows(self, after: PlainData, connection: Connection) -> bool:
+    def allows(self, desired: PlainData, connection: Connection) -> bool:
         family = traffic.family(connection.peer)
         interface = management.interface(connection.local)
-        return family in after['expected'] and verdict.accepts(kernel.read(family), connection, interface)
+        return family in desired['expected'] and verdict.accepts(kernel.read(family), connection, interface)
 
-    def persist(self, after: PlainData, *, boot: bool = False) -> None:
-        former = Former.from_data(after['former'])
+    def persist(self, desired: PlainData, *, boot: bool = False) -> None:
+        former = Former.from_data(desired['former'])
         if former != Former():
             formers.save(former)
-        files.write_all(after['files'])
-        service.execute(after['steps'])
-        if boot and 'enable' in after['steps']:
+        files.write_all(desired['files'])
+        service.execute(desired['steps'])
+        if boot and 'enable' in desired['steps']:
             systemd.start_during_boot(service.UNIT)
         formers.save(former)  # an empty one is saved last: until here it is needed
 
-    def restore(self, before: PlainData, after: PlainData, *, boot: bool = False, was_applied: bool = False) -> None:
+    def restore(
+        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
+    ) -> None:
         """What another program changed in the files since is kept, and the kernel then follows the files."""
-        systemd.restore_enablement(service.UNIT, before['enabled'])
-        for path, text in after['files'].items():
+        systemd.restore_enablement(service.UNIT, snapshot['enabled'])
+        for path, text in desired['files'].items():
             if files.read(path) == text:
-                files.write_all({path: before['texts'][path]})
-        formers.save(Former.from_data(before['former']))
+                files.write_all({path: snapshot['texts'][path]})
+        formers.save(Former.from_data(snapshot['former']))
         if boot:
             return  # ufw will read the files
-        for family, table in self._former_tables(before).items():
-            transaction = kernel.transaction(kernel.read(family), table, after['owned'][family])
+        for family, table in self._former_tables(snapshot).items():
+            transaction = kernel.transaction(kernel.read(family), table, desired['ufw_chains'][family])
             if transaction:
                 kernel.load(family, transaction)
 
-    def _former_tables(self, before: PlainData) -> Tables:
+    def _former_tables(self, snapshot: PlainData) -> Tables:
         """What the kernel has to contain again; nothing if another program has disabled ufw since."""
-        tables = kernel.from_data(before['live'])
-        if all(files.read(path) == text for path, text in before['texts'].items()):
+        tables = kernel.from_data(snapshot['live'])
+        if all(files.read(path) == text for path, text in snapshot['texts'].items()):
             return tables
         state = self.observe()
         if state.service.settings.enabled:
@@ -115,7 +128,7 @@ class Ufw:
     def concurrent_runs(self) -> t.List[int]:
         return lock.concurrent_runs()
 
-    def is_stable(self, runs: t.Iterable[int]) -> bool:
+    def wait_until_stable(self, runs: t.Iterable[int]) -> bool:
         pids = list(runs)
         lock.wait_for(pids)
         return not pids

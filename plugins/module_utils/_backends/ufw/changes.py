@@ -19,26 +19,26 @@ from .kernel import Tables
 if t.TYPE_CHECKING:
     from .planning import State
 
-Owned = t.Dict[str, t.Set[str]]  # family -> the chains that are ufw's
+UfwChains = t.Dict[str, t.Set[str]]  # family -> the chains that are ufw's
 
 
 class Changes(t.NamedTuple):
     """What has to change from `state`: `files` (path -> new text), systemd `steps`, a transaction for each family;
-    `expected` is what the kernel then contains in the chains `owned` by ufw."""
+    `expected` is what the kernel then contains in the chains of ufw (`ufw_chains`)."""
 
     state: State
     files: t.Dict[str, str]
     steps: t.Tuple[str, ...]
     transactions: t.Dict[str, str]
     expected: Tables
-    owned: Owned
+    ufw_chains: UfwChains
     edited: Edited
     diff: t.Dict[str, str]
     counts: t.Dict[str, int]
     warnings: t.Tuple[str, ...]
 
     @property
-    def any(self) -> bool:
+    def has_changes(self) -> bool:
         return bool(self.files or self.steps or self.transactions)
 
     @property
@@ -66,26 +66,26 @@ class Changes(t.NamedTuple):
             'texts': self.state.texts,
             'live': kernel.to_data(self.state.live),
             'former': self.state.former._asdict(),
-            'enabled': self.state.service.enabled,
+            'enabled': self.state.service.enablement,
         }
 
     def desired(self) -> PlainData:
         return {
             'files': self.files,
             'expected': kernel.to_data(self.expected),
-            'owned': {family: sorted(names) for family, names in self.owned.items()},
+            'ufw_chains': {family: sorted(names) for family, names in self.ufw_chains.items()},
             'former': self.edited.former._asdict(),
             'steps': list(self.steps),
         }
 
-    def apply(self, before: PlainData) -> str:
+    def apply(self, snapshot: PlainData) -> str:
         if self.is_starting:
             startup.prepare(self.edited.texts, self.edited.settings)
         for family, transaction in self.transactions.items():
             kernel.load(family, transaction)
         if self.is_starting:
             startup.finish(self.edited.settings)
-        families = kernel.differing_families(self.expected, self.owned)
+        families = kernel.differing_families(self.expected, self.ufw_chains)
         if families:
             raise BackendError(f'the rules in the kernel differ from the policy ({families})')
         return self.transition

@@ -12,9 +12,9 @@ from ..._model import protocols, traffic
 from ..._model.directions import EGRESS, INGRESS
 from ..._model.peers import ANY, Members, Peer
 from ..._model.report import AtomicRule, DisplayRule, display_rules, shorten
-from . import before_rules, notes, tuples, user_rules
-from .before_rules import Opening
+from . import administrator_files, managed_section, notes, tuples, user_rules
 from .edits import Edited, Texts
+from .openings import Opening
 from .ruleset import Ruleset
 from .settings import CHAINS, Settings
 from .tuples import Tuple
@@ -34,17 +34,17 @@ def managed(families: t.Iterable[str], texts: Texts) -> t.Tuple[t.List[Tuple], t
     rules = [
         rule for path in paths.values() for rule in user_rules.parse(path, texts[path]).tuples if notes.is_managed(rule)
     ]
-    return rules, [before_rules.section(texts[before_rules.BEFORE[family]]) for family in paths]
+    return rules, [managed_section.section(texts[administrator_files.BEFORE[family]]) for family in paths]
 
 
-def rules(own: t.Iterable[Tuple], sections: t.Iterable[str]) -> t.List[DisplayRule]:
+def rules(managed_tuples: t.Iterable[Tuple], sections: t.Iterable[str]) -> t.List[DisplayRule]:
     """The rules in managed tuples and sections."""
     from_sections = (atomic for text in sections for atomic in _from_section(text))
-    return display_rules([*_from_tuples(own), *from_sections])
+    return display_rules([*_from_tuples(managed_tuples), *from_sections])
 
 
-def _from_tuples(own: t.Iterable[Tuple]) -> t.Iterator[AtomicRule]:
-    for rule in own:
+def _from_tuples(managed_tuples: t.Iterable[Tuple]) -> t.Iterator[AtomicRule]:
+    for rule in managed_tuples:
         if rule.action == 'allow':
             peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
             for port, flows in notes.flows_of(rule):
@@ -84,7 +84,7 @@ def line_text(line: str) -> str:
     return DisplayRule(direction, protocol, ports, peers, (), source_port).traffic_text()
 
 
-def state(settings: Settings, starts_at_boot: bool, own: t.Iterable[Tuple]) -> t.List[str]:
+def state(settings: Settings, starts_at_boot: bool, managed_tuples: t.Iterable[Tuple]) -> t.List[str]:
     """Lines about everything but the managed rules."""
     running = settings.enabled
     at_boot = 'starts at boot' if running and starts_at_boot else 'does not start at boot'
@@ -93,7 +93,7 @@ def state(settings: Settings, starts_at_boot: bool, own: t.Iterable[Tuple]) -> t
         policy = settings.policies[chain]
         if running and not (direction == EGRESS and policy == 'ACCEPT'):
             lines.append(f'rest of {direction}: {_DENIED[policy]} (ufw default {_DEFAULT_NAMES[direction]})')
-    if notes.is_exclusive(own):
+    if notes.is_exclusive(managed_tuples):
         lines.append('exclusive: what unmanaged rules of ufw allow has no effect')
     return lines
 

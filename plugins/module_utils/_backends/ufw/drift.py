@@ -27,22 +27,24 @@ def expected_tables(families: t.Iterable[str], texts: Texts, settings: Settings,
     return trial.canonical({family: startup.compose(family, texts, settings) for family in families})
 
 
-def deviations(live: Tables, expected: Tables, owned: t.Mapping[str, t.Container[str]]) -> t.List[str]:
-    """Lines on how the tables LIVE in the kernel differ from EXPECTED in the chains OWNED by ufw."""
-    return [line for family in live for line in _deviations(family, live[family], expected[family], owned[family])]
+def deviations(live: Tables, expected: Tables, ufw_chains: t.Mapping[str, t.Container[str]]) -> t.List[str]:
+    """Lines on how the tables LIVE in the kernel differ from EXPECTED in UFW_CHAINS."""
+    return [line for family in live for line in _deviations(family, live[family], expected[family], ufw_chains[family])]
 
 
-def _deviations(family: str, live: Table, expected: Table, owned: t.Container[str]) -> t.List[str]:
+def _deviations(family: str, live: Table, expected: Table, ufw_chains: t.Container[str]) -> t.List[str]:
     if not live.has_ufw(family):
         return [f'drift: the kernel has no rules of ufw ({family})']
     lines: t.List[str] = []
-    have, want = ({name: rules for name, rules in table.chains.items() if name in owned} for table in (live, expected))
+    have, want = (
+        {name: rules for name, rules in table.chains.items() if name in ufw_chains} for table in (live, expected)
+    )
     for name in sorted({*have, *want}):
         lines.extend(_chain_deviations(name, have.get(name, ()), want.get(name, ())))
     for chain, policy in expected.policies.items():
         if live.policies.get(chain) != policy:
             lines.append(f'drift: the policy of {chain} ({family}) is {live.policies.get(chain)}, not {policy}')
-        if live.jumps(chain, owned) != expected.jumps(chain, owned):
+        if live.jumps(chain, ufw_chains) != expected.jumps(chain, ufw_chains):
             lines.append(f'drift: {chain} ({family}) does not jump to the chains of ufw as it should')
     more = [f'drift: and {len(lines) - MAX_LINES} more deviations'] if len(lines) > MAX_LINES else []
     return [*lines[:MAX_LINES], *more]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
-from . import before_rules, ruleset as rulesets, settings, user_rules
-from .before_rules import Opening
+from . import administrator_files, managed_section, openings as openings_of, ruleset as rulesets, settings, user_rules
 from .former import Former
 from .notes import is_exclusive, is_managed
+from .openings import Opening
 from .ruleset import Ruleset
 from .settings import CHAINS, Settings
 from .tuples import Tuple
@@ -45,9 +45,13 @@ def edit(texts: Texts, former: Former, ruleset: Ruleset, can_limit: t.Dict[str, 
     extra_openings: t.List[t.Tuple[str, Opening]] = []
     for family, limits in can_limit.items():
         old = user_rules.parse(user_rules.PATHS[family], texts[user_rules.PATHS[family]])
-        own, lines = _own_rules(family, old, ruleset)
-        rules[family] = merge(user_rules.PATHS[family], old.tuples, own, ruleset.exclusive)
-        changed.update(_user_file(family, old, rules[family], after, limits, texts, former, ruleset))
+        managed, lines = _managed_rules(family, old, ruleset)
+        rules[family] = merge(user_rules.PATHS[family], old.tuples, managed, ruleset.exclusive)
+        if ruleset.is_managed:
+            user_file: t.Optional[str] = user_rules.render(family, rules[family], after, limits)
+        else:
+            user_file = _user_file_after_release(family, old, rules[family], after, limits, former)
+        changed.update({} if user_file is None else {user_rules.PATHS[family]: user_file})
         openings = _extra_openings(family, texts, ruleset)
         changed.update(_before_file(family, texts, ruleset, lines, openings))
         extra_rules += [rule for rule in old.tuples if rulesets.exceeds(rule, family, ruleset)]
@@ -69,8 +73,7 @@ def edit_settings(texts: Texts, former: Former, ruleset: Ruleset) -> t.Tuple[Tex
             name = settings.POLICY_OF[direction] if after.enabled else 'ENABLED'
             raise Refused(
                 f'{name} is set both in {settings.DEFAULTS} and in {settings.CONF}, and one overrides the other; '
-                'remove '
-                f'it from the file other than {settings.FILE_OF[name]}'
+                f'remove it from the file other than {settings.FILE_OF[name]}'
             )
     return changed, after
 
@@ -100,14 +103,14 @@ def _has_strict_value(texts: Texts, name: str) -> bool:
     return settings.normalised(value) == settings.normalised(STRICT[name])
 
 
-def _own_rules(family: str, old: UserRules, ruleset: Ruleset) -> t.Tuple[t.Sequence[Tuple], t.Sequence[str]]:
+def _managed_rules(family: str, old: UserRules, ruleset: Ruleset) -> t.Tuple[t.Sequence[Tuple], t.Sequence[str]]:
     """The managed tuples, and the lines that become part of the section in place of some."""
     if not ruleset.exclusive:
         return ruleset.tuples[family], ()
     return rulesets.split_conflicting(family, ruleset, [rule.key for rule in old.tuples if not is_managed(rule)])
 
 
-def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: bool) -> t.Tuple[Tuple, ...]:
+def merge(path: str, old: t.Sequence[Tuple], managed: t.Sequence[Tuple], exclusive: bool) -> t.Tuple[Tuple, ...]:
     """The rules of the file PATH: unmanaged ones in their order, the managed ones in one block where they were.
 
     New ones are added at the end, exclusive ones at the beginning. A rule that an unmanaged rule equals is not added
@@ -117,9 +120,9 @@ def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: 
     if exclusive:
         # unmanaged denials that come first (of banned hosts) keep their effect
         first = next((number for number, rule in enumerate(others) if rule.allows), len(others))
-        return (*others[:first], *own, *others[first:])
+        return (*others[:first], *managed, *others[first:])
     existing = {rule.key: rule for rule in others}
-    contradicting = [existing[rule.key] for rule in own if rule.key in existing and existing[rule.key].denies]
+    contradicting = [existing[rule.key] for rule in managed if rule.key in existing and existing[rule.key].denies]
     if contradicting:
         raise Refused(
             *(
@@ -132,29 +135,20 @@ def merge(path: str, old: t.Sequence[Tuple], own: t.Sequence[Tuple], exclusive: 
     before = len(others)
     if place is not None and not is_exclusive(old):
         before = sum(not is_managed(rule) for rule in old[:place])
-    return (*others[:before], *(rule for rule in own if rule.key not in existing), *others[before:])
+    return (*others[:before], *(rule for rule in managed if rule.key not in existing), *others[before:])
 
 
-def _user_file(
-    family: str,
-    old: UserRules,
-    rules: t.Tuple[Tuple, ...],
-    after: Settings,
-    limits: bool,
-    texts: Texts,
-    former: Former,
-    ruleset: Ruleset,
-) -> Texts:
-    """user.rules; on a host that portmatrix no longer manages the original file, if it has the same rules."""
+def _user_file_after_release(
+    family: str, old: UserRules, rules: t.Tuple[Tuple, ...], settings_after: Settings, limits: bool, former: Former
+) -> t.Optional[str]:
+    """user.rules of a host that portmatrix no longer manages: the original file if it has the same RULES, None if the
+    present one may stay as it is."""
     path = user_rules.PATHS[family]
-    if not ruleset.is_managed:
-        original = former.originals.get(path)
-        # the package's own file is shorter than what ufw writes; any other one, ufw's form restores byte for byte
-        if original is not None and user_rules.parse(path, original) == UserRules(rules, None):
-            return {path: original}
-        if rules == old.tuples:
-            return {path: texts[path]}
-    return {path: user_rules.render(family, rules, after, limits)}
+    original = former.originals.get(path)
+    # the package's own file is shorter than what ufw writes; any other one, ufw's form restores byte for byte
+    if original is not None and user_rules.parse(path, original) == UserRules(rules, None):
+        return original
+    return None if rules == old.tuples else user_rules.render(family, rules, settings_after, limits)
 
 
 def _before_file(
@@ -164,19 +158,19 @@ def _before_file(
     lines: t.Iterable[str],
     openings: t.Iterable[t.Tuple[str, Opening]],
 ) -> Texts:
-    path = before_rules.BEFORE[family]
+    path = administrator_files.BEFORE[family]
     if not ruleset.is_managed:
-        return {path: before_rules.unmanaged(texts[path])}
+        return {path: managed_section.unmanaged(texts[path])}
     closing = {opening.line for place, opening in openings if place == path} if ruleset.exclusive else set()
-    section = before_rules.render_section((*ruleset.section[family], *lines))
-    return {path: before_rules.compose(texts[path], section, closing)}
+    section = managed_section.render_section((*ruleset.section[family], *lines))
+    return {path: managed_section.compose(texts[path], section, closing)}
 
 
 def _extra_openings(family: str, texts: Texts, ruleset: Ruleset) -> t.List[t.Tuple[str, Opening]]:
     """(path, line) of the administrator's lines that allow more than RULESET does."""
     return [
         (path, opening)
-        for path in (before_rules.BEFORE[family], before_rules.AFTER[family])
-        for opening in before_rules.openings(path, texts[path])
-        if before_rules.exceeds(opening, family, ruleset)
+        for path in (administrator_files.BEFORE[family], administrator_files.AFTER[family])
+        for opening in openings_of.openings(path, texts[path])
+        if openings_of.exceeds(opening, family, ruleset)
     ]

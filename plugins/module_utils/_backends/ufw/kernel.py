@@ -24,9 +24,9 @@ class Table(t.NamedTuple):
     chains: t.Dict[str, t.Tuple[str, ...]]
     policies: t.Dict[str, str]
 
-    def jumps(self, chain: str, owned: t.Container[str]) -> t.Tuple[str, ...]:
-        """The rules of a built-in CHAIN that jump to chains OWNED by ufw."""
-        return tuple(rule for rule in self.chains.get(chain, ()) if _target(rule) in owned)
+    def jumps(self, chain: str, ufw_chains: t.Container[str]) -> t.Tuple[str, ...]:
+        """The rules of a built-in CHAIN that jump to UFW_CHAINS."""
+        return tuple(rule for rule in self.chains.get(chain, ()) if _target(rule) in ufw_chains)
 
     def has_ufw(self, family: str) -> bool:
         """Whether ufw has been started."""
@@ -57,9 +57,9 @@ def require_one_variant() -> None:
         listing = run([save, '-t', 'filter'], check=False).stdout if save else ''
         if f'-A {PREFIXES[family]}-user-input ' in listing or f'-j {PREFIXES[family]}-before-input' in listing:
             raise Refused(
-                f'the kernel has chains of ufw from {name}{other} in addition to those of {os.path.basename(program)}, '
-                f'and a packet would have to pass both; remove those of {name}{other} (a reboot does), and leave '
-                'update-alternatives --config iptables as it is'
+                f'the kernel has chains of ufw from {name}{other} in addition to those of '
+                f'{os.path.basename(program)}, and a packet would have to pass both; remove those of {name}{other} (a '
+                'reboot does), and leave update-alternatives --config iptables as it is'
             )
 
 
@@ -88,37 +88,39 @@ def load(family: str, transaction: str) -> None:
     run([tool(family, '-restore'), '-w', '10', '-n'], text=transaction)
 
 
-def transaction(current: Table, wanted: Table, owned: t.Container[str]) -> str:
-    """What turns the chains OWNED by ufw from CURRENT into WANTED ("" if nothing differs).
+def transaction(current: Table, wanted: Table, ufw_chains: t.Container[str]) -> str:
+    """What turns UFW_CHAINS from CURRENT into WANTED ("" if nothing differs).
 
     Other rules and chains stay, and equal chains are not touched. A chain that is not ufw's but that its files declare
     is created if it is missing.
     """
-    changed = [name for name, rules in wanted.chains.items() if name in owned and current.chains.get(name) != rules]
+    changed = [
+        name for name, rules in wanted.chains.items() if name in ufw_chains and current.chains.get(name) != rules
+    ]
     changed += [
         name
         for name in wanted.chains
-        if name not in owned and name not in wanted.policies and name not in current.chains
+        if name not in ufw_chains and name not in wanted.policies and name not in current.chains
     ]
     declarations = [f':{name} - [0:0]' for name in changed]
     rules = [rule for name in changed for rule in wanted.chains[name]]
     for chain in BUILT_IN:
         if current.policies.get(chain, 'ACCEPT') != wanted.policies[chain]:
             declarations.append(f':{chain} {wanted.policies[chain]} [0:0]')
-        rules.extend(_built_in_rules(chain, current, wanted, owned, changed))
-    obsolete = [name for name in current.chains if name in owned and name not in wanted.chains]
+        rules.extend(_built_in_rules(chain, current, wanted, ufw_chains, changed))
+    obsolete = [name for name in current.chains if name in ufw_chains and name not in wanted.chains]
     # a rule of another chain that jumps to an obsolete one would keep it from being deleted
     for name, others in current.chains.items():
-        if name not in owned and name not in BUILT_IN:
+        if name not in ufw_chains and name not in BUILT_IN:
             rules.extend(_deletion(rule) for rule in others if _target(rule) in obsolete)
     rules.extend([*(f'-F {name}' for name in obsolete), *(f'-X {name}' for name in obsolete)])
     return '\n'.join(['*filter', *declarations, *rules, 'COMMIT', '']) if declarations or rules else ''
 
 
 def _built_in_rules(
-    chain: str, current: Table, wanted: Table, owned: t.Container[str], changed: t.Iterable[str]
+    chain: str, current: Table, wanted: Table, ufw_chains: t.Container[str], changed: t.Iterable[str]
 ) -> t.Iterator[str]:
-    before, after = current.jumps(chain, owned), wanted.jumps(chain, owned)
+    before, after = current.jumps(chain, ufw_chains), wanted.jumps(chain, ufw_chains)
     if before != after:
         yield from (_deletion(rule) for rule in before)
         yield from after
@@ -144,9 +146,11 @@ def from_data(data: t.Dict[str, t.Any]) -> Tables:
     }
 
 
-def differing_families(expected: Tables, owned: t.Mapping[str, t.Container[str]]) -> str:
-    """The families in which the kernel differs from EXPECTED in the chains OWNED by ufw, "" if none."""
-    return ', '.join(family for family, table in expected.items() if transaction(read(family), table, owned[family]))
+def differing_families(expected: Tables, ufw_chains: t.Mapping[str, t.Container[str]]) -> str:
+    """The families in which the kernel differs from EXPECTED in UFW_CHAINS, "" if none."""
+    return ', '.join(
+        family for family, table in expected.items() if transaction(read(family), table, ufw_chains[family])
+    )
 
 
 def _find(name: str) -> t.Optional[str]:

@@ -11,7 +11,7 @@ from ..._model import report
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
 from . import display, drift, edits, kernel, notes, ruleset as rulesets, service, startup
-from .changes import Changes, Owned, is_starting
+from .changes import Changes, UfwChains, is_starting
 from .edits import Edited, Texts
 from .former import Former
 from .kernel import Tables
@@ -32,27 +32,27 @@ class State(t.NamedTuple):
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, rulesets.build(policy, guard))
 
-    def owned_chains(self) -> Owned:
-        return {family: startup.owned_chains(family, self.texts) for family in self.live}
+    def ufw_chains(self) -> UfwChains:
+        return {family: startup.ufw_chains(family, self.texts) for family in self.live}
 
     def expected(self, texts: Texts, edited: t.Optional[Edited] = None) -> Tables:
         """What the kernel contains if it follows TEXTS: those of this state, or those of EDITED."""
         settings = edited.settings if edited else self.service.settings
         return drift.expected_tables(self.live, texts, settings, self.former)
 
-    def gathered(self) -> PlainData:
-        own, sections = display.managed(self.live, self.texts)
-        rules = display.rules(own, sections)
+    def gather(self) -> PlainData:
+        managed, sections = display.managed(self.live, self.texts)
+        rules = display.rules(managed, sections)
         enabled = self.service.settings.enabled
         deviations: t.List[str] = []
         if rules and enabled:
-            deviations = drift.deviations(self.live, self.expected(self.texts), self.owned_chains())
+            deviations = drift.deviations(self.live, self.expected(self.texts), self.ufw_chains())
         return {
             'backend': service.UNIT,
             'version': self.service.version,
             'active': enabled,
             'enforced': bool(rules) and enabled and not deviations,
-            'state': [*display.state(self.service.settings, self.service.starts_at_boot, own), *deviations],
+            'state': [*display.state(self.service.settings, self.service.starts_at_boot, managed), *deviations],
             'rules': report.to_data(rules),
         }
 
@@ -62,33 +62,41 @@ def plan(state: State, ruleset: Ruleset) -> Changes:
     if ruleset.is_managed:
         service.require_usable(state.service, state.live, ruleset)
     switch = service.switch(state.service, state.former, ruleset.is_managed)
-    off = {family: table.policies for family, table in state.live.items() if not table.has_ufw(family)}
-    former = state.former._replace(steps=switch.undo, policies=state.former.policies if state.former.originals else off)
+    former = state.former._replace(steps=switch.undo, policies=_policies_without_ufw(state))
     # a host that is released is cleaned in both families, whichever of them ufw manages now
     families = tuple(state.live) if ruleset.is_managed else tuple(PREFIXES)
     can_limit = {family: service.can_limit(family, state.texts) for family in families}
     edited = edits.edit(state.texts, former, ruleset, can_limit)
-    changed = {path: text for path, text in edited.texts.items() if state.texts[path] != text}
-    owned = {
-        family: chains | startup.owned_chains(family, edited.texts) for family, chains in state.owned_chains().items()
+    files = {path: text for path, text in edited.texts.items() if state.texts[path] != text}
+    ufw_chains = {
+        family: chains | startup.ufw_chains(family, edited.texts) for family, chains in state.ufw_chains().items()
     }
-    wanted, now = _expected_tables(state, edited, ruleset, bool(changed or switch.steps))
-    before, after = _sides(state, edited, now, owned)
+    expected_before, expected_after = _expected_tables(state, edited, ruleset, bool(files or switch.steps))
     transactions = {
-        family: kernel.transaction(state.live[family], wanted[family], owned[family]) for family in state.live
+        family: kernel.transaction(state.live[family], expected_after[family], ufw_chains[family])
+        for family in state.live
     }
+    before, after = _sides(state, edited, expected_before, ufw_chains)
     return Changes(
-        state,
-        changed,
-        switch.steps,
-        {family: text for family, text in transactions.items() if text},
-        wanted,
-        owned,
-        edited,
-        report.diff(before, after, service.UNIT),
-        report.counts(before.rules, after.rules),
-        _warnings(state, edited, ruleset),
+        state=state,
+        files=files,
+        steps=switch.steps,
+        transactions={family: text for family, text in transactions.items() if text},
+        expected=expected_after,
+        ufw_chains=ufw_chains,
+        edited=edited,
+        diff=report.diff(before, after, service.UNIT),
+        counts=report.counts(before.rules, after.rules),
+        warnings=_warnings(state, edited, ruleset),
     )
+
+
+def _policies_without_ufw(state: State) -> t.Dict[str, t.Dict[str, str]]:
+    """The policies of the built-in chains before ufw was started, by family; recorded at the first application."""
+    is_first_application = not state.former.originals
+    if not is_first_application:
+        return state.former.policies
+    return {family: table.policies for family, table in state.live.items() if not table.has_ufw(family)}
 
 
 def _warnings(state: State, edited: Edited, ruleset: Ruleset) -> t.Tuple[str, ...]:
@@ -98,24 +106,27 @@ def _warnings(state: State, edited: Edited, ruleset: Ruleset) -> t.Tuple[str, ..
     return (*from_service, *display.warnings(edited, ruleset, state.live))
 
 
-def _expected_tables(state: State, edited: Edited, ruleset: Ruleset, changes: bool) -> t.Tuple[Tables, Tables]:
-    """What the kernel has to contain after the change, and what it would contain if it followed the present files."""
-    enabled = state.service.settings.enabled or edited.settings.enabled
-    if not ruleset.is_managed and not (changes and enabled):
-        # nothing of portmatrix is here or in force, so how the kernel deviates is not for us to repair
+def _expected_tables(state: State, edited: Edited, ruleset: Ruleset, has_changes: bool) -> t.Tuple[Tables, Tables]:
+    """What the kernel contains if it follows the present files, and what it has to contain after the change."""
+    is_enabled = state.service.settings.enabled or edited.settings.enabled
+    if not ruleset.is_managed and not (has_changes and is_enabled):
+        # no managed rule is here or in force, so portmatrix does not repair how the kernel deviates from the files
         return dict(state.live), dict(state.live)
-    wanted = state.expected(edited.texts, edited)
-    return wanted, wanted if edited.texts == state.texts else state.expected(state.texts)
+    after = state.expected(edited.texts, edited)
+    return (after if edited.texts == state.texts else state.expected(state.texts)), after
 
 
-def _sides(state: State, edited: Edited, now: Tables, owned: Owned) -> t.Tuple[report.Side, report.Side]:
+def _sides(
+    state: State, edited: Edited, expected_before: Tables, ufw_chains: UfwChains
+) -> t.Tuple[report.Side, report.Side]:
     """Both sides of the diff."""
     deviations: t.List[str] = []
     if state.service.settings.enabled:
-        deviations = drift.deviations(state.live, now, owned)
+        deviations = drift.deviations(state.live, expected_before, ufw_chains)
     after = state.service._replace(settings=edited.settings)
-    if edited.settings.enabled and state.service.enabled == 'disabled':
-        after = after._replace(enabled='enabled')
+    will_be_enabled_at_boot = edited.settings.enabled and state.service.enablement == 'disabled'
+    if will_be_enabled_at_boot:
+        after = after._replace(enablement='enabled')
     openings = display.extra_openings(edited)
     return (
         _side(state.service, state.live, state.texts, openings, deviations),
@@ -126,7 +137,7 @@ def _sides(state: State, edited: Edited, now: Tables, owned: Owned) -> t.Tuple[r
 def _side(
     observed: Service, families: t.Iterable[str], texts: Texts, openings: t.List[str], deviations: t.List[str]
 ) -> report.Side:
-    own, sections = display.managed(families, texts)
-    lines = display.state(observed.settings, observed.starts_at_boot, own)
-    shown_openings = [] if notes.is_exclusive(own) else openings
-    return report.Side([*lines, *shown_openings, *deviations], display.rules(own, sections))
+    managed, sections = display.managed(families, texts)
+    lines = display.state(observed.settings, observed.starts_at_boot, managed)
+    shown_openings = [] if notes.is_exclusive(managed) else openings
+    return report.Side([*lines, *shown_openings, *deviations], display.rules(managed, sections))

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import policy as policies, protocols, traffic
+from ..._model import policy as policies, traffic
 from ..._model.directions import INGRESS, preposition
 from ..._model.peers import ANY, Any, Peer
 from ..._model.traffic import AllowedTraffic
-from . import tuples
+from . import managed_section, tuples
 from .notes import EXCLUSIVE, PortFlows, is_managed, note, port_text
-from .settings import CHAINS
 from .tuples import Tuple
 from .user_rules import PREFIXES
 
@@ -55,25 +54,25 @@ def build(policy: t.Optional[policies.Policy], guard: t.Iterable[policies.Rule])
     if policy is None:
         return EMPTY
     guard = tuple(guard)
-    own: t.Dict[str, t.List[Tuple]] = {family: [] for family in PREFIXES}
+    tuples_of: t.Dict[str, t.List[Tuple]] = {family: [] for family in PREFIXES}
     lines: t.Dict[str, t.List[str]] = {family: _citations(policy) for family in PREFIXES}
     for (family, direction, protocol, source_port, peer), port_flows in _services(policy, guard).items():
         for chunk in _chunks(port_flows):
             if protocol in IN_TUPLES:
-                own[family].append(_tuple(family, direction, protocol, source_port, peer, chunk))
+                tuples_of[family].append(_tuple(family, direction, protocol, source_port, peer, chunk))
             else:
                 lines[family].extend(_section_lines(family, direction, protocol, peer, chunk))
     if policy.exclusive:
         for family in PREFIXES:
-            own[family].extend(_denial(family, direction) for direction in policy.enforced_directions)
+            tuples_of[family].extend(_denial(family, direction) for direction in policy.enforced_directions)
     return Ruleset(
-        True,
-        {family: tuple(rules) for family, rules in own.items()},
-        {family: tuple(rows) for family, rows in lines.items()},
-        policy.enforced_directions,
-        policy.exclusive,
-        policies.allowed_traffic(policy, guard),
-        _needs_ipv6(policy),
+        is_managed=True,
+        tuples={family: tuple(rules) for family, rules in tuples_of.items()},
+        section={family: tuple(rows) for family, rows in lines.items()},
+        directions=policy.enforced_directions,
+        exclusive=policy.exclusive,
+        allowed=policies.allowed_traffic(policy, guard),
+        needs_ipv6=_needs_ipv6(policy),
     )
 
 
@@ -123,20 +122,9 @@ def _denial(family: str, direction: str) -> Tuple:
 
 
 def _section_lines(family: str, direction: str, protocol: str, peer: Peer, port_flows: PortFlows) -> t.Tuple[str, str]:
-    return f'# {note(port_flows)}', accept_line(family, direction, protocol, peer, 'd', port_text(port_flows))
-
-
-def accept_line(family: str, direction: str, protocol: str, peer: Peer, port_side: str, ports: str) -> str:
-    """An iptables line that accepts; PORT_SIDE is "d" (destination) or "s" (source), PORTS as of port_text."""
-    several = any(mark in ports for mark in ',:')
-    option = '' if ports == 'any' else f' --{port_side}port {ports}'
-    if several:
-        option = f' -m multiport --{port_side}ports {ports}'
-    address = ''
-    if not isinstance(peer, Any):
-        address = f' {"-s" if direction == INGRESS else "-d"} {traffic.without_full_prefix(peer)}'
-    chain = f'{PREFIXES[family]}-before-{CHAINS[direction]}'
-    return f'-A {chain}{address} -p {protocols.system_name(protocol)}{option} -j ACCEPT'
+    return f'# {note(port_flows)}', managed_section.accept_line(
+        family, direction, protocol, peer, 'd', port_text(port_flows)
+    )
 
 
 def split_conflicting(
@@ -149,7 +137,10 @@ def split_conflicting(
     for rule in conflicting:
         side, ports = ('s', rule.sport) if rule.sport != 'any' else ('d', rule.dport)
         peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
-        lines += [f'# {rule.note()}', accept_line(family, rule.direction, rule.protocol, peer, side, ports)]
+        lines += [
+            f'# {rule.note()}',
+            managed_section.accept_line(family, rule.direction, rule.protocol, peer, side, ports),
+        ]
     return tuple(rule for rule in ruleset.tuples[family] if rule not in conflicting), lines
 
 

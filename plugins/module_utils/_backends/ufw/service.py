@@ -12,7 +12,7 @@ import typing as t
 from ..._base import files, systemd
 from ..._base.commands import exists, run
 from ..._base.errors import BackendError, Refused
-from . import before_rules, kernel, settings, trial, user_rules
+from . import administrator_files, kernel, settings, trial, user_rules
 from .former import Former
 from .ruleset import Ruleset
 from .settings import Settings
@@ -23,8 +23,8 @@ PATHS = (
     settings.DEFAULTS,
     settings.CONF,
     *user_rules.PATHS.values(),
-    *before_rules.BEFORE.values(),
-    *before_rules.AFTER.values(),
+    *administrator_files.BEFORE.values(),
+    *administrator_files.AFTER.values(),
 )
 # The first version with tuples for "proto gre" and routes; comments, on which ownership rests, are older.
 MINIMUM_VERSION = (0, 36)
@@ -36,17 +36,17 @@ _SCRIPTS = ('/etc/ufw/before.init', '/etc/ufw/after.init')
 
 
 class Service(t.NamedTuple):
-    """`version` as text; `enabled`: systemd's word for the unit, "" without systemd; `forwards`: whether the kernel
+    """`version` as text; `enablement`: systemd's word for the unit, "" without systemd; `forwards`: whether the kernel
     forwards packets."""
 
     version: str
-    enabled: str
+    enablement: str
     settings: Settings
     forwards: bool = False
 
     @property
     def starts_at_boot(self) -> bool:
-        return self.enabled in ('enabled', '')
+        return self.enablement in ('enabled', '')
 
 
 class Switch(t.NamedTuple):
@@ -70,8 +70,7 @@ def observe() -> Service:
     if not is_installed():
         raise BackendError(
             'ufw is not installed on this host; install the package ufw, or set portmatrix_backend to the firewall '
-            'that '
-            'is installed'
+            'that is installed'
         )
     texts = {path: files.read(path) or '' for path in (settings.DEFAULTS, settings.CONF)}
     forwards = any((files.read(path) or '').strip() == '1' for path in _FORWARDING)
@@ -102,7 +101,7 @@ def require_usable(service: Service, managed_families: t.Iterable[str], ruleset:
     if tuple(map(int, service.version.split('.')[:2])) < MINIMUM_VERSION:
         minimum = '.'.join(map(str, MINIMUM_VERSION))
         raise Refused(f'ufw: version must be at least {minimum}, got {service.version}; upgrade the package')
-    if service.enabled.startswith('masked'):
+    if service.enablement.startswith('masked'):
         raise Refused(
             'the service ufw is masked on this host, so it would not start at boot; unmask it: systemctl unmask ufw'
         )
@@ -124,8 +123,7 @@ def _require_no_ipv6(service: Service, ruleset: Ruleset) -> None:
     reason = f'needed by {", ".join(ruleset.needs_ipv6[:3])}' if ruleset.needs_ipv6 else 'open now, as ufw is off'
     raise Refused(
         f'{settings.DEFAULTS}: IPV6: must be yes; ufw does not manage IPv6 on this host and denies all of it, but it '
-        'is '
-        f'{reason}'
+        f'is {reason}'
     )
 
 
@@ -142,10 +140,10 @@ def warnings(service: Service, starting: bool) -> t.Tuple[str, ...]:
 def switch(service: Service, former: Former, on: bool) -> Switch:
     """What makes the unit start at boot (ON), or undoes that."""
     if on:
-        steps = ('enable',) if service.enabled == 'disabled' else ()
+        steps = ('enable',) if service.enablement == 'disabled' else ()
         # if it was disabled after the first application, it was not disabled before it
         return Switch(steps, former.steps if former.originals else steps)
-    return Switch(tuple(_OPPOSITES[step] for step in former.steps if service.enabled == 'enabled'), ())
+    return Switch(tuple(_OPPOSITES[step] for step in former.steps if service.enablement == 'enabled'), ())
 
 
 def execute(steps: t.Iterable[str]) -> None:

@@ -9,7 +9,7 @@ import os
 import typing as t
 
 from ..._base.commands import exists, run
-from . import before_rules, kernel, user_rules
+from . import administrator_files, kernel, user_rules
 from .settings import Settings
 from .user_rules import CHAINS, PREFIXES
 
@@ -20,13 +20,13 @@ _CHAIN_NAMES = (
 )
 
 
-def owned_chains(family: str, texts: t.Dict[str, str]) -> t.Set[str]:
+def ufw_chains(family: str, texts: t.Dict[str, str]) -> t.Set[str]:
     """The chains that are ufw's: those that it creates itself, and those with its prefix that its files TEXTS declare.
 
     A chain that a script or a person created is not ufw's, whatever its name.
     """
     prefix = PREFIXES[family]
-    declared = {name for path in _paths(family) for name in before_rules.declared_chains(path, texts[path])}
+    declared = {name for path in _paths(family) for name in administrator_files.declared_chains(path, texts[path])}
     return {name for name in declared if name.startswith(f'{prefix}-')} | {f'{prefix}-{name}' for name in _CHAIN_NAMES}
 
 
@@ -40,7 +40,7 @@ def compose(family: str, texts: t.Dict[str, str], settings: Settings) -> str:
         rules.extend(_default_policy(prefix, chain, settings.policies[chain]))
     for path in _paths(family):
         # a declaration empties its chain, in the middle of a file too, as a separate load would
-        rules.extend(before_rules.filter_lines(path, texts[path]))
+        rules.extend(administrator_files.filter_lines(path, texts[path]))
     rules.extend(f'-A {prefix}-before-{chain} -j {prefix}-user-{chain}' for chain in CHAINS)
     return '\n'.join(['*filter', *declarations, *rules, 'COMMIT', ''])
 
@@ -65,16 +65,16 @@ def finish(settings: Settings) -> None:
 
 def _paths(family: str) -> t.Tuple[str, str, str]:
     """The files of FAMILY in the order in which ufw loads them."""
-    return before_rules.BEFORE[family], before_rules.AFTER[family], user_rules.PATHS[family]
+    return administrator_files.BEFORE[family], administrator_files.AFTER[family], user_rules.PATHS[family]
 
 
 def _other_tables(family: str, texts: t.Dict[str, str]) -> str:
     """Transactions of other tables (nat, mangle, raw) in before.rules and after.rules."""
     transactions: t.List[str] = []
-    for path in (before_rules.BEFORE[family], before_rules.AFTER[family]):
+    for path in (administrator_files.BEFORE[family], administrator_files.AFTER[family]):
         transactions.extend(
             '\n'.join([f'*{table}', *lines, 'COMMIT', ''])
-            for table, lines in before_rules.tables(path, texts[path])
+            for table, lines in administrator_files.tables(path, texts[path])
             if table != 'filter'
         )
     return ''.join(transactions)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import before_rules, settings, user_rules
+from . import administrator_files, settings, user_rules
 from .user_rules import CHAINS, PREFIXES
 
 _DEFAULTS = {
@@ -60,9 +60,9 @@ def texts() -> t.Dict[str, str]:
     return {
         settings.DEFAULTS: ''.join(f'{name}={value}\n' for name, value in _DEFAULTS.items()),
         settings.CONF: 'ENABLED=no\nLOGLEVEL=low\n',
-        before_rules.BEFORE['ipv4']: _file('ipv4', 'before', [':ufw-not-local - [0:0]', *_before4()]),
-        before_rules.BEFORE['ipv6']: _file('ipv6', 'before', list(_before6())),
-        **{before_rules.AFTER[family]: _file(family, 'after', list(_after(family))) for family in PREFIXES},
+        administrator_files.BEFORE['ipv4']: _file('ipv4', 'before', [':ufw-not-local - [0:0]', *_before4()]),
+        administrator_files.BEFORE['ipv6']: _file('ipv6', 'before', list(_before6())),
+        **{administrator_files.AFTER[family]: _file(family, 'after', list(_after(family))) for family in PREFIXES},
         **dict.fromkeys(user_rules.PATHS.values(), ''),
     }
 

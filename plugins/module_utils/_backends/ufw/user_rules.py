@@ -46,8 +46,7 @@ def parse(path: str, text: str) -> UserRules:
         if line.startswith(rule_starts) and line not in derived:
             problems.append(
                 f'{path}, line {number}: {line!r} belongs to no tuple, so ufw would drop it with its next change; add '
-                'it '
-                'with the command ufw, or move it to before.rules'
+                'it with the command ufw, or move it to before.rules'
             )
     if problems:
         raise Refused(*problems)

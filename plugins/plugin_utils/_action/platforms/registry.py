@@ -18,7 +18,7 @@ PLATFORMS: dict[str, type[Platform]] = {Linux.name: Linux, Windows.name: Windows
 
 def choose(variables: HostVariables, backend: str) -> Platform:
     """The platform of a host. Raises PortmatrixError if it does not support BACKEND."""
-    platform = PLATFORMS[settings.platform(variables)](variables)
+    platform = PLATFORMS[settings.read_platform(variables)](variables)
     if backend not in platform.backends:
         raise PortmatrixError(
             f'{variables.host}: backend: {backend!r} is not available on {platform.title} hosts; choose from '
@@ -33,6 +33,6 @@ def require_same(platform: Platform, host: RemoteHost) -> None:
     if connected != platform.name:
         raise PortmatrixError(
             f'{host.name}: its platform is {platform.name}, but its connection uses a {connected} shell; set '
-            'ansible_connection and ansible_shell_type in the inventory, or portmatrix_platform: '
-            f'{connected}, so that its peers plan with the same platform'
+            f'ansible_connection and ansible_shell_type in the inventory, or portmatrix_platform: {connected}, so '
+            'that its peers plan with the same platform'
         )

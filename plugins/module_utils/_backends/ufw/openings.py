@@ -1,12 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""before.rules and after.rules: the files of ufw that belong to the administrator.
-
-They contain two things managed by portmatrix, both marked and removed again without a trace: a section at the end of
-before.rules, with the rules that tuples cannot express and the rows of the vendor's document; and, with
-portmatrix_exclusive, lines that are switched off ("# portmatrix off: LINE").
-"""
+"""What the administrator's files allow in addition to the policy."""
 
 from __future__ import annotations
 
@@ -14,17 +9,13 @@ import re
 import shlex
 import typing as t
 
-from ..._base.errors import Refused
 from ..._model import protocols, traffic
 from ..._model.directions import EGRESS, INGRESS
 from ..._model.peers import ANY, Peer
+from .administrator_files import filter_lines
+from .managed_section import unmanaged
 from .ruleset import Ruleset
 
-BEFORE = {'ipv4': '/etc/ufw/before.rules', 'ipv6': '/etc/ufw/before6.rules'}
-AFTER = {'ipv4': '/etc/ufw/after.rules', 'ipv6': '/etc/ufw/after6.rules'}
-BEGIN, END = '# portmatrix begin', '# portmatrix end'
-_OFF = '# portmatrix off: '
-_SECTION = re.compile(rf'(?ms)^{BEGIN}\b.*?^{END}\n?')
 _LONG_OPTIONS = {
     '--protocol': '-p',
     '--source': '-s',
@@ -56,64 +47,6 @@ class Opening(t.NamedTuple):
 
     def text(self, path: str) -> str:
         return f'{path}: {f"{self.name}, " if self.name else ""}{self.line}'
-
-
-def unmanaged(text: str) -> str:
-    """TEXT without anything managed by portmatrix: what the administrator wrote."""
-    return re.sub(rf'(?m)^{_OFF}', '', _SECTION.sub('', text))
-
-
-def section(text: str) -> str:
-    """The managed section of TEXT, "" if it has none."""
-    match = _SECTION.search(text)
-    return match.group() if match else ''
-
-
-def render_section(lines: t.Iterable[str]) -> str:
-    """The managed section with these LINES: a table of its own, which ufw loads after the administrator's."""
-    begin = f'{BEGIN} (written by portmatrix.firewall; changes are lost)'
-    return '\n'.join([begin, '*filter', *lines, 'COMMIT', END, ''])
-
-
-def compose(text: str, own_section: str, closing: t.Container[str]) -> str:
-    """The administrator's TEXT with the lines CLOSING switched off and OWN_SECTION at the end."""
-    lines = unmanaged(text).splitlines(keepends=True)
-    body = ''.join(f'{_OFF}{line}' if line.strip() in closing else line for line in lines)
-    return body + ('\n' if own_section and body and not body.endswith('\n') else '') + own_section
-
-
-def tables(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
-    """(table, lines) of every table in the TEXT of PATH. Raises Refused for lines outside of a table, and for a table
-    without its COMMIT."""
-    table = ''
-    lines: t.List[str] = []
-    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
-        if line.startswith('*') and not table:
-            table, lines = line[1:], []
-        elif line == 'COMMIT' and table:
-            yield table, lines
-            table = ''
-        elif line and not line.startswith('#'):
-            if not table or line.startswith('*'):
-                raise Refused(
-                    f'{path}, line {number}: {line!r} is outside of a table, so iptables-restore would not load it; '
-                    'move it between "*filter" and "COMMIT"'
-                )
-            lines.append(line)
-    if table:
-        raise Refused(
-            f'{path}: the table {table} has no "COMMIT" at its end, so iptables-restore would not load it; add the line'
-        )
-
-
-def filter_lines(path: str, text: str) -> t.List[str]:
-    """The lines of the table filter in the TEXT of PATH. Raises Refused as `tables` does."""
-    return [line for table, lines in tables(path, text) if table == 'filter' for line in lines]
-
-
-def declared_chains(path: str, text: str) -> t.Set[str]:
-    """The chains of the table filter that TEXT declares."""
-    return {line[1:].split()[0] for line in filter_lines(path, text) if line.startswith(':')}
 
 
 def openings(path: str, text: str) -> t.Iterator[Opening]:

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What portmatrix manages in before.rules, a file of ufw that belongs to the administrator.
+
+Both parts are marked, and removed again without a trace: a section at the end, with the rules that tuples cannot
+express and the rows of the vendor's document; and, with portmatrix_exclusive, lines that are switched off ("#
+portmatrix off: LINE")."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..._model import protocols, traffic
+from ..._model.directions import INGRESS
+from ..._model.peers import Any, Peer
+from .settings import CHAINS
+from .user_rules import PREFIXES
+
+BEGIN, END = '# portmatrix begin', '# portmatrix end'
+_OFF = '# portmatrix off: '
+_SECTION = re.compile(rf'(?ms)^{BEGIN}\b.*?^{END}\n?')
+
+
+def unmanaged(text: str) -> str:
+    """TEXT without anything managed by portmatrix: what the administrator wrote."""
+    return re.sub(rf'(?m)^{_OFF}', '', _SECTION.sub('', text))
+
+
+def section(text: str) -> str:
+    """The managed section of TEXT, "" if it has none."""
+    match = _SECTION.search(text)
+    return match.group() if match else ''
+
+
+def render_section(lines: t.Iterable[str]) -> str:
+    """The managed section with these LINES: a table of its own, which ufw loads after the administrator's."""
+    begin = f'{BEGIN} (written by portmatrix.firewall; changes are lost)'
+    return '\n'.join([begin, '*filter', *lines, 'COMMIT', END, ''])
+
+
+def compose(text: str, section_text: str, closing: t.Container[str]) -> str:
+    """The administrator's TEXT with the lines CLOSING switched off and SECTION_TEXT at the end."""
+    lines = unmanaged(text).splitlines(keepends=True)
+    body = ''.join(f'{_OFF}{line}' if line.strip() in closing else line for line in lines)
+    return body + ('\n' if section_text and body and not body.endswith('\n') else '') + section_text
+
+
+def accept_line(family: str, direction: str, protocol: str, peer: Peer, port_side: str, ports: str) -> str:
+    """An iptables line that accepts; PORT_SIDE is "d" (destination) or "s" (source), PORTS as of port_text."""
+    several = any(mark in ports for mark in ',:')
+    option = '' if ports == 'any' else f' --{port_side}port {ports}'
+    if several:
+        option = f' -m multiport --{port_side}ports {ports}'
+    address = ''
+    if not isinstance(peer, Any):
+        address = f' {"-s" if direction == INGRESS else "-d"} {traffic.without_full_prefix(peer)}'
+    chain = f'{PREFIXES[family]}-before-{CHAINS[direction]}'
+    return f'-A {chain}{address} -p {protocols.system_name(protocol)}{option} -j ACCEPT'

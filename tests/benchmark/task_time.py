@@ -54,7 +54,8 @@ def _run(folder: Path, hosts: str, name: str, task: str, number: int) -> float:
         source = f'192.0.2.{list(TASKS).index(name) * 20 + number}'
         arguments = [
             '-e',
-            f'{{"avi_vantage_kubernetes_unauthenticated": true, "portmatrix_management_sources": ["198.51.100.1", "{source}"]}}',
+            '{"avi_vantage_kubernetes_unauthenticated": true, '
+            f'"portmatrix_management_sources": ["198.51.100.1", "{source}"]}}',
         ]
     start = time.monotonic()
     run = testbed.play(str(playbook), *arguments)

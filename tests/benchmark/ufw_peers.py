@@ -64,8 +64,8 @@ def times(counts: list[int]) -> None:
     ping = statistics.median(timed(PING) for _round in range(5))
     print(f'ansible.builtin.ping: {ping:.2f} s')
     print(
-        f'{"rules":>6}{"portmatrix":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / portmatrix, '
-        'as ratios of the whole task'
+        f'{"rules":>6}{"portmatrix":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / '
+        'portmatrix, as ratios of the whole task'
     )
     for count in counts:
         variables = (

@@ -52,8 +52,8 @@ def test_fail2ban_and_containers_keep_working(released):
         FIREWALLD.shell(REMOVE, check=False)
 
 
-# What Docker before 28.0 does: it has rules that isolate its networks from one another, and omits them when it writes its
-# rules again after a reload.
+# What Docker before 28.0 does: it has rules that isolate its networks from one another, and omits them when it writes
+# its rules again after a reload.
 FORWARDS = 'iptables -w -C FORWARD -o docker0 -j ACCEPT || iptables -w -A FORWARD -o docker0 -j ACCEPT'
 ISOLATED = f"""
 set -e; ip link add docker0 type bridge; iptables -N DOCKER-ISOLATION-STAGE-1; iptables -N DOCKER-ISOLATION-STAGE-2; {FORWARDS}

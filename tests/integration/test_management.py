@@ -44,8 +44,8 @@ def test_the_port_in_use_is_guarded_whatever_it_is(released):
 
 
 def test_a_host_keeps_answering_while_egress_is_denied(released):
-    """firewalld is started for the first time, with egress denied: a session that is older than the firewall survives, and
-    new ones are accepted."""
+    """firewalld is started for the first time, with egress denied: a session that is older than the firewall survives,
+    and new ones are accepted."""
     host = 'edge1'
     testbed.shell(host, 'systemctl disable -q --now firewalld')
     try:

@@ -10,7 +10,12 @@ import pytest
 import testbed
 import yaml
 
-NAMES = '127.0.0.1 localhost\n192.0.2.5 db.lab.example\n192.0.2.6 db.lab.example\n2001:db8::5 db.lab.example\n127.0.0.1 loop.lab.example\n'
+NAMES = """127.0.0.1 localhost
+192.0.2.5 db.lab.example
+192.0.2.6 db.lab.example
+2001:db8::5 db.lab.example
+127.0.0.1 loop.lab.example
+"""
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""firewalld is stopped, masked, not installed, or not the only firewall: the host converges as documented, or the run is
-refused with the reason and nothing is changed."""
+"""firewalld is stopped, masked, not installed, or not the only firewall: the host converges as documented, or the run
+is refused with the reason and nothing is changed."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def test_a_firewalld_that_cannot_be_used_is_refused_with_the_reason(released, fa
 
 
 def test_a_firewalld_below_the_minimum_version_is_refused_with_that_version(released):
-    """The program that prints the version is replaced, because no host of the lab has an old firewalld. It is called only
-    while the daemon is stopped."""
+    """The program that prints the version is replaced, because no host of the lab has an old firewalld. It is called
+    only while the daemon is stopped."""
     try:
         for host in BOTH:
             testbed.shell(

@@ -46,8 +46,8 @@ def test_a_change_neither_drops_allowed_connections_nor_accepts_denied_ones(chan
 
 
 def test_ufw_starts_and_changes_without_a_lost_connection(plain_ufw):
-    """All that may change at once: rules, default policies, what unmanaged rules open. Nothing is denied before the first
-    application, so only allowed connections can be lost by it."""
+    """All that may change at once: rules, default policies, what unmanaged rules open. Nothing is denied before the
+    first application, so only allowed connections can be lost by it."""
     hosts = list(UFW_PORTS)
     everything = {
         'portmatrix_egress': 'deny',

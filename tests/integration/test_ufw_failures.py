@@ -86,7 +86,10 @@ def test_two_active_firewalls_are_refused_with_the_commands_that_stop_one(plain_
             # would no longer answer
             testbed.shell(host, 'systemctl start firewalld; sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf')
         run = testbed.play('portmatrix.firewall.harden', *LIMIT)
-        reason = 'firewalld and ufw are both active on this host, and a packet would have to pass both firewalls; stop one: systemctl disable --now firewalld'
+        reason = (
+            'firewalld and ufw are both active on this host, and a packet would have to pass both firewalls; stop one: '
+            'systemctl disable --now firewalld'
+        )
         assert all(
             reason in run.results[host]['msg'] and 'ufw disable' in run.results[host]['msg'] for host in HOSTS
         ), run.output

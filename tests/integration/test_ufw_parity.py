@@ -30,7 +30,7 @@ Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 class Peers(t.NamedTuple):
-    """The addresses of one policy. No two policies have a common one, because the kernel tracks connections for a while."""
+    """The addresses of one policy. No two policies have a common one: the kernel tracks connections for a while."""
 
     number: int
 
@@ -42,8 +42,8 @@ class Peers(t.NamedTuple):
 
 
 def random_policy(rng: random.Random, peers: Peers) -> dict:
-    """A policy document: a few groups of neighbouring addresses, rules for all protocols, with single ports, ranges, and
-    many ports."""
+    """A policy document: a few groups of neighbouring addresses, rules for all protocols, with single ports, ranges,
+    and many ports."""
     groups = {f'g{number}': random_group(rng, peers) for number in range(rng.randint(1, 4))}
     rules = []
     for number in range(rng.randint(1, 8)):

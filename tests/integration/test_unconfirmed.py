@@ -1,5 +1,5 @@
-"""No lock-out: a change that is not confirmed over a new connection is rolled back by the host itself, whichever process
-dies.
+"""No lock-out: a change that is not confirmed over a new connection is rolled back by the host itself, whichever
+process dies.
 
 Both back ends on both Debian releases, in parallel. After each fault a host has wholly its former rules or wholly the
 new ones, management access works, a second run converges, and unmanaged rules are kept. PORTMATRIX_FAULT_ROUNDS repeats
@@ -52,8 +52,8 @@ def test_the_module_is_killed(before):
 
 
 def test_the_bus_is_lost_during_a_change(before):
-    """D-Bus is killed during a change: each host has wholly its former rules or wholly the new ones, and once the bus is
-    started again, a run converges."""
+    """D-Bus is killed during a change: each host has wholly its former rules or wholly the new ones, and once the bus
+    is started again, a run converges."""
     at = {'firewalld': Fault(*RELOAD, before=NO_BUS), 'ufw': Fault(*LOAD4, after=NO_BUS)}
     for _round in range(ROUNDS):
         FLEET.map(lambda host: faults.install(host, at[FLEET.firewalls[host]]))
@@ -146,8 +146,8 @@ def test_a_host_without_systemd_is_rolled_back_too(before):
 
 
 def test_new_connections_hang(before):
-    """Established sessions survive, new connections get no answer: the hosts roll back at the end of the window, and the
-    run reports it. Of a host that stays silent, the run reports what is known."""
+    """Established sessions survive, new connections get no answer: the hosts roll back at the end of the window, and
+    the run reports it. Of a host that stays silent, the run reports what is known."""
     silent = 'data2'
     for _round in range(ROUNDS):
         others = [host for host in FLEET.hosts if host != silent]
@@ -170,8 +170,8 @@ def test_new_connections_hang(before):
 
 
 def test_a_guard_that_is_broken(before, tmp_path):
-    """A collection whose guard neither keeps management access open nor sees a lock-out: the hosts apply the policy, are
-    not confirmed, and roll back."""
+    """A collection whose guard neither keeps management access open nor sees a lock-out: the hosts apply the policy,
+    are not confirmed, and roll back."""
     root = tmp_path / 'ansible_collections' / 'portmatrix' / 'firewall'
     for name in ('plugins', 'playbooks', 'meta', 'roles'):
         shutil.copytree(testbed.HERE.parents[1] / name, root / name, ignore=shutil.ignore_patterns('__pycache__'))

@@ -62,7 +62,7 @@ def test_files_that_cannot_be_written_when_the_change_is_confirmed(before, what,
 
 
 def test_a_disk_that_becomes_read_only_while_a_change_is_pending(before):
-    """The mark of the decision cannot be written: the rules are rolled back all the same, and the rest once the disk can
+    """The mark of the decision cannot be written: the rules are rolled back all the same, the rest once the disk can
     be written again."""
     former = {host: state['kernel'] for host, state in before.items()}
 

@@ -58,7 +58,7 @@ def test_the_timer_is_stopped_so_the_next_run_decides(before):
 
 
 def test_the_firewall_is_changed_by_hand_during_the_window(before):
-    """A rule is added to ufw, firewalld is reloaded: never a mixture. That change is kept, the one of portmatrix is not,
+    """A rule is added to ufw, firewalld is reloaded: never a mixture. That change is kept, that of portmatrix is not,
     and the run reports why."""
     reload = ('busctl', '*" reload"')
     meanwhile = {

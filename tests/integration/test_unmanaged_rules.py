@@ -1,5 +1,5 @@
-"""Rules that portmatrix does not manage are kept: those in files, those of the running firewalld only, and those outside
-of firewalld."""
+"""Rules that portmatrix does not manage are kept: those in files, those of the running firewalld only, and those
+outside of firewalld."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ iptables -N FOREIGN
 iptables -A FOREIGN -s 192.0.2.13 -j ACCEPT
 iptables -A INPUT -j FOREIGN
 '''
-# As soon as there is a direct rule, firewalld 2.3 passes sets to ipset, which a kernel without ip_set (the lab's may be
-# one) refuses: only the host with an older firewalld gets one.
+# As soon as there is a direct rule, firewalld 2.3 passes sets to ipset, which a kernel without ip_set (the lab's may
+# be one) refuses: only the host with an older firewalld gets one.
 DIRECT = 'firewall-cmd -q --direct --add-rule ipv4 filter INPUT 0 -s 192.0.2.11 -j ACCEPT'
 REMOVE = r'''
 firewall-cmd -q --permanent --zone=public --remove-service=http

@@ -19,12 +19,12 @@ from firewall_scripts import LIST_MANAGED, UNMANAGED
 
 ROUNDS = int(os.environ.get('PORTMATRIX_FAULT_ROUNDS', '1'))  # how often each fault is injected
 # Seconds in which a change must be confirmed. The long window is for changes that are confirmed, or whose window the
-# test ends: it does not take that long. The short one is for tests that wait for its end; a slow machine has to bring a
-# change into force within it.
+# test ends: it does not take that long. The short one is for tests that wait for its end; a slow machine must bring
+# a change into force within it.
 WINDOW, SHORT_WINDOW = 60, 15
 PENDING = (
-    'ls -d /var/lib/portmatrix/pending* 2>/dev/null; systemctl -q is-active portmatrix-rollback.service && echo active; '
-    'true'
+    'ls -d /var/lib/portmatrix/pending* 2>/dev/null; '
+    'systemctl -q is-active portmatrix-rollback.service && echo active; true'
 )
 # What the timer does at the end of the window, at once. Without systemd, a process sleeps instead.
 END_WINDOW = """

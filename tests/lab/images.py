@@ -68,7 +68,7 @@ def tag(name: str) -> str:
 
 
 def build(names: list[str], folder: Path) -> None:
-    """Build FOLDER/TAG.tar for each of NAMES that does not exist yet, in parallel; those of former recipes are removed."""
+    """Build each FOLDER/TAG.tar that does not exist yet, in parallel; those of former recipes are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     for former in set(folder.iterdir()) - {folder / f'{tag(name)}.tar' for name in SUITES}:
         former.unlink()

@@ -83,8 +83,8 @@ def inside(*command: str) -> list[str]:
 
 
 def host_command(name: str) -> list[str]:
-    """What precedes a command that is to run as root on the host NAME: it enters its namespaces, with a new environment.
-    It works inside the lab."""
+    """What precedes a command that is to run as root on the host NAME: it enters its namespaces, with a new
+    environment. It works inside the lab."""
     pid = (STATE / 'run' / f'{name}.pid').read_text()
     spaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--root', '--wd']
     return [

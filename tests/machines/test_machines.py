@@ -67,7 +67,7 @@ def test_the_power_is_lost_while_a_change_is_pending(hosts, before):
 
 @pytest.mark.parametrize('seconds', [0, 0.1, 0.5])
 def test_the_clock_jumps_back_and_the_power_is_lost_while_a_change_is_kept(hosts, before, seconds):
-    """Each host has wholly its former rules or wholly the new ones, whatever had reached its disk; a later run agrees."""
+    """Each host has wholly its former rules or wholly the new ones, whatever is on its disk; a later run agrees."""
     hosts.map(
         lambda host: faults.run_when(
             host, faults.ARMED, f'date -s "10 years ago"; {RESET.format(armed=faults.ARMED, seconds=seconds)}'

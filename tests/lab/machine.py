@@ -175,7 +175,7 @@ class _Agent:
         self._lines = self._socket.makefile('r')
 
     def __enter__(self) -> _Agent:
-        # answers to earlier requests that nobody has read come first
+        # skip the answers to earlier requests that were not read
         token = time.monotonic_ns()
         self._send({'execute': 'guest-sync', 'arguments': {'id': token}})
         while json.loads(self._lines.readline()).get('return') != token:

@@ -196,7 +196,7 @@ def serving(services: dict[str, t.Iterable[tuple[str, int]]]) -> t.Iterator[None
 def connections(source: str, targets: t.Sequence[Target], expected: bool) -> list[bool]:
     """Which TARGETS answer SOURCE.
 
-    Those that are EXPECTED to answer have time to do so; those that are not would take it in vain.
+    Those that are EXPECTED to answer have enough time on a slow machine; the others would only take that time.
     """
     run_command(source, 'sh', '-c', 'cat > /run/probe.py', text=PROBE)
     request = {'targets': list(targets), 'timeout': _EXPECTED_SECONDS if expected else _UNEXPECTED_SECONDS}

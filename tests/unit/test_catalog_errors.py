@@ -47,9 +47,9 @@ def test_all_errors_of_all_files_are_reported_at_once(tmp_path):
     assert len(raised.value.problems) == 3
 
 
-@pytest.mark.parametrize('path, words', [('missing.yml', 'does not exist'), ('', 'contains no *.yml file')])
-def test_a_path_without_catalogs_is_refused(path, words, tmp_path):
-    with pytest.raises(PortmatrixError, match='portmatrix_catalogs: .*' + words.replace('*', r'\*')):
+@pytest.mark.parametrize('path, expected', [('missing.yml', 'does not exist'), ('', 'contains no *.yml file')])
+def test_a_path_without_catalogs_is_refused(path, expected, tmp_path):
+    with pytest.raises(PortmatrixError, match='portmatrix_catalogs: .*' + expected.replace('*', r'\*')):
         loader.load_catalogs([str(tmp_path / path)])
 
 

@@ -151,7 +151,7 @@ def test_published_ports_of_containers_are_reported(plain_ufw):
             testbed.shell(host, f'ip link add docker0 type bridge; {publish}')
         run = harden()
         assert (
-            'containers publish 8080/tcp: that traffic is forwarded and byis_open the policy of the host' in run.output
+            'containers publish 8080/tcp: that traffic is forwarded and bypasses the policy of the host' in run.output
         )
         assert all('--to-destination 172.17.0.2:80' in testbed.shell(host, 'iptables-save -t nat') for host in HOSTS)
     finally:

@@ -1,4 +1,4 @@
-"""Runs of ansible-playbook on small inventories that a test writes as data. No host is ever reached."""
+"""Runs of ansible-playbook on small inventories that a test defines as data. They connect to no host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def play(folder: Path, playbook: str, inventory: dict[str, t.Any], *arguments: s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
-        timeout=120,
+        timeout=600,
         env={
             **os.environ,
             'ANSIBLE_NOCOLOR': '1',
@@ -45,5 +45,5 @@ def plan(folder: Path, inventory: dict[str, t.Any], *arguments: str) -> tuple[di
 
 def message(output: str) -> str:
     """The message of the failed task, as data where Ansible shows it as JSON."""
-    found = re.search(r'(?s)fatal: \[[^]]*\]: FAILED! => (\{.*?\})\n', output)
-    return json.loads(found.group(1))['msg'] if found else output
+    match = re.search(r'(?s)fatal: \[[^]]*\]: FAILED! => (\{.*?\})\n', output)
+    return json.loads(match.group(1))['msg'] if match else output

@@ -1,4 +1,4 @@
-"""Makes the checkout importable as the collection portmatrix.firewall, wherever it lies."""
+"""Makes the checkout importable as the collection portmatrix.firewall, whatever its folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _collections() -> Path:
+def _create_collections_folder() -> Path:
     folder = ROOT / 'build' / 'collections'
     link = folder / 'ansible_collections' / 'portmatrix' / 'firewall'
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -19,7 +19,7 @@ def _collections() -> Path:
     return folder
 
 
-COLLECTIONS = _collections()
+COLLECTIONS = _create_collections_folder()
 sys.path.insert(0, str(COLLECTIONS))
 sys.path.insert(0, str(ROOT / 'tests'))
 os.environ['ANSIBLE_COLLECTIONS_PATH'] = str(COLLECTIONS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on an embedded inventory: plan, harden real hosts, show what connects before and after. Where no hosts can be
-# started (no root, no Debian, no namespaces): plan and render.
+# The main use on an embedded inventory: plan, harden real hosts, show which connections pass before and after. If no
+# hosts can be started (no root, no Debian, no namespaces): plan and render.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && unshare --mount --net true 2>/dev/null; then

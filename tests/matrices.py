@@ -1,5 +1,5 @@
-"""The vendor matrices as read by hand from the documents (unit/cases/matrices): what the tests hold the catalogs and
-the hosts against."""
+"""The matrices of the vendors, read by hand from the documents (unit/cases/matrices): the tests compare catalogs and
+hosts with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Row(t.NamedTuple):
     rows: tuple[str, ...]
 
     def applies(self, options: dict[str, t.Any], platform: str) -> bool:
-        """Conditions are Python expressions here, so that they share nothing with the JMESPath of the catalogs."""
+        """Whether the condition, a Python expression (catalogs use JMESPath instead), is true."""
         return self.condition == '-' or bool(
             eval(
                 self.condition.replace('_and_', ' and ')

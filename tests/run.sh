@@ -24,7 +24,7 @@ case $part in
     fast) exec $python -m pytest -q -n 2 tests/unit ;;
     local) exec $python -m pytest -q -n 2 tests/unit tests/playbook tests/windows ;;
 esac
-# the hosts are built while the tests that need none run
+# the hosts are built while the tests without hosts run
 trap 'wait "$lab" || true; $python tests/lab/lab.py down' EXIT
 $python tests/lab/lab.py up "$part" &
 lab=$!

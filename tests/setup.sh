@@ -8,24 +8,24 @@ part=${1:-all}
 as_root() { [ "$(id -u)" = 0 ]; }
 missing() { for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || echo "$package"; done; }
 
-wanted=()
-python3 -c 'import venv, ensurepip' 2>/dev/null || wanted+=(python3 python3-venv)
+packages=()
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 if [ "$part" != fast ] && [ "$part" != plan ]; then
     # mono compiles and runs the C# of the Windows module; gcc builds the COM objects that it is tested with
-    mapfile -t -O "${#wanted[@]}" wanted < <(missing mono-mcs gcc libc6-dev)
+    mapfile -t -O "${#packages[@]}" packages < <(missing mono-mcs gcc libc6-dev)
 fi
 if [ "$part" = all ] || [ "$part" = machines ]; then
-    # netavark makes the lab's network; slirp, seccomp profiles and registries are not needed
-    mapfile -t -O "${#wanted[@]}" wanted < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)
+    # netavark creates the lab's network; slirp, seccomp profiles and registries are not needed
+    mapfile -t -O "${#packages[@]}" packages < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)
 fi
 if [ "$part" = machines ]; then
-    mapfile -t -O "${#wanted[@]}" wanted < <(missing qemu-system-x86 e2fsprogs)
+    mapfile -t -O "${#packages[@]}" packages < <(missing qemu-system-x86 e2fsprogs)
 fi
-if [ "${#wanted[@]}" -gt 0 ]; then
-    as_root || { echo "setup: install ${wanted[*]} first, or run this as root" >&2; exit 1; }
+if [ "${#packages[@]}" -gt 0 ]; then
+    as_root || { echo "setup: install ${packages[*]} first, or run this as root" >&2; exit 1; }
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -qq -y --no-install-recommends "${wanted[@]}" >/dev/null
+    apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
 fi
 
 [ -x .venv/bin/python ] || python3 -m venv .venv

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'lab'), str(ROOT / 'tests' / 'integration')]
+sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'lab')]
 import conftest  # noqa: F401
-import test_transitions as transitions
-import world
+import testbed
+import traffic
 
 OPEN = 'firewall-cmd -q --permanent --zone=public'
 
@@ -22,12 +22,12 @@ OPEN = 'firewall-cmd -q --permanent --zone=public'
 def main() -> None:
     print(f'{"host":<7}{"what":<46}{"transition":<12}{"allowed: lost of":<20}{"denied: accepted of":<20}')
     for host in ('mgmt1', 'mgmt2'):
-        world.play('portmatrix.firewall.release')
-        # admitted before and after us, so that the first application and the release can be judged by it, too
-        world.shell(host, f'{OPEN} --add-port=443/tcp && firewall-cmd -q --reload')
+        testbed.play('portmatrix.firewall.release')
+        # allowed before the first application and after the release, too, so that these can be measured
+        testbed.shell(host, f'{OPEN} --add-port=443/tcp && firewall-cmd -q --reload')
         for what, arguments in (
             ('first application', ()),
-            *((f'change: {name}', ('-e', json.dumps(change))) for name, change in transitions.CHANGES.items()),
+            *((f'change: {name}', ('-e', json.dumps(change))) for name, change in traffic.CHANGES.items()),
             ('reload: exclusive', ('-e', 'portmatrix_exclusive=true')),
             ('release', None),
         ):
@@ -35,12 +35,15 @@ def main() -> None:
 
             def change(arguments=arguments, runs=runs, host=host):
                 playbook = 'portmatrix.firewall.harden' if arguments is not None else 'portmatrix.firewall.release'
-                runs.append(world.play(playbook, '-l', host, *(arguments or ())))
+                runs.append(testbed.play(playbook, '-l', host, *(arguments or ())))
 
-            allowed, denied = transitions.under_traffic(host, change)
-            lost, passed = f'{allowed[0] - allowed[1]} of {allowed[0]}', f'{denied[1]} of {denied[0]}'
+            allowed, denied = traffic.during(change, {host: 443})[host]
+            lost, passed = (
+                f'{allowed.tried - allowed.answered} of {allowed.tried}',
+                f'{denied.answered} of {denied.tried}',
+            )
             print(f'{host:<7}{what:<46}{runs[0].results[host]["transition"]:<12}{lost:<20}{passed:<20}', flush=True)
-        world.shell(host, f'{OPEN} --remove-port=443/tcp && firewall-cmd -q --reload')
+        testbed.shell(host, f'{OPEN} --remove-port=443/tcp && firewall-cmd -q --reload')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
-"""Planning for many hosts, as a ratio to a task that does nothing, in the same run: CPU seconds of ansible-playbook
-and its forks.
+"""The time of planning for many hosts, as a ratio to a task that does nothing in the same run: CPU seconds of
+ansible-playbook and its forks.
 
-.venv/bin/python tests/benchmark/scale.py [HOSTS ...]        (1000 by default; no host is reached)
+.venv/bin/python tests/benchmark/scale.py [HOSTS ...]        (1000 by default; it connects to no host)
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def main() -> None:
             base = 0.0
             for name, text in PLAYBOOKS.items():
                 (Path(folder) / 'play.yml').write_text(text)
-                used = _cpu(folder)
+                used = _cpu_seconds(folder)
                 base = base or used
                 print(f'{count:>6} hosts  {name:<32} {used:7.1f} CPU s   {used / base:4.2f} x', flush=True)
 
 
-def _cpu(folder: str) -> float:
+def _cpu_seconds(folder: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', 'inventory.py', '-f', '10', 'play.yml'],

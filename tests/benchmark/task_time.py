@@ -1,9 +1,9 @@
-"""Time of one policy task on the lab as a ratio to ansible.builtin.ping on the same hosts, in the same run.
+"""The time of one policy task on the lab, as a ratio to ansible.builtin.ping on the same hosts in the same run.
 
     tests/lab/lab.py up && tests/lab/lab.py run -- .venv/bin/python tests/benchmark/task_time.py
 
-Whole playbooks of one task each, wall clock, interleaved so that a noisy machine hits all of them alike; the median is
-shown."""
+Whole playbooks of one task each, wall clock, interleaved so that noise of the machine affects all of them equally; the
+median is shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'lab')]
 import conftest  # noqa: F401
-import world
+import testbed
 
 ROUNDS = 7
 TASKS = {
@@ -37,9 +37,9 @@ def main() -> None:
                     times[name].append(_run(Path(folder), hosts, name, task, number))
         base = statistics.median(times['ping'])
         print(f'hosts: {hosts}')
-        for name, found in times.items():
-            print(f'  {name:<32} {statistics.median(found):5.2f} s   {statistics.median(found) / base:4.2f} x ping')
-    world.play('portmatrix.firewall.release')
+        for name, seconds in times.items():
+            print(f'  {name:<32} {statistics.median(seconds):5.2f} s   {statistics.median(seconds) / base:4.2f} x ping')
+    testbed.play('portmatrix.firewall.release')
 
 
 def _run(folder: Path, hosts: str, name: str, task: str, number: int) -> float:
@@ -47,21 +47,22 @@ def _run(folder: Path, hosts: str, name: str, task: str, number: int) -> float:
     playbook.write_text(f'- hosts: {hosts}\n  gather_facts: false\n  become: true\n  tasks:\n    - {task}\n')
     arguments = []
     if name == 'policy, first application':
-        assert world.play('portmatrix.firewall.release').code == 0
+        assert testbed.play('portmatrix.firewall.release').code == 0
     elif name == 'policy, no change':
-        assert world.play('portmatrix.firewall.harden').code == 0
+        assert testbed.play('portmatrix.firewall.harden').code == 0
     elif name != 'ping':
         source = f'192.0.2.{list(TASKS).index(name) * 20 + number}'
         arguments = [
             '-e',
-            f'{{"avi_vantage_kubernetes_unauthenticated": true, "portmatrix_management_sources": ["198.51.100.1", "{source}"]}}',
+            '{"avi_vantage_kubernetes_unauthenticated": true, '
+            f'"portmatrix_management_sources": ["198.51.100.1", "{source}"]}}',
         ]
     start = time.monotonic()
-    run = world.play(str(playbook), *arguments)
+    run = testbed.play(str(playbook), *arguments)
     duration = time.monotonic() - start
     assert run.code == 0, run.output
-    wanted = {'ping': {'ok'}, 'policy, no change': {'ok'}}.get(name, {'changed'})
-    assert set(run.statuses().values()) == wanted, run.output
+    expected = {'ping': {'ok'}, 'policy, no change': {'ok'}}.get(name, {'changed'})
+    assert set(run.statuses().values()) == expected, run.output
     return duration
 
 

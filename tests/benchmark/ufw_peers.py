@@ -1,5 +1,5 @@
-"""ufw on one host of the lab: N rules by our module, by community.general.ufw in a loop, and what a change does to
-connections, against `ufw reload`.
+"""ufw on one host of the lab: N rules with the module of this collection and with community.general.ufw in a loop; and
+what a change does to connections, compared with `ufw reload`.
 
 tests/lab/lab.py up && tests/lab/lab.py run -- .venv/bin/python tests/benchmark/ufw_peers.py [N ...]        (10 50 200
 by default)
@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'lab'), str(ROOT / 'tests' / 'integration')]
+sys.path[:0] = [str(ROOT / 'tests'), str(ROOT / 'tests' / 'lab')]
 import conftest  # noqa: F401
-import test_transitions as transitions
-import world
+import testbed
+import traffic
 
 HOST = 'data1'
 PEERS = ROOT / 'build' / 'peers'
@@ -37,8 +37,8 @@ LOOP = """
       loop_control: {label: x}
 """
 PING = '- hosts: %(host)s\n  gather_facts: false\n  become: true\n  tasks:\n    - ansible.builtin.ping: {}\n'
-TO_UFW = 'systemctl disable -q --now firewalld; ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null'
-CLEAN = "ufw --force disable >/dev/null; ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; systemctl enable -q --now firewalld"
+SWITCH_TO_UFW = 'systemctl disable -q --now firewalld; ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null'
+SWITCH_TO_FIREWALLD = "ufw --force disable >/dev/null; ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2*; systemctl enable -q --now firewalld"
 
 
 def peers(count: int) -> list[str]:
@@ -52,9 +52,9 @@ def timed(playbook: str, *arguments: str) -> float:
             path = str(Path(folder) / 'play.yml')
             Path(path).write_text(playbook % {'host': HOST})
         begin = time.monotonic()
-        # their collection beside ours, in a place of its own
+        # community.general is in a folder of its own
         roots = f'{PEERS}{os.pathsep}{os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")}'
-        run = world.play(path, '-l', HOST, *arguments, environment={'ANSIBLE_COLLECTIONS_PATH': roots})
+        run = testbed.play(path, '-l', HOST, *arguments, environment={'ANSIBLE_COLLECTIONS_PATH': roots})
         duration = time.monotonic() - begin
     assert run.code == 0, run.output[-2000:]
     return duration
@@ -64,41 +64,42 @@ def times(counts: list[int]) -> None:
     ping = statistics.median(timed(PING) for _round in range(5))
     print(f'ansible.builtin.ping: {ping:.2f} s')
     print(
-        f'{"rules":>6}{"ours: first":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / ours, '
-        'as ratios of the whole task'
+        f'{"rules":>6}{"portmatrix":>14}{"no change":>12}{"loop: first":>14}{"no change":>12}   (s)   loop / '
+        'portmatrix, as ratios of the whole task'
     )
     for count in counts:
-        given = (
+        variables = (
             '-e',
             json.dumps(
                 {'portmatrix_peers': {'avi_vantage.controller': peers(count), 'enstratius.internet': ['192.0.2.1']}}
             ),
         )
-        ours = [timed('portmatrix.firewall.harden', *given) for _round in range(2)]
+        portmatrix = [timed('portmatrix.firewall.harden', *variables) for _round in range(2)]
         timed('portmatrix.firewall.release')
-        theirs = [timed(LOOP, '-e', json.dumps({'peers': peers(count)})) for _round in range(2)]
-        world.shell(HOST, f'{CLEAN}; {TO_UFW}')
-        ratios = '  '.join(f'{other / own:5.1f} x' for own, other in zip(ours, theirs))
+        loop = [timed(LOOP, '-e', json.dumps({'peers': peers(count)})) for _round in range(2)]
+        testbed.shell(HOST, f'{SWITCH_TO_FIREWALLD}; {SWITCH_TO_UFW}')
+        ratios = '  '.join(f'{slow / fast:5.1f} x' for fast, slow in zip(portmatrix, loop))
         print(
-            f'{count:>6}{ours[0]:14.2f}{ours[1]:12.2f}{theirs[0]:14.2f}{theirs[1]:12.2f}         {ratios}', flush=True
+            f'{count:>6}{portmatrix[0]:14.2f}{portmatrix[1]:12.2f}{loop[0]:14.2f}{loop[1]:12.2f}         {ratios}',
+            flush=True,
         )
 
 
 def disruption() -> None:
     timed('portmatrix.firewall.harden')
     changed = ('-e', json.dumps({'portmatrix_egress': 'deny', 'portmatrix_exclusive': True}))
-    ways = {
-        'our change (rules and both default policies), there and back': lambda: (
+    changes = {
+        'portmatrix: rules and both default policies, changed and undone': lambda: (
             timed('portmatrix.firewall.harden', *changed),
             timed('portmatrix.firewall.harden'),
         ),
-        'ufw reload, twice': lambda: world.shell(HOST, 'ufw reload; sleep 1; ufw reload'),
+        'ufw reload, twice': lambda: testbed.shell(HOST, 'ufw reload; sleep 1; ufw reload'),
     }
-    for name, way in ways.items():
-        allowed, denied = transitions.under_traffic(HOST, way, allowed_port=transitions.UFW_PORTS[HOST], source='mgmt1')
+    for name, change in changes.items():
+        allowed, denied = traffic.during(change, {HOST: traffic.UFW_PORTS[HOST]}, source='mgmt1')[HOST]
         print(
-            f'{name:<64} allowed lost {allowed[0] - allowed[1]} of {allowed[0]}, denied accepted {denied[1]} of '
-            f'{denied[0]}',
+            f'{name:<64} allowed lost {allowed.tried - allowed.answered} of {allowed.tried}, denied accepted '
+            f'{denied.answered} of {denied.tried}',
             flush=True,
         )
 
@@ -109,13 +110,13 @@ def main() -> None:
         subprocess.run(
             [galaxy, 'collection', 'install', f'git+{RELEASE}', '-p', str(PEERS)], check=True, stdout=subprocess.DEVNULL
         )
-    world.shell(HOST, TO_UFW)
+    testbed.shell(HOST, SWITCH_TO_UFW)
     try:
-        times([int(word) for word in sys.argv[1:]] or [10, 50, 200])
+        times([int(argument) for argument in sys.argv[1:]] or [10, 50, 200])
         disruption()
     finally:
-        world.play('portmatrix.firewall.release', '-l', HOST)
-        world.shell(HOST, CLEAN)
+        testbed.play('portmatrix.firewall.release', '-l', HOST)
+        testbed.shell(HOST, SWITCH_TO_FIREWALLD)
 
 
 if __name__ == '__main__':

@@ -16,8 +16,10 @@ if 'PORTMATRIX_LAB_KEY' not in os.environ:
 
 import documented
 import faults
+import firewall_scripts
 import fleet
-import world
+import testbed
+import ufw_pair as pair
 
 
 @pytest.fixture(scope='session')
@@ -27,7 +29,7 @@ def expectation() -> documented.Expectation:
 
 @pytest.fixture
 def released():
-    """A lab that nothing of ours is on, before and after the test."""
+    """A lab without anything that portmatrix manages, before and after the test."""
     fleet.release()
     yield
     fleet.release()
@@ -35,58 +37,55 @@ def released():
 
 @pytest.fixture
 def ufw(released):
-    """A released lab whose hosts have ufw for their firewall: installed, and switched off."""
-    world.on_all(lambda host: world.shell(host, fleet.TO_UFW))
+    """A released lab whose hosts have ufw as their firewall: installed, but not enabled."""
+    testbed.map_hosts(lambda host: testbed.shell(host, firewall_scripts.SWITCH_TO_UFW))
     yield
     fleet.release()
-    world.on_all(lambda host: world.shell(host, fleet.TO_FIREWALLD))
-
-
-UFW_PAIR = ['data1', 'data2']  # Debian 12 and 13
+    testbed.map_hosts(lambda host: testbed.shell(host, firewall_scripts.SWITCH_TO_FIREWALLD))
 
 
 @pytest.fixture(scope='module')
 def ufw_pair():
     """The same for two hosts, for all tests of a file."""
     fleet.release()
-    world.on_all(lambda host: world.shell(host, fleet.TO_UFW), UFW_PAIR)
+    testbed.map_hosts(lambda host: testbed.shell(host, firewall_scripts.SWITCH_TO_UFW), pair.HOSTS)
     yield
     fleet.release()
-    world.on_all(lambda host: world.shell(host, fleet.TO_FIREWALLD), UFW_PAIR)
+    testbed.map_hosts(lambda host: testbed.shell(host, firewall_scripts.SWITCH_TO_FIREWALLD), pair.HOSTS)
 
 
 @pytest.fixture
 def plain_ufw(ufw_pair):
-    """Two hosts with ufw as it comes, switched off, before and after the test."""
+    """Two hosts with ufw in its default configuration, not enabled, before and after the test."""
     yield
-    fleet.release(UFW_PAIR)
-    world.on_all(lambda host: world.shell(host, fleet.RESET_UFW), UFW_PAIR)
+    fleet.release(pair.HOSTS)
+    testbed.map_hosts(lambda host: testbed.shell(host, firewall_scripts.RESET_UFW), pair.HOSTS)
 
 
-# sshd 9.8 and later closes its door to who knocks often without coming in, as the watch over the outage does
+# sshd 9.8 and later refuses sources that connect often without a login, as the measurement of the outage does
 EXEMPT = 'echo PerSourcePenalties no > /etc/ssh/sshd_config.d/watch.conf; sshd -t && systemctl reload ssh || rm /etc/ssh/sshd_config.d/watch.conf'
 
 
 @pytest.fixture(scope='module')
 def both_firewalls(ufw_pair):
-    """The fleet BOTH: two hosts with firewalld, two with ufw, that have rules of others; a list of their pictures,
-    which is one long."""
-    fleet.BOTH.shell(f'({EXEMPT}) 2>/dev/null')
-    fleet.BOTH.each(fleet.FOREIGN)
-    yield [fleet.BOTH.pictures()]
-    fleet.BOTH.each(fleet.CLEAN)
-    fleet.BOTH.shell('rm -f /etc/ssh/sshd_config.d/watch.conf; systemctl reload ssh')
+    """The fleet, with rules that portmatrix does not manage; a list whose only entry is the states of its hosts."""
+    fleet.FLEET.shell(f'({EXEMPT}) 2>/dev/null')
+    fleet.FLEET.shell_by_firewall(firewall_scripts.ADD_UNMANAGED)
+    yield [fleet.FLEET.states()]
+    fleet.FLEET.shell_by_firewall(firewall_scripts.REMOVE_UNMANAGED)
+    fleet.FLEET.shell('rm -f /etc/ssh/sshd_config.d/watch.conf; systemctl reload ssh')
 
 
 @pytest.fixture
 def before(both_firewalls):
-    """The pictures of released hosts that have rules of others. What a test did to them beyond our rules is undone."""
+    """The states of the released fleet with its unmanaged rules, which are added again if a test has changed them."""
     yield both_firewalls[0]
-    fleet.BOTH.all(faults.remove)
-    fleet.BOTH.shell('umount /etc/ufw /var/lib/portmatrix 2>/dev/null; true')
-    fleet.BOTH.wait_until_decided()
-    fleet.BOTH.release()
-    if fleet.BOTH.pictures() != both_firewalls[0]:
-        fleet.BOTH.each(fleet.CLEAN)
-        fleet.BOTH.each(fleet.FOREIGN)
-        both_firewalls[0] = fleet.BOTH.pictures()
+    fleet.FLEET.map(faults.remove)
+    fleet.FLEET.shell('umount /etc/ufw /var/lib/portmatrix 2>/dev/null; true')
+    fleet.FLEET.end_window()
+    fleet.FLEET.wait_until_decided()
+    fleet.FLEET.release()
+    if fleet.FLEET.states() != both_firewalls[0]:
+        fleet.FLEET.shell_by_firewall(firewall_scripts.REMOVE_UNMANAGED)
+        fleet.FLEET.shell_by_firewall(firewall_scripts.ADD_UNMANAGED)
+        both_firewalls[0] = fleet.FLEET.states()

@@ -1,9 +1,9 @@
-"""What deviates from the policy, in the kernel, in the running firewalld or in the files, is named and mended."""
+"""Drift in the kernel, in the running firewalld or in the files is reported and fixed."""
 
 from __future__ import annotations
 
 import pytest
-import world
+import testbed
 
 HOSTS = ['mgmt1', 'mgmt2']
 BY_HAND = '''--policy=portmatrix-in --add-rich-rule='rule family="ipv4" source address="192.0.2.77" port port="7777" protocol="tcp" accept' '''
@@ -30,7 +30,7 @@ CASES = {
         'set=$(nft -j list sets inet | grep -o "portmatrix-[0-9a-f]*-4" | head -1); nft flush set inet firewalld $set',
         'drift, missing in the kernel: ingress tcp 22 from 198.51.100.21-198.51.100.22\n',
     ),
-    'an accept was put before everything of ours': (
+    'an accept was inserted before all rules of portmatrix': (
         'nft insert rule inet firewalld filter_IN_policy_portmatrix-in tcp dport 7777 accept',
         'drift: the chain filter_IN_policy_portmatrix-in differs from what firewalld writes',
     ),
@@ -41,7 +41,7 @@ CASES = {
         '"policy_portmatrix-in #" | grep -o "[0-9]*$")',
         'drift: the kernel does not pass ingress through portmatrix-in',
     ),
-    'our files were removed': (
+    'the files of portmatrix were removed': (
         'rm /etc/firewalld/policies/portmatrix-in.xml',
         'drift, only in the kernel: ingress tcp 22 from 198.51.100.1\n',
     ),
@@ -50,29 +50,26 @@ CASES = {
 
 @pytest.fixture(scope='module')
 def hardened():
-    assert world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS)).code == 0
-    # what comes back to this has nothing left to change
-    assert world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS)).statuses() == dict.fromkeys(HOSTS, 'ok')
+    assert testbed.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS)).code == 0
+    # a host in this state has nothing left to change
+    assert testbed.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS)).statuses() == dict.fromkeys(HOSTS, 'ok')
     yield
-    world.play('portmatrix.firewall.release')
+    testbed.play('portmatrix.firewall.release')
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_drift_is_named_and_mended(hardened, case):
-    script, words = CASES[case]
-    before = world.pictures(HOSTS)
-    world.on_all(lambda host: world.shell(host, script, check=False), HOSTS)
-    # firewalld 2.2 and later owns its table: nobody else can write into it, and there is no drift to find
-    spoilt = [host for host, picture in world.pictures(HOSTS).items() if picture != before[host]]
-    assert 'mgmt1' in spoilt
-    check = world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS), '--check', '--diff')
+def test_drift_is_reported_and_fixed(hardened, case):
+    script, expected = CASES[case]
+    before = testbed.host_states(HOSTS)
+    testbed.map_hosts(lambda host: testbed.shell(host, script, check=False), HOSTS)
+    # firewalld 2.2 and later owns its table: no other program can write into it, so there is no drift
+    drifted = [host for host, state in testbed.host_states(HOSTS).items() if state != before[host]]
+    assert 'mgmt1' in drifted
+    check = testbed.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS), '--check', '--diff')
     for host in HOSTS:
-        assert check.results[host]['changed'] == (host in spoilt), f'{host}: {case}: {check.output}'
-    for host in spoilt:
-        assert words in check.results[host]['diff']['before'], check.output
-    run = world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS))
-    assert run.statuses() == {host: 'changed' if host in spoilt else 'ok' for host in HOSTS}, run.output
-    for host, after in world.pictures(HOSTS).items():
-        assert {key: sorted(after[key].split('\n')) for key in after} == {
-            key: sorted(before[host][key].split('\n')) for key in after
-        }
+        assert check.results[host]['changed'] == (host in drifted), f'{host}: {case}: {check.output}'
+    for host in drifted:
+        assert expected in check.results[host]['diff']['before'], check.output
+    run = testbed.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS))
+    assert run.statuses() == {host: 'changed' if host in drifted else 'ok' for host in HOSTS}, run.output
+    assert testbed.sorted_lines(testbed.host_states(HOSTS)) == testbed.sorted_lines(before)

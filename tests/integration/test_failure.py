@@ -1,14 +1,14 @@
-"""When applying fails half-way the host gets its former rules back; settings of firewalld that change its tables do
-not count as failure."""
+"""If applying fails half-way, the host gets its former rules back. Settings of firewalld that change its tables are not
+a failure."""
 
 from __future__ import annotations
 
 import pytest
-import world
+import testbed
 
 BOTH = ['mgmt1', 'mgmt2']
 LIMIT = ('-l', ','.join(BOTH))
-# a busctl that answers the first COUNT reloads with an error, after firewalld has carried them out
+# a busctl that reports an error for the first COUNT reloads, after firewalld has carried them out
 WRAPPER = r"""
 echo {count} > /run/failures
 cat > /usr/local/bin/busctl <<'END'
@@ -22,50 +22,50 @@ chmod +x /usr/local/bin/busctl
 
 
 @pytest.mark.parametrize('before', ['stock', 'hardened'])
-def test_a_failed_reload_brings_the_former_rules_back(released, before):
+def test_after_a_failed_reload_the_former_rules_are_restored(released, before):
     if before == 'hardened':
-        assert world.play('portmatrix.firewall.harden', *LIMIT).code == 0
-    pictures = world.pictures(BOTH)
+        assert testbed.play('portmatrix.firewall.harden', *LIMIT).code == 0
+    states = testbed.host_states(BOTH)
     try:
         for host in BOTH:
-            world.shell(host, WRAPPER.format(count=2))
-        # both a new option and another priority, so that only a reload leads there
-        run = world.play(
+            testbed.shell(host, WRAPPER.format(count=2))
+        # both a new option and another priority, which takes a reload
+        run = testbed.play(
             'portmatrix.firewall.harden', *LIMIT, '-e', 'avi_vantage_http=true', '-e', 'portmatrix_exclusive=true'
         )
         assert run.statuses() == dict.fromkeys(BOTH, 'failed'), run.output
         for host in BOTH:
             assert 'reload broke; the host has its former rules back' in run.results[host]['msg']
-            assert world.shell(host, 'cat /run/failures').strip() == '0'
+            assert testbed.shell(host, 'cat /run/failures').strip() == '0'
     finally:
         for host in BOTH:
-            world.shell(host, 'rm -f /usr/local/bin/busctl /run/failures')
-    assert world.pictures(BOTH) == pictures
-    assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(
+            testbed.shell(host, 'rm -f /usr/local/bin/busctl /run/failures')
+    assert testbed.host_states(BOTH) == states
+    assert testbed.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(
         BOTH, 'changed' if before == 'stock' else 'ok'
     )
 
 
-def test_logging_of_what_is_denied_and_counters_are_no_drift(released):
+def test_logging_of_denied_packets_and_counters_are_not_drift(released):
     try:
         for host in BOTH:
-            world.shell(
+            testbed.shell(
                 host,
                 'cp -p /etc/firewalld/firewalld.conf /run/; sed -i s/^LogDenied=.*/LogDenied=all/ '
                 '/etc/firewalld/firewalld.conf',
             )
-            world.shell(
+            testbed.shell(
                 host,
                 'sed -i s/^NftablesCounters=.*/NftablesCounters=yes/ /etc/firewalld/firewalld.conf; systemctl restart '
                 'firewalld',
             )
-        run = world.play('portmatrix.firewall.harden', *LIMIT)
+        run = testbed.play('portmatrix.firewall.harden', *LIMIT)
         assert run.statuses() == dict.fromkeys(BOTH, 'changed'), run.output
         for host in BOTH:
-            assert 'log prefix' in world.shell(host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in')
-        assert 'counter' in world.shell('mgmt2', 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow')
-        assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'ok')
+            assert 'log prefix' in testbed.shell(host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in')
+        assert 'counter' in testbed.shell('mgmt2', 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow')
+        assert testbed.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'ok')
     finally:
-        world.play('portmatrix.firewall.release', *LIMIT)
+        testbed.play('portmatrix.firewall.release', *LIMIT)
         for host in BOTH:
-            world.shell(host, 'mv /run/firewalld.conf /etc/firewalld/; systemctl restart firewalld')
+            testbed.shell(host, 'mv /run/firewalld.conf /etc/firewalld/; systemctl restart firewalld')

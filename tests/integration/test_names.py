@@ -1,4 +1,5 @@
-"""Hosts known by name only: all their IPv4 and IPv6 addresses become peers, through the resolver of the controller."""
+"""Hosts without an address in the inventory: all IPv4 and IPv6 addresses of their names become peers, as the controller
+resolves them."""
 
 from __future__ import annotations
 
@@ -6,15 +7,20 @@ import json
 import subprocess
 
 import pytest
-import world
+import testbed
 import yaml
 
-NAMES = '127.0.0.1 localhost\n192.0.2.5 db.lab.example\n192.0.2.6 db.lab.example\n2001:db8::5 db.lab.example\n127.0.0.1 loop.lab.example\n'
+NAMES = """127.0.0.1 localhost
+192.0.2.5 db.lab.example
+192.0.2.6 db.lab.example
+2001:db8::5 db.lab.example
+127.0.0.1 loop.lab.example
+"""
 
 
 @pytest.fixture
 def resolver(tmp_path):
-    """The lab's own mount namespace gets another /etc/hosts."""
+    """Another /etc/hosts in the mount namespace of the lab."""
     (tmp_path / 'hosts').write_text(NAMES)
     subprocess.run(['mount', '--bind', str(tmp_path / 'hosts'), '/etc/hosts'], check=True)
     yield
@@ -33,7 +39,7 @@ def inventory(folder, name: str):
 
 def test_all_addresses_of_a_name_are_peers(resolver, tmp_path):
     plan = tmp_path / 'plan.json'
-    run = world.play(
+    run = testbed.play(
         'portmatrix.firewall.plan',
         '-e',
         f'portmatrix_plan_file={plan}',
@@ -46,8 +52,8 @@ def test_all_addresses_of_a_name_are_peers(resolver, tmp_path):
     ]
 
 
-def test_a_name_of_the_loopback_is_no_peer(resolver, tmp_path):
-    run = world.play('portmatrix.firewall.plan', inventory_path=inventory(tmp_path, 'loop.lab.example'))
+def test_a_name_of_a_loopback_address_is_refused(resolver, tmp_path):
+    run = testbed.play('portmatrix.firewall.plan', inventory_path=inventory(tmp_path, 'loop.lab.example'))
     assert run.code != 0
     assert (
         "the name 'loop.lab.example' resolves to an address that cannot be a peer: '127.0.0.1' is a loopback address"

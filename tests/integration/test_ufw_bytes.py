@@ -1,12 +1,12 @@
-"""Our files are ufw's files: what ufw wrote is rendered back byte for byte, and ufw's next rewrite leaves ours as they
-are."""
+"""Files that portmatrix writes are those that ufw writes, byte for byte: ufw's own are parsed and rendered without a
+difference, and ufw rewrites those of portmatrix without one."""
 
 from __future__ import annotations
 
 import random
 
 import pytest
-import world
+import testbed
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
     administrator_files,
     settings,
@@ -21,7 +21,7 @@ PATHS = (settings.DEFAULTS, settings.CONF, *user_rules.PATHS.values())
 
 
 def random_command(rng: random.Random) -> str:
-    """A rule as a person might give it to ufw."""
+    """Arguments of ufw for a rule, as an administrator might write them."""
     action = rng.choice(['allow', 'allow', 'deny', 'reject', 'limit'])
     log = rng.choice(['', '', '', 'log', 'log-all'])
     comment = rng.choice(['', '', "comment 'what it is for'", "comment 'Grüße: ünïcode'"])
@@ -48,22 +48,22 @@ def random_command(rng: random.Random) -> str:
     return f"{'route ' if route else ''}{action} {where} {log} {proto} {' '.join(ends)} {comment}"
 
 
-def read(host: str) -> dict[str, str]:
-    return {path: world.on(host, 'cat', path) for path in PATHS}
+def read_files(host: str) -> dict[str, str]:
+    return {path: testbed.run_command(host, 'cat', path) for path in PATHS}
 
 
-def rendered(texts: dict[str, str]) -> dict[str, str]:
-    """The rules of TEXTS, parsed and written again by us."""
+def render(texts: dict[str, str]) -> dict[str, str]:
+    """The rules of TEXTS, parsed and rendered again."""
     parsed = {family: user_rules.parse(path, texts[path]) for family, path in user_rules.PATHS.items()}
-    now = settings.parse(texts)
+    current = settings.parse(texts)
     return {
-        user_rules.PATHS[family]: user_rules.render(family, rules.tuples, now, bool(rules.limits))
+        user_rules.PATHS[family]: user_rules.render(family, rules.tuples, current, bool(rules.limits))
         for family, rules in parsed.items()
     }
 
 
 @pytest.mark.parametrize('level', ['off', 'low', 'medium', 'high', 'full'])
-def test_what_ufw_writes_is_rendered_back_to_the_byte(plain_ufw, level):
+def test_what_ufw_writes_is_rendered_byte_for_byte(plain_ufw, level):
     rng = random.Random(level)
     commands = [random_command(rng) for _number in range(COMMANDS // 5)]
     default = rng.choice(['allow', 'deny', 'reject'])
@@ -72,39 +72,39 @@ def test_what_ufw_writes_is_rendered_back_to_the_byte(plain_ufw, level):
         script = f'ufw default {default} incoming; ufw logging {level}; ' + '; '.join(
             f'ufw {command} || true' for command in commands
         )
-        world.shell(host, f'{script}; ufw allow 1; ufw logging {level}')
-        texts = read(host)
+        testbed.shell(host, f'{script}; ufw allow 1; ufw logging {level}')
+        texts = read_files(host)
         count = sum(texts[path].count(tuples.MARK) for path in user_rules.PATHS.values())
         assert count > COMMANDS // 5 // 2, 'ufw refused most of the rules'
-        return {path: texts[path] for path in user_rules.PATHS.values()}, rendered(texts)
+        return {path: texts[path] for path in user_rules.PATHS.values()}, render(texts)
 
-    for written, ours in world.on_all(write, HOSTS).values():
-        assert ours == written
+    for written, rendered in testbed.map_hosts(write, HOSTS).values():
+        assert rendered == written
 
 
-def test_ufw_leaves_our_files_as_they_are_when_it_rewrites_them(plain_ufw):
-    assert world.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS), '-e', 'portmatrix_egress=deny').code == 0
+def test_ufw_rewrites_the_files_without_a_difference(plain_ufw):
+    assert testbed.play('portmatrix.firewall.harden', '-l', ','.join(HOSTS), '-e', 'portmatrix_egress=deny').code == 0
     for host in HOSTS:
-        before = read(host)
-        # each of the two files is written anew with every rule that comes or goes
-        world.shell(host, 'ufw allow 9/udp; ufw delete allow 9/udp; ufw logging low')
-        assert read(host) == before
-        kernel = world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter').split('\n')
-        world.shell(host, 'ufw reload')
-        again = world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter').split('\n')
+        before = read_files(host)
+        # ufw writes both files again for every rule that is added or deleted
+        testbed.shell(host, 'ufw allow 9/udp; ufw delete allow 9/udp; ufw logging low')
+        assert read_files(host) == before
+        kernel = testbed.filter_rules(host).split('\n')
+        testbed.shell(host, 'ufw reload')
+        again = testbed.filter_rules(host).split('\n')
         assert [line for line in again if line.startswith('-A')] == [
             line for line in kernel if line.startswith('-A')
-        ], 'ufw makes another kernel of our files'
-    assert world.play(
+        ], 'ufw loads other rules from the files'
+    assert testbed.play(
         'portmatrix.firewall.harden', '-l', ','.join(HOSTS), '-e', 'portmatrix_egress=deny'
     ).statuses() == dict.fromkeys(HOSTS, 'ok')
 
 
-def test_the_stock_files_that_rendering_builds_on_are_those_of_the_package(plain_ufw):
+def test_the_stock_files_that_rendering_starts_from_are_those_of_the_package(plain_ufw):
     for host in HOSTS:
         for path in (*administrator_files.BEFORE.values(), *administrator_files.AFTER.values()):
             assert list(administrator_files.tables(path, stock.texts()[path])) == list(
-                administrator_files.tables(path, world.on(host, 'cat', path))
+                administrator_files.tables(path, testbed.run_command(host, 'cat', path))
             ), (host, path)
         for path in (settings.DEFAULTS, settings.CONF):
-            assert settings.parse({**stock.texts()}) == settings.parse(read(host)), (host, path)
+            assert settings.parse({**stock.texts()}) == settings.parse(read_files(host)), (host, path)

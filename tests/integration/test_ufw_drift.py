@@ -1,14 +1,14 @@
-"""What deviates from the policy on ufw, in the kernel or in its files, is named and mended; rules of others stay."""
+"""Drift of ufw in the kernel or in its files is reported and fixed; rules that portmatrix does not manage are kept."""
 
 from __future__ import annotations
 
 import pytest
-import world
+import testbed
 from ufw_pair import HOSTS, LIMIT
 
 CASES = {
     'the kernel was flushed': ('nft flush ruleset', 'drift: the kernel has no rules of ufw (ipv4)\n'),
-    'a rule was put first by hand': (
+    'a rule was inserted first by hand': (
         'iptables -I ufw-user-input -s 192.0.2.77 -p tcp --dport 7777 -j ACCEPT',
         'kernel: ingress tcp 7777 from 192.0.2.77\n',
     ),
@@ -16,7 +16,7 @@ CASES = {
         'ip6tables -A ufw6-user-input -p udp --dport 7777 -j ACCEPT',
         'drift, only in the kernel: ingress udp 7777 from any\n',
     ),
-    'a rule was taken out of the kernel': (
+    'a rule was removed from the kernel': (
         'iptables -D ufw-user-input -s 198.51.100.1 -p tcp --dport 22 -j ACCEPT',
         'drift, missing in the kernel: ingress tcp 22 from 198.51.100.1\n',
     ),
@@ -29,53 +29,51 @@ CASES = {
         'drift: INPUT (ipv6) does not jump to the chains of ufw as it should\n',
     ),
     'the default was changed': ('ufw default allow incoming', 'rest of ingress: accepted (ufw default incoming)\n'),
-    'our rule was deleted': ('ufw --force delete 2', 'ufw: running, starts at boot\n'),
-    'our rule was taken over': (
+    'a rule of portmatrix was deleted': ('ufw --force delete 2', 'ufw: running, starts at boot\n'),
+    'a rule of portmatrix was taken over': (
         "ufw allow proto tcp from 198.51.100.1 to any port 22 comment 'mine'",
         'ufw: running, starts at boot\n',
     ),
-    'our section was deleted': (
+    'the section of portmatrix was deleted': (
         "sed -i '/^# portmatrix begin/,/^# portmatrix end/d' /etc/ufw/before.rules",
         'drift, only in the kernel: ingress icmp from any\n',
     ),
     'ufw was disabled': ('ufw disable', 'ufw: stopped, does not start at boot\n'),
-    'ufw was not to start with the host': ('systemctl disable -q ufw', 'ufw: running, does not start at boot\n'),
+    'ufw was disabled at boot': ('systemctl disable -q ufw', 'ufw: running, does not start at boot\n'),
 }
 
 
 @pytest.fixture(scope='module')
 def hardened(ufw_pair):
     for host in HOSTS:
-        world.shell(host, 'ufw allow 80/tcp comment theirs')
-    assert world.play('portmatrix.firewall.harden', *LIMIT).code == 0
-    # what comes back to this has nothing left to change
-    assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'ok')
+        testbed.shell(host, 'ufw allow 80/tcp comment theirs')
+    assert testbed.play('portmatrix.firewall.harden', *LIMIT).code == 0
+    # a host in this state has nothing left to change
+    assert testbed.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'ok')
     yield
-    assert world.play('portmatrix.firewall.release', *LIMIT).code == 0
+    assert testbed.play('portmatrix.firewall.release', *LIMIT).code == 0
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_drift_is_named_and_mended(hardened, case):
-    script, words = CASES[case]
-    before = world.pictures(HOSTS)
-    world.on_all(lambda host: world.shell(host, script), HOSTS)
-    spoilt = world.pictures(HOSTS)
-    assert all(spoilt[host] != before[host] for host in HOSTS)
-    check = world.play('portmatrix.firewall.harden', *LIMIT, '--check', '--diff')
-    taken_over = case == 'our rule was taken over'
+def test_drift_is_reported_and_fixed(hardened, case):
+    script, expected = CASES[case]
+    before = testbed.host_states(HOSTS)
+    testbed.map_hosts(lambda host: testbed.shell(host, script), HOSTS)
+    drifted = testbed.host_states(HOSTS)
+    assert all(drifted[host] != before[host] for host in HOSTS)
+    check = testbed.play('portmatrix.firewall.harden', *LIMIT, '--check', '--diff')
+    taken_over = case == 'a rule of portmatrix was taken over'
     assert check.statuses() == dict.fromkeys(HOSTS, 'ok' if taken_over else 'changed'), check.output
-    assert world.pictures(HOSTS) == spoilt, 'check mode changed something'
+    assert testbed.host_states(HOSTS) == drifted, 'check mode changed something'
     for host in HOSTS:
-        assert words in check.results[host]['diff']['before'], check.output
-    assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == check.statuses()
+        assert expected in check.results[host]['diff']['before'], check.output
+    assert testbed.play('portmatrix.firewall.harden', *LIMIT).statuses() == check.statuses()
     if taken_over:
-        # somebody else says the same now, so ours is not needed; it comes back when theirs goes
+        # an unmanaged rule does the same now, so that of portmatrix is not needed until the other one is deleted
         for host in HOSTS:
-            assert "# mine" in world.shell(host, 'ufw status')
-            world.shell(host, 'ufw delete allow proto tcp from 198.51.100.1 to any port 22')
-        assert world.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'changed')
-    for host, after in world.pictures(HOSTS).items():
-        assert {key: sorted(after[key].split('\n')) for key in after} == {
-            key: sorted(before[host][key].split('\n')) for key in after
-        }
-        assert '# theirs' in world.shell(host, 'ufw status')
+            assert "# mine" in testbed.shell(host, 'ufw status')
+            testbed.shell(host, 'ufw delete allow proto tcp from 198.51.100.1 to any port 22')
+        assert testbed.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(HOSTS, 'changed')
+    assert testbed.sorted_lines(testbed.host_states(HOSTS)) == testbed.sorted_lines(before)
+    for host in HOSTS:
+        assert '# theirs' in testbed.shell(host, 'ufw status')

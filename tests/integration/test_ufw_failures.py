@@ -1,5 +1,4 @@
-"""ufw on real hosts where something is in the way: refusals, the lock, failures. Nothing changes, or everything
-does."""
+"""ufw on real hosts: refusals, the lock, failures. A change is made wholly or not at all."""
 
 from __future__ import annotations
 
@@ -9,10 +8,11 @@ import subprocess
 
 import lab
 import pytest
-import world
-from ufw_pair import HOSTS, LIMIT, ON, hardened, saved
+import testbed
+from ufw_pair import ENABLE, HOSTS, LIMIT, harden
 
-# ip6tables-restore that fails once, at the load into the host's own kernel (the one that waits for the lock)
+# an ip6tables-restore that fails once, when it loads into the kernel of the host (which is the call that waits for the
+# lock)
 SECOND_FAMILY_BREAKS = r"""
 mv /usr/sbin/ip6tables-restore /usr/sbin/ip6tables-restore.real
 cat > /usr/sbin/ip6tables-restore <<'END'
@@ -25,7 +25,7 @@ chmod +x /usr/sbin/ip6tables-restore
 
 
 @pytest.mark.parametrize(
-    'spoil, words',
+    'fault, reason',
     [
         (
             'ufw allow 22/tcp; ufw insert 1 deny from 198.51.100.0/24',
@@ -59,18 +59,18 @@ chmod +x /usr/sbin/ip6tables-restore
         ('systemctl start firewalld', 'firewalld is active on this host, and a packet would have to pass both'),
     ],
 )
-def test_what_cannot_work_is_refused_and_nothing_changes(plain_ufw, spoil, words):
+def test_a_ufw_that_cannot_be_used_is_refused_and_nothing_changes(plain_ufw, fault, reason):
     try:
         for host in HOSTS:
-            world.shell(host, f'cp -a /etc/ufw /run/ufw.saved; cp -a /etc/default/ufw /run/default.saved; {spoil}')
-        before = world.pictures(HOSTS)
-        run = world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw')
+            testbed.shell(host, f'cp -a /etc/ufw /run/ufw.saved; cp -a /etc/default/ufw /run/default.saved; {fault}')
+        before = testbed.host_states(HOSTS)
+        run = testbed.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw')
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
-        assert all(words in run.results[host]['msg'] for host in HOSTS), run.output
-        assert world.pictures(HOSTS) == before
+        assert all(reason in run.results[host]['msg'] for host in HOSTS), run.output
+        assert testbed.host_states(HOSTS) == before
     finally:
         for host in HOSTS:
-            world.shell(
+            testbed.shell(
                 host,
                 'systemctl stop firewalld; systemctl unmask -q ufw; iptables-legacy -F; iptables-legacy -X; ufw '
                 '--force disable >/dev/null;'
@@ -79,56 +79,60 @@ def test_what_cannot_work_is_refused_and_nothing_changes(plain_ufw, spoil, words
             )
 
 
-def test_two_active_firewalls_are_an_error_that_says_which_to_stop(plain_ufw):
+def test_two_active_firewalls_are_refused_with_the_commands_that_stop_one(plain_ufw):
     try:
         for host in HOSTS:
-            # ufw counts as active by its file; a firewalld that starts after it would take its chains away and leave
-            # the host deaf
-            world.shell(host, 'systemctl start firewalld; sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf')
-        run = world.play('portmatrix.firewall.harden', *LIMIT)
-        words = 'firewalld and ufw are both active on this host, and a packet would have to pass both firewalls; stop one: systemctl disable --now firewalld'
-        assert all(words in run.results[host]['msg'] and 'ufw disable' in run.results[host]['msg'] for host in HOSTS), (
-            run.output
+            # ufw is active if its file says so; a firewalld that starts after it would remove its chains, and the host
+            # would no longer answer
+            testbed.shell(host, 'systemctl start firewalld; sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf')
+        run = testbed.play('portmatrix.firewall.harden', *LIMIT)
+        reason = (
+            'firewalld and ufw are both active on this host, and a packet would have to pass both firewalls; stop one: '
+            'systemctl disable --now firewalld'
         )
+        assert all(
+            reason in run.results[host]['msg'] and 'ufw disable' in run.results[host]['msg'] for host in HOSTS
+        ), run.output
     finally:
         for host in HOSTS:
-            world.shell(host, 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf; systemctl stop firewalld')
+            testbed.shell(host, 'sed -i s/ENABLED=yes/ENABLED=no/ /etc/ufw/ufw.conf; systemctl stop firewalld')
 
 
-def test_the_lock_is_honoured_and_a_lost_update_is_mended(plain_ufw):
-    """ufw reads its rules before it takes its lock. One that has read is stopped there; it writes its old rules once
-    we have written ours."""
+def test_the_lock_is_respected_and_a_lost_update_is_repaired(plain_ufw):
+    """ufw reads its rules before it takes its lock. A run that has read them is stopped there; it writes its old rules
+    after portmatrix has written the new ones."""
     host = 'data1'
-    world.shell(host, ON)
-    holder = 'import fcntl, sys; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()'
-    held = subprocess.Popen(
-        [*lab.enter(host), 'python3', '-c', holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    testbed.shell(host, ENABLE)
+    hold_lock = 'import fcntl, sys; f = open("/run/ufw.lock", "w"); fcntl.lockf(f, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()'
+    lock = subprocess.Popen(
+        [*lab.host_command(host), 'python3', '-c', hold_lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert held.stdout.readline() == 'held\n'
-    before = world.picture(host)['files']
-    stale = subprocess.Popen([*lab.enter(host), 'ufw', 'allow', '9100/tcp'], stdout=subprocess.DEVNULL)
-    world.shell(host, 'for n in $(seq 100); do grep -q -- "-> POSIX" /proc/locks && exit; sleep 0.1; done; exit 1')
-    world.shell(host, 'pkill -STOP -f "[u]fw allow 9100"')
+    assert lock.stdout.readline() == 'held\n'
+    before = testbed.host_state(host)['files']
+    stale = subprocess.Popen([*lab.host_command(host), 'ufw', 'allow', '9100/tcp'], stdout=subprocess.DEVNULL)
+    testbed.shell(host, 'for n in $(seq 600); do grep -q -- "-> POSIX" /proc/locks && exit; sleep 0.1; done; exit 1')
+    testbed.shell(host, 'pkill -STOP -f "[u]fw allow 9100"')
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        run = pool.submit(world.play, 'portmatrix.firewall.harden', '-l', host)
+        run = pool.submit(testbed.play, 'portmatrix.firewall.harden', '-l', host)
         with pytest.raises(concurrent.futures.TimeoutError):
             run.result(6)
-        assert world.picture(host)['files'] == before, 'something was written while ufw held its lock'
-        held.stdin.close()
-        world.shell(
-            host, 'for n in $(seq 100); do grep -q portmatrix /etc/ufw/before.rules && exit; sleep 0.1; done; exit 1'
+        assert testbed.host_state(host)['files'] == before, 'something was written while ufw held its lock'
+        lock.stdin.close()
+        testbed.shell(
+            host, 'for n in $(seq 600); do grep -q portmatrix /etc/ufw/before.rules && exit; sleep 0.1; done; exit 1'
         )
-        stale.send_signal(signal.SIGCONT)  # nsenter, which stopped with its child, lets it go on
-        assert stale.wait(60) == 0
-        assert run.result(90).statuses() == {host: 'changed'}, run.result().output
-    status = world.shell(host, 'ufw status')
+        stale.send_signal(signal.SIGCONT)  # to nsenter, which stopped with its child and continues it
+        assert stale.wait(300) == 0
+        assert run.result(300).statuses() == {host: 'changed'}, run.result().output
+    status = testbed.shell(host, 'ufw status')
     assert '9100/tcp' in status and 'portmatrix management' in status
-    assert '--dport 9100' in saved(host) and '-s 198.51.100.1/32 -p tcp -m tcp --dport 22 -j ACCEPT' in saved(host)
-    assert world.play('portmatrix.firewall.harden', '-l', host).statuses() == {host: 'ok'}
+    rules = testbed.filter_rules(host)
+    assert '--dport 9100' in rules and '-s 198.51.100.1/32 -p tcp -m tcp --dport 22 -j ACCEPT' in rules
+    assert testbed.play('portmatrix.firewall.harden', '-l', host).statuses() == {host: 'ok'}
 
 
 @pytest.mark.parametrize(
-    'spoil, mend',
+    'fault, fix',
     [
         # the second family does not load, after the first one has
         (SECOND_FAMILY_BREAKS, 'mv /usr/sbin/ip6tables-restore.real /usr/sbin/ip6tables-restore; rm -f /run/once'),
@@ -138,17 +142,17 @@ def test_the_lock_is_honoured_and_a_lost_update_is_mended(plain_ufw):
     ids=['second family', 'read-only files'],
 )
 @pytest.mark.parametrize('before', ['stock', 'hardened'])
-def test_a_failure_brings_the_former_rules_back(plain_ufw, before, spoil, mend):
+def test_after_a_failure_the_former_rules_are_restored(plain_ufw, before, fault, fix):
     if before == 'hardened':
-        hardened()
-    pictures = world.pictures(HOSTS)
+        harden()
+    states = testbed.host_states(HOSTS)
     try:
         for host in HOSTS:
-            world.shell(host, spoil)
-        run = world.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_exclusive=true')
+            testbed.shell(host, fault)
+        run = testbed.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_exclusive=true')
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
         assert all('the host has its former rules back' in run.results[host]['msg'] for host in HOSTS), run.output
     finally:
         for host in HOSTS:
-            world.shell(host, mend)
-    assert world.pictures(HOSTS) == pictures
+            testbed.shell(host, fix)
+    assert testbed.host_states(HOSTS) == states

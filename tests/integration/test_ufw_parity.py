@@ -1,8 +1,8 @@
-"""firewalld and ufw decide alike: random policies, rendered for both, loaded by each firewall's own means, judged
+"""firewalld and ufw allow the same: random policies are rendered for both, loaded by each firewall itself, and tested
 packet by packet in the kernel.
 
-The third opinion is the policy document itself, evaluated here in the plainest way. Every other policy goes to Debian
-12 and to Debian 13. PORTMATRIX_PARITY_POLICIES and PORTMATRIX_PARITY_SEED choose how many policies (100) and which.
+Both are compared with the policy document, which is evaluated here in the simplest way. Debian 12 and Debian 13 take
+turns. PORTMATRIX_PARITY_POLICIES is the number of policies (100), PORTMATRIX_PARITY_SEED selects them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-import world
+import testbed
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends import registry
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 
 POLICIES = int(os.environ.get('PORTMATRIX_PARITY_POLICIES', '100'))
 SEED = int(os.environ.get('PORTMATRIX_PARITY_SEED', '1'))
-# host -> (firewall, which of two policies it gets)
+# host -> (firewall, 0 or 1: it gets every other policy, from this one on)
 HOSTS = {'mgmt1': ('firewalld', 0), 'data1': ('ufw', 0), 'mgmt2': ('firewalld', 1), 'data2': ('ufw', 1)}
 WITH_PORTS = ('tcp', 'udp', 'sctp')
 PROTOCOLS = ('tcp',) * 6 + ('udp',) * 4 + ('sctp', 'icmp', 'icmpv6', 'esp', 'ah', 'gre', 'vrrp')
@@ -30,7 +30,7 @@ Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 class Peers(t.NamedTuple):
-    """The addresses of one policy; no two policies share any, as the kernel remembers conversations for a while."""
+    """The addresses of one policy. No two policies have a common one: the kernel tracks connections for a while."""
 
     number: int
 
@@ -42,8 +42,8 @@ class Peers(t.NamedTuple):
 
 
 def random_policy(rng: random.Random, peers: Peers) -> dict:
-    """A policy document: a few groups of near neighbours, rules over all protocols, ports alone, in ranges and by the
-    dozen."""
+    """A policy document: a few groups of neighbouring addresses, rules for all protocols, with single ports, ranges,
+    and many ports."""
     groups = {f'g{number}': random_group(rng, peers) for number in range(rng.randint(1, 4))}
     rules = []
     for number in range(rng.randint(1, 8)):
@@ -74,8 +74,8 @@ def random_group(rng: random.Random, peers: Peers) -> list[str]:
         for _ in range(rng.randint(0, 5))
     ]
     v6 = [peers.network(6, rng.randrange(1, 64), rng.choice([124, 126, 128, 128])) for _ in range(rng.randint(0, 3))]
-    found = [*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6)] or [peers.network(4, 7, 32)]
-    return [str(network) for network in found]
+    networks = [*ipaddress.collapse_addresses(v4), *ipaddress.collapse_addresses(v6)] or [peers.network(4, 7, 32)]
+    return [str(network) for network in networks]
 
 
 def random_ports(rng: random.Random) -> list[str]:
@@ -85,8 +85,9 @@ def random_ports(rng: random.Random) -> list[str]:
 
 
 def samples(document: dict, rng: random.Random, peers: Peers) -> list[dict]:
-    """For every rule, both families: what it admits, and the same with another peer, port, protocol or direction."""
-    found = []
+    """For every rule and both families: a packet that it allows, and the same with another peer, port, protocol or
+    direction."""
+    candidates = []
     rules = [
         *document['rules'],
         {'direction': 'ingress', 'protocol': 'tcp', 'ports': [str(MANAGEMENT)], 'group': 'management'},
@@ -107,21 +108,21 @@ def samples(document: dict, rng: random.Random, peers: Peers) -> list[dict]:
             inside = network[rng.randrange(network.num_addresses)]
             ports = [tuple(map(int, text.split('-'))) for text in rule['ports']] or [(80,)]
             span = rng.choice(ports)
-            right = {
+            allowed = {
                 'direction': rule['direction'],
                 'protocol': rule['protocol'],
                 'peer': inside,
                 'dport': rng.randint(span[0], span[-1]),
             }
-            found.append(right)
-            found.extend({**right, 'peer': address} for address in (network[0] - 1, network[-1] + 1))
-            found.extend({**right, 'dport': port} for port in (span[0] - 1, span[-1] + 1))
-            found.append({**right, 'protocol': rng.choice(PROTOCOLS)})
-            found.append({**right, 'direction': 'egress' if rule['direction'] == 'ingress' else 'ingress'})
-            # the answers of management, and somebody who claims to be one
-            found.append(
+            candidates.append(allowed)
+            candidates.extend({**allowed, 'peer': address} for address in (network[0] - 1, network[-1] + 1))
+            candidates.extend({**allowed, 'dport': port} for port in (span[0] - 1, span[-1] + 1))
+            candidates.append({**allowed, 'protocol': rng.choice(PROTOCOLS)})
+            candidates.append({**allowed, 'direction': 'egress' if rule['direction'] == 'ingress' else 'ingress'})
+            # replies of a management port, and packets that look like one
+            candidates.append(
                 {
-                    **right,
+                    **allowed,
                     'direction': 'egress',
                     'protocol': 'tcp',
                     'sport': MANAGEMENT,
@@ -130,11 +131,11 @@ def samples(document: dict, rng: random.Random, peers: Peers) -> list[dict]:
             )
     packets = []
     directions: dict[tuple, str] = {}
-    for packet in found:
-        # AH is no protocol but an extension header in IPv6, which neither firewall can match
+    for packet in candidates:
+        # in IPv6, AH is an extension header, which neither firewall can match
         family = {'icmp': 4, 'icmpv6': 6, 'ah': 4}.get(packet['protocol'])
         if (family is None or family == packet['peer'].version) and packet['dport'] > 0:
-            # without ports, a packet the other way would pass as the answer to the first
+            # without ports, a packet in the other direction would pass as the reply to the first
             key = (packet['protocol'], packet['peer'])
             if (
                 packet['protocol'] in (*WITH_PORTS, 'icmp', 'icmpv6')
@@ -144,11 +145,11 @@ def samples(document: dict, rng: random.Random, peers: Peers) -> list[dict]:
     return packets
 
 
-def admitted(document: dict, packet: dict, firewall: str) -> bool:
-    """The policy's own answer."""
+def allows(document: dict, packet: dict, firewall: str) -> bool:
+    """Whether DOCUMENT itself allows PACKET."""
     if packet['direction'] == 'egress' and document['egress'] == 'allow':
         return True
-    if firewall == 'ufw' and not document['exclusive'] and known_opening(packet):
+    if firewall == 'ufw' and not document['exclusive'] and is_default_opening(packet):
         return True
     peer = ipaddress.ip_address(packet['peer'])
     sources = document['management']['sources']
@@ -174,34 +175,34 @@ def bounds(text: str) -> tuple[int, int]:
     return int(low), int(high or low)
 
 
-def known_opening(packet: dict) -> bool:
-    """Pings, which ufw's own files let pass whatever the policy says; named in warnings, and closed where the policy
-    is exclusive."""
+def is_default_opening(packet: dict) -> bool:
+    """Pings, which ufw's own files allow whatever the policy is; warnings name them, and an exclusive policy closes
+    them."""
     return packet['protocol'] == 'icmpv6' or (packet['protocol'] == 'icmp' and packet['direction'] == 'ingress')
 
 
-def judge(host: str, *arguments: str, data=None) -> str:
-    return world.on(host, 'python3', '/run/judge.py', *arguments, text=json.dumps(data))
+def run_judge(host: str, *arguments: str, data=None) -> str:
+    return testbed.run_command(host, 'python3', '/run/judge.py', *arguments, text=json.dumps(data))
 
 
 @pytest.fixture
-def judges():
+def packet_tests():
     def prepare(host):
-        world.shell(host, 'systemctl stop firewalld; cp -a /etc/firewalld /run/firewalld.saved')
-        world.on(host, 'sh', '-c', 'cat > /run/judge.py', text=(Path(world.HERE) / 'judge.py').read_text())
-        judge(host, 'close')
-        judge(host, 'open')
+        testbed.shell(host, 'systemctl stop firewalld; cp -a /etc/firewalld /run/firewalld.saved')
+        testbed.run_command(host, 'sh', '-c', 'cat > /run/judge.py', text=(Path(testbed.HERE) / 'judge.py').read_text())
+        run_judge(host, 'close')
+        run_judge(host, 'open')
 
     def restore(host):
-        judge(host, 'close')
-        world.shell(host, 'rm -rf /etc/firewalld; mv /run/firewalld.saved /etc/firewalld; systemctl start firewalld')
+        run_judge(host, 'close')
+        testbed.shell(host, 'rm -rf /etc/firewalld; mv /run/firewalld.saved /etc/firewalld; systemctl start firewalld')
 
-    world.on_all(prepare, HOSTS)
+    testbed.map_hosts(prepare, HOSTS)
     yield
-    world.on_all(restore, HOSTS)
+    testbed.map_hosts(restore, HOSTS)
 
 
-def test_random_policies_decide_alike_on_firewalld_ufw_and_on_paper(released, judges):
+def test_random_policies_allow_the_same_on_firewalld_on_ufw_and_by_the_document(released, packet_tests):
     rng = random.Random(SEED)
     cases = []
     for number in range(POLICIES):
@@ -214,15 +215,15 @@ def test_random_policies_decide_alike_on_firewalld_ufw_and_on_paper(released, ju
         for number, (document, packets) in list(enumerate(cases))[turn::2]:
             parsed = policies.parse(json.dumps(document))
             files = registry.choose(firewall).render(parsed, policies.guard(parsed, [MANAGEMENT]))
-            judge(host, 'load', firewall, data=files)
-            for packet, seen in zip(packets, json.loads(judge(host, 'send', data=packets))):
-                wanted = admitted(document, packet, firewall)
-                passed, denied = passed + wanted, denied + (not wanted)
-                if seen != wanted:
+            run_judge(host, 'load', firewall, data=files)
+            for packet, seen in zip(packets, json.loads(run_judge(host, 'send', data=packets))):
+                expected = allows(document, packet, firewall)
+                passed, denied = passed + expected, denied + (not expected)
+                if seen != expected:
                     differences.append(f'{host}, policy {number}: {packet} {"passes" if seen else "is denied"}')
         return differences, passed, denied
 
-    results = world.on_all(run, HOSTS)
+    results = testbed.map_hosts(run, HOSTS)
     for host, (differences, passed, denied) in results.items():
         firewall, turn = HOSTS[host]
         print(

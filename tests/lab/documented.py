@@ -1,7 +1,8 @@
-"""Which connections the documents allow in the lab, and which ones its hosts really make.
+"""Which connections the documents of the vendors allow in the lab, and which ones its hosts really make.
 
-The expectation comes from the matrices that were read by hand from the documents, and from the inventory; nothing of
-the collection is asked."""
+The expectation is worked out from the matrices that were read from the documents by hand, and from the inventory,
+without any code of the collection.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ import typing as t
 
 import matrices
 import yaml
-from world import HERE, HOSTS, INVENTORY, inventory, on_all, probe, serve, stop_serving
+from testbed import HERE, HOSTS, INVENTORY, connections, inventory, map_hosts, serving
 
 UNDOCUMENTED = (('tcp', 9999), ('udp', 9998), ('tcp', 23))
+Key = t.Tuple[str, str, str, int]  # destination, its address, protocol, port
 
 
 class Expectation:
-    """Which connections the documents allow in the lab, worked out from the matrices and the inventory alone."""
+    """Which connections the documents allow in the lab."""
 
     def __init__(self) -> None:
         data = inventory()
@@ -34,17 +36,17 @@ class Expectation:
             for row in matrices.load(product)
             if row.applies(self._options(product, data), 'linux')
         ]
-        stated = data['vars']['portmatrix_peers']
-        everyone = {component for names in self.components.values() for component in names}
+        with_addresses = data['vars']['portmatrix_peers']
+        on_hosts = {component for names in self.components.values() for component in names}
         self.any = {
             name
             for product, row, _port in self.rows
             for end in (row.source, row.destination)
-            if (name := f'{product}.{end}') not in everyone and name not in stated
+            if (name := f'{product}.{end}') not in on_hosts and name not in with_addresses
         }
 
     def _options(self, product: str, data: dict[str, t.Any]) -> dict[str, t.Any]:
-        # every option that a condition or a port of the matrices names, with the documents' defaults
+        """Every option that a condition or a port of the matrices names; the defaults are those of the documents."""
         defaults = yaml.safe_load((HERE / 'defaults.yml').read_text()).get(product) or {}
         return {
             **defaults,
@@ -60,51 +62,55 @@ class Expectation:
 
     def allowed(self, source: str, destination: str, protocol: str, port: int) -> bool:
         rows = [(product, row) for product, row, number in self.rows if (row.protocol, number) == (protocol, str(port))]
-        into = any(
-            self._plays(destination, product, row.destination)
-            and (self._plays(source, product, row.source) or f'{product}.{row.source}' in self.any)
+        is_allowed_in = any(
+            self._has_component(destination, product, row.destination)
+            and (self._has_component(source, product, row.source) or f'{product}.{row.source}' in self.any)
             for product, row in rows
         )
-        out_of = (
+        is_allowed_out = (
             source not in self.egress_denied
             or any(
-                self._plays(source, product, row.source)
-                and (self._plays(destination, product, row.destination) or f'{product}.{row.destination}' in self.any)
+                self._has_component(source, product, row.source)
+                and (
+                    self._has_component(destination, product, row.destination)
+                    or f'{product}.{row.destination}' in self.any
+                )
                 for product, row in rows
             )
             or (protocol, port) in (('udp', 53), ('tcp', 53), ('udp', 123), ('udp', 67), ('udp', 547))
         )
-        return into and out_of
+        return is_allowed_in and is_allowed_out
 
-    def _plays(self, host: str, product: str, component: str) -> bool:
+    def _has_component(self, host: str, product: str, component: str) -> bool:
         return f'{product}.{component}' in self.components[host]
 
 
 def truth_table(
-    expectation: Expectation, allowed: t.Callable[[str, str, str, int], bool]
+    expectation: Expectation, is_allowed: t.Callable[[str, str, str, int], bool]
 ) -> tuple[int, int, list[str]]:
-    """Probe every pair of hosts on every service over both families: (expected to pass, expected not to,
-    differences)."""
-    servers = {host: serve(host, expectation.services()) for host in HOSTS}
-    try:
-        tables = on_all(lambda host: _probe_from(host, expectation.services()))
-    finally:
-        for host, server in servers.items():
-            stop_serving(host, server)
+    """Probe every pair of hosts on every service over both families.
+
+    Returns how many connections must pass, how many must not, and the differences. IS_ALLOWED: source, destination,
+    protocol, port.
+    """
+    with serving({host: expectation.services() for host in HOSTS}):
+        tables = map_hosts(lambda host: _probe_from(host, expectation.services(), is_allowed))
     passing = blocked = 0
     differences = []
     for source, table in tables.items():
         for (destination, address, protocol, port), passed in table.items():
-            wanted = allowed(source, destination, protocol, port)
-            passing, blocked = passing + wanted, blocked + (not wanted)
-            if passed != wanted:
+            expected = is_allowed(source, destination, protocol, port)
+            passing, blocked = passing + expected, blocked + (not expected)
+            if passed != expected:
                 differences.append(
                     f'{source} -> {destination} ({address}) {protocol}/{port}: {"passes" if passed else "is blocked"}'
                 )
     return passing, blocked, differences
 
 
-def _probe_from(source: str, services: list[tuple[str, int]]) -> dict[tuple[str, str, str, int], bool]:
+def _probe_from(
+    source: str, services: list[tuple[str, int]], is_allowed: t.Callable[[str, str, str, int], bool]
+) -> dict[Key, bool]:
     keys = [
         (host, address, protocol, port)
         for host, variables in HOSTS.items()
@@ -112,7 +118,9 @@ def _probe_from(source: str, services: list[tuple[str, int]]) -> dict[tuple[str,
         for address in (variables['ansible_host'], variables['lab_ipv6'])
         for protocol, port in services
     ]
-    answers = probe(
-        source, 'connect', {'targets': [[protocol, address, port] for _host, address, protocol, port in keys]}
-    )
-    return dict(zip(keys, answers))
+    table: dict[Key, bool] = {}
+    for expected in (True, False):
+        chosen = [key for key in keys if is_allowed(source, key[0], *key[2:]) is expected]
+        targets = [(protocol, address, port) for _host, address, protocol, port in chosen]
+        table.update(zip(chosen, connections(source, targets, expected)))
+    return table

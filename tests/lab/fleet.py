@@ -1,5 +1,5 @@
-"""Hosts with a firewall each, which others use, too; what a test does to all of them at once, and what has to hold of
-each afterwards."""
+"""Hosts with a firewall each that also has rules which portmatrix does not manage: what a test does to all of them at
+once, and what must hold of each of them afterwards."""
 
 from __future__ import annotations
 
@@ -14,131 +14,152 @@ import typing as t
 from pathlib import Path
 
 import faults
-import world
+import testbed
+from firewall_scripts import LIST_MANAGED, UNMANAGED
 
-OURS = 'ls -d /var/lib/portmatrix /etc/firewalld/policies/portmatrix-* /etc/firewalld/ipsets/portmatrix-* 2>/dev/null; grep -ls portmatrix /etc/ufw/*.rules'
-
-# An administrator's way from firewalld to ufw and back; the built-in chains of iptables come into being with their
-# first use.
-CLEAR_TABLES = 'for tool in iptables ip6tables; do $tool -F; $tool -X; for chain in INPUT OUTPUT FORWARD; do $tool -P $chain ACCEPT; done; done'
-TO_UFW = f'systemctl disable -q --now firewalld; [ -d /root/ufw.d ] || cp -a /etc/ufw /root/ufw.d; cp -an /etc/default/ufw /root/ufw.default; {CLEAR_TABLES}'
-RESET_UFW = f'''
-ufw --force disable >/dev/null; systemctl disable -q ufw; rm -rf /etc/ufw; cp -a /root/ufw.d /etc/ufw; cp -a /root/ufw.default /etc/default/ufw; {CLEAR_TABLES}
-'''
-TO_FIREWALLD = f'{RESET_UFW} systemctl enable -q --now firewalld'
-
-FOREIGN = {
-    'firewalld': 'firewall-cmd -q --permanent --zone=public --add-port=9100/tcp; firewall-cmd -q --reload; '
-    'firewall-cmd -q --zone=public --add-port=9101/tcp',
-    'ufw': 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null; ufw allow 9100/tcp comment theirs >/dev/null; '
-    'ufw reload >/dev/null',
-}
-THEIRS = {
-    'firewalld': ('firewall-cmd --zone=public --list-ports', '9100/tcp 9101/tcp'),
-    'ufw': ('ufw status', '9100/tcp'),
-}
-CLEAN = {'firewalld': 'rm -f /etc/firewalld/zones/public.xml*; firewall-cmd -q --reload', 'ufw': RESET_UFW}
 ROUNDS = int(os.environ.get('PORTMATRIX_FAULT_ROUNDS', '1'))  # how often each fault is injected
-Pictures = t.Dict[str, t.Dict[str, t.List[str]]]
+# Seconds in which a change must be confirmed. The long window is for changes that are confirmed, or whose window the
+# test ends: it does not take that long. The short one is for tests that wait for its end; a slow machine must bring
+# a change into force within it.
+WINDOW, SHORT_WINDOW = 60, 15
+PENDING = (
+    'ls -d /var/lib/portmatrix/pending* 2>/dev/null; '
+    'systemctl -q is-active portmatrix-rollback.service && echo active; true'
+)
+# What the timer does at the end of the window, at once. Without systemd, a process sleeps instead.
+END_WINDOW = """
+if [ ! -d /run/systemd/system ]; then pkill -f '^sleep {window}$'
+elif systemctl -q is-active portmatrix-rollback.timer; then
+    systemctl start portmatrix-rollback.service; systemctl stop portmatrix-rollback.timer
+fi; true
+"""
+States = t.Dict[str, t.Dict[str, t.List[str]]]
 
 
-def release(hosts: t.Iterable[str] = tuple(world.HOSTS), inventory: Path = world.INVENTORY) -> None:
-    """Take everything of ours off HOSTS; those that have nothing are not asked."""
-    found = [
-        host
-        for host, listing in world.on_all(lambda host: world.shell(host, f'{OURS}; true'), hosts).items()
-        if listing
-    ]
-    if found:
-        run = world.play('portmatrix.firewall.release', '-l', ','.join(found), inventory_path=inventory)
+def release(hosts: t.Iterable[str] = tuple(testbed.HOSTS), inventory: Path = testbed.INVENTORY) -> None:
+    """Remove everything that portmatrix manages from HOSTS; those without anything are left alone."""
+    listings = testbed.map_hosts(lambda host: testbed.shell(host, f'{LIST_MANAGED}; true'), hosts)
+    managed = [host for host, listing in listings.items() if listing]
+    if managed:
+        run = testbed.play('portmatrix.firewall.release', '-l', ','.join(managed), inventory_path=inventory)
         assert run.code == 0, run.output
 
 
 class Fleet:
-    """FIREWALLS: host -> firewalld or ufw. INVENTORY has them; a change there waits WINDOW seconds for its
-    confirmation."""
+    """FIREWALLS: host -> firewalld or ufw. WINDOW and SHORT_WINDOW: seconds, see above."""
 
-    def __init__(self, firewalls: dict[str, str], inventory: Path = world.INVENTORY, window: int = 7):
-        self.firewalls, self.hosts, self.inventory, self.window = firewalls, list(firewalls), inventory, window
+    def __init__(
+        self,
+        firewalls: dict[str, str],
+        inventory: Path = testbed.INVENTORY,
+        window: int = WINDOW,
+        short_window: int = SHORT_WINDOW,
+    ):
+        self.firewalls, self.hosts, self.inventory = firewalls, list(firewalls), inventory
+        self.window, self.short_window = window, short_window
 
-    def arguments(self, hosts: t.Iterable[str] | None = None) -> tuple[str, ...]:
-        return '-l', ','.join(hosts or self.hosts), '-e', f'portmatrix_confirm_timeout={self.window}'
+    def play(
+        self,
+        *arguments: str,
+        playbook: str = 'portmatrix.firewall.harden',
+        window: int | None = None,
+        **options: t.Any,
+    ) -> testbed.Run:
+        """Run PLAYBOOK on the hosts, with the long WINDOW by default."""
+        common = self._arguments(self.hosts, window)
+        return testbed.play(playbook, *common, *arguments, inventory_path=self.inventory, **options)
 
-    def play(self, *arguments: str, playbook: str = 'portmatrix.firewall.harden', **options: t.Any) -> world.Run:
-        return world.play(playbook, *self.arguments(), *arguments, inventory_path=self.inventory, **options)
+    def _arguments(self, hosts: t.Iterable[str], window: int | None) -> tuple[str, ...]:
+        return '-l', ','.join(hosts), '-e', f'portmatrix_confirm_timeout={window or self.window}'
 
     def release(self) -> None:
         release(self.hosts, self.inventory)
 
-    def all(self, function: t.Callable[[str], t.Any]) -> dict[str, t.Any]:
-        """FUNCTION of every host, side by side."""
-        return world.on_all(function, self.hosts)
+    def map(self, function: t.Callable[[str], t.Any]) -> dict[str, t.Any]:
+        """Call FUNCTION with each host, in parallel: host -> result."""
+        return testbed.map_hosts(function, self.hosts)
 
     def shell(self, script: str, **options: t.Any) -> dict[str, str]:
         """What SCRIPT prints on each host."""
-        return self.all(lambda host: world.shell(host, script, **options))
+        return self.map(lambda host: testbed.shell(host, script, **options))
 
-    def each(self, scripts: dict[str, str]) -> dict[str, str]:
-        """What the script of each host's firewall prints."""
-        return self.all(lambda host: world.shell(host, scripts[self.firewalls[host]]))
+    def shell_by_firewall(self, scripts: dict[str, str]) -> dict[str, str]:
+        """What the script of SCRIPTS (firewall -> script) for each host prints there."""
+        return self.map(lambda host: testbed.shell(host, scripts[self.firewalls[host]]))
 
-    def pictures(self) -> Pictures:
-        """Everything, without regard to the order in which the kernel lists chains."""
-        return {
-            host: {key: sorted(text.split('\n')) for key, text in found.items()}
-            for host, found in self.all(world.picture).items()
-        }
+    def with_firewall(self, firewall: str) -> list[str]:
+        return [host for host, name in self.firewalls.items() if name == firewall]
 
-    def is_as(self, before: Pictures) -> None:
+    def states(self) -> States:
+        return testbed.sorted_lines(testbed.host_states(self.hosts))
+
+    def assert_unchanged(self, before: States) -> None:
         differences = [
             f'{host}, {key}: {sign} {line}'
-            for host, picture in self.pictures().items()
-            for key, lines in picture.items()
+            for host, state in self.states().items()
+            for key, lines in state.items()
             for sign, one, other in (('more:', lines, before[host][key]), ('less:', before[host][key], lines))
             for line in (collections.Counter(one) - collections.Counter(other))
         ]
         assert not differences, '\n'.join(differences[:40])
 
     def wait_until_decided(self) -> None:
-        deadline = time.monotonic() + self.window + 60
+        """Wait until no change is pending on any host."""
+        deadline = time.monotonic() + self.window + 120
         for host in self.hosts:
-            while world.shell(host, 'ls -d /var/lib/portmatrix/pending 2>/dev/null; true'):
+            while testbed.shell(host, PENDING):
                 assert time.monotonic() < deadline, (
-                    f'{host}: a change still waits: {world.shell(host, "journalctl -t portmatrix --no-pager | tail")}'
+                    f'{host}: a change is still pending: '
+                    f'{testbed.shell(host, "journalctl -t portmatrix --no-pager | tail")}'
                 )
                 time.sleep(0.2)
 
-    def converges(self) -> None:
-        """Management works, a run converges, a second one changes nothing, and what others put there is there."""
+    def end_window(self) -> None:
+        """End the long window of pending changes now: their hosts roll them back."""
+        self.shell(END_WINDOW.format(window=self.window))
+
+    def assert_converges(self) -> None:
+        """Management access works, a run converges, a second one changes nothing, and unmanaged rules are kept."""
         first, second = self.play(), self.play()
         assert first.code == 0, first.output
         assert set(second.statuses().values()) == {'ok'}, second.output
-        listings = self.each({firewall: script for firewall, (script, _words) in THEIRS.items()})
-        assert all(THEIRS[self.firewalls[host]][1] in text for host, text in listings.items()), listings
+        listings = self.shell_by_firewall({firewall: script for firewall, (script, _expected) in UNMANAGED.items()})
+        assert all(UNMANAGED[self.firewalls[host]][1] in text for host, text in listings.items()), listings
 
-    def lose_the_controller(self, hosts: t.Iterable[str] | None = None) -> None:
-        """A change is in force on HOSTS and waits, and nobody will ever confirm it."""
+    def apply_and_kill_controller(self, hosts: t.Iterable[str] | None = None, window: int | None = None) -> None:
+        """Bring a change into force on HOSTS, and kill the controller before it can confirm.
+
+        New connections from the controller are dropped until `faults.accept_new_connections`.
+        """
         hosts = list(hosts or self.hosts)
-        playbook = ('portmatrix.firewall.harden', *self.arguments(hosts))
+        playbook = ('portmatrix.firewall.harden', *self._arguments(hosts, window))
         command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(self.inventory), *playbook]
-        world.on_all(faults.hang_new_connections, hosts)
-        mark = f'PORTMATRIX_TEST_CONTROLLER={time.monotonic_ns()}'
-        environment = {**os.environ, **dict([mark.split('=')])}
+        testbed.map_hosts(faults.drop_new_connections, hosts)
+        name, value = 'PORTMATRIX_TEST_CONTROLLER', str(time.monotonic_ns())
+        environment = {**os.environ, name: value}
         controller = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         try:
-            world.on_all(
-                lambda host: world.shell(
-                    host, f'for n in $(seq 1000); do {faults.APPLIED} && exit; sleep 0.05; done; exit 1'
-                ),
-                hosts,
-            )
+            wait = f'for n in $(seq 5000); do {faults.APPLIED} && exit; sleep 0.05; done; exit 1'
+            testbed.map_hosts(lambda host: testbed.shell(host, wait), hosts)
         finally:
-            # its workers have sessions of their own, so they are found by the environment that they share
-            for pid in filter(str.isdigit, os.listdir('/proc')):
-                with contextlib.suppress(OSError):
-                    if mark.encode() in Path(f'/proc/{pid}/environ').read_bytes():
-                        os.kill(int(pid), signal.SIGKILL)
+            _kill_all_with(f'{name}={value}')
             controller.wait()
+        # modules that have applied their change end a little later
+        self.wait_for_module(hosts, is_running=False)
+
+    def wait_for_module(self, hosts: t.Iterable[str] | None = None, is_running: bool = True) -> None:
+        """Wait until a module of Ansible runs on each of HOSTS, or on none of them."""
+        wanted = '' if is_running else '! '
+        script = f'for n in $(seq 1200); do {wanted}pgrep -f "[A]nsiballZ" >/dev/null && exit; sleep 0.1; done; exit 1'
+        testbed.map_hosts(lambda host: testbed.shell(host, script), hosts or self.hosts)
 
 
-BOTH = Fleet({'mgmt1': 'firewalld', 'mgmt2': 'firewalld', 'data1': 'ufw', 'data2': 'ufw'})
+def _kill_all_with(variable: str) -> None:
+    """Kill all processes with VARIABLE in their environment: the workers of Ansible have sessions of their own."""
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        with contextlib.suppress(OSError):
+            if variable.encode() in Path(f'/proc/{pid}/environ').read_bytes():
+                os.kill(int(pid), signal.SIGKILL)
+
+
+FLEET = Fleet({'mgmt1': 'firewalld', 'mgmt2': 'firewalld', 'data1': 'ufw', 'data2': 'ufw'})

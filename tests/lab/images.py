@@ -1,5 +1,7 @@
-"""Root file systems of the lab's hosts, built with mmdebstrap from the machine's own Debian mirror. They start as
-containers and as virtual machines."""
+"""Root file systems of the lab's hosts, which start as containers or as virtual machines.
+
+They are built with mmdebstrap from the Debian mirror of this machine.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ INCLUDE = [
     'procps',
     'sudo',
 ]
-# what a virtual machine (machine12, machine13) has besides
+# additional packages of a virtual machine (machine12, machine13)
 MACHINE = [
     'linux-image-cloud-amd64',
     'qemu-guest-agent',
@@ -35,8 +37,8 @@ MACHINE = [
     'fail2ban',
     'python3-systemd',
 ]
-ALONE = {'machine13': ['docker-cli']}  # what is a package of its own in one suite only
-# Debian's firewalld starts with the machine; the lab wants hosts as an administrator finds them: firewalld on, ufw off.
+SUITE_ONLY = {'machine13': ['docker-cli']}  # a separate package in one suite only
+# Debian starts firewalld at boot; the hosts have the state in which an administrator finds them: firewalld on, ufw off.
 CUSTOMIZE = [
     'chroot "$1" useradd --create-home --shell /bin/bash ops',
     'echo "ops ALL=(ALL) NOPASSWD: ALL" > "$1/etc/sudoers.d/ops"',
@@ -45,9 +47,7 @@ CUSTOMIZE = [
     'chroot "$1" systemctl disable ufw.service',
     'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*',
 ]
-LATER = [
-    'chroot "$1" systemctl disable docker.service docker.socket containerd.service fail2ban.service'
-]  # a test starts them
+STARTED_BY_TESTS = ['chroot "$1" systemctl disable docker.service docker.socket containerd.service fail2ban.service']
 
 
 def is_machine(name: str) -> bool:
@@ -55,11 +55,11 @@ def is_machine(name: str) -> bool:
 
 
 def packages(name: str) -> list[str]:
-    return [*INCLUDE, *(MACHINE if is_machine(name) else []), *ALONE.get(name, [])]
+    return [*INCLUDE, *(MACHINE if is_machine(name) else []), *SUITE_ONLY.get(name, [])]
 
 
 def hooks(name: str) -> list[str]:
-    return [*CUSTOMIZE, *(LATER if is_machine(name) else [])]
+    return [*CUSTOMIZE, *(STARTED_BY_TESTS if is_machine(name) else [])]
 
 
 def tag(name: str) -> str:
@@ -68,12 +68,14 @@ def tag(name: str) -> str:
 
 
 def build(names: list[str], folder: Path) -> None:
-    """Build FOLDER/TAG.tar for every name that is not there yet, side by side; what former recipes left goes."""
+    """Build each FOLDER/TAG.tar that does not exist yet, in parallel; those of former recipes are removed."""
     folder.mkdir(parents=True, exist_ok=True)
     for former in set(folder.iterdir()) - {folder / f'{tag(name)}.tar' for name in SUITES}:
         former.unlink()
     jobs = [
-        (name, start(name, folder / f'{tag(name)}.tar')) for name in names if not (folder / f'{tag(name)}.tar').exists()
+        (name, start_build(name, folder / f'{tag(name)}.tar'))
+        for name in names
+        if not (folder / f'{tag(name)}.tar').exists()
     ]
     for name, job in jobs:
         if job.wait():
@@ -81,7 +83,7 @@ def build(names: list[str], folder: Path) -> None:
         os.replace(folder / f'{tag(name)}.tar.part', folder / f'{tag(name)}.tar')
 
 
-def start(name: str, target: Path) -> subprocess.Popen:
+def start_build(name: str, target: Path) -> subprocess.Popen:
     print(f'lab: building {target.name} ({SUITES[name]}), about a minute', flush=True)
     customize = [f'--customize-hook={line}' for line in hooks(name)]
     options = ['--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(packages(name))}', *customize]
@@ -89,7 +91,7 @@ def start(name: str, target: Path) -> subprocess.Popen:
 
 
 def mirror() -> list[str]:
-    """The Debian mirror that this machine is set up to use; empty (mmdebstrap's own choice) where apt knows none."""
+    """The Debian mirror that this machine is set up to use; empty (the default of mmdebstrap) if apt has none."""
     listing = subprocess.run(
         [
             'apt-get',

@@ -1,15 +1,16 @@
-"""What a firewall in a network namespace lets pass, told by its kernel. Runs on a host; knows nothing of the
-collection.
+"""Which packets a firewall in a network namespace allows, read from the kernel. Runs on a host, and is independent of
+the collection.
 
-judge.py open                                      make the namespaces "tested" and "outside", joined by a cable
-judge.py load firewalld|ufw  < {"PATH": "TEXT"}    give these files to the firewall of "tested", by the firewall's own
-start or reload judge.py send                < [PACKET, ...]       send every packet; print, in order, which ones reach
-the far side of the firewall judge.py close
+judge.py open                                      create the namespaces "tested" and "outside", joined by a cable
+judge.py load firewalld|ufw  < {"PATH": "TEXT"}    load these files into the firewall of "tested", with the firewall's
+                                                   own start or reload
+judge.py send                < [PACKET, ...]       send every packet; print, in order, which ones pass the firewall
+judge.py close                                     remove the namespaces
 
-PACKET: {"direction", "protocol", "peer", "dport", "sport"}. Packets carry a number of their own (IPv4: identification,
-IPv6: flow label), and a chain behind every other one (priority 500) notes the numbers that it sees: a packet that the
-firewall denies does not get there. Those of the kernel (resets, ICMP errors) have numbers, too; it sends none with a
-hop limit of 255 and a flow label, so only packets with 255 count."""
+PACKET: {"direction", "protocol", "peer", "dport", "sport"}. Each packet carries its number (IPv4: identification, IPv6:
+flow label), and a chain after all others (priority 500) records the numbers that it sees: a packet that the firewall
+denies does not get there. Packets of the kernel (resets, ICMP errors) have numbers, too; but none of them has a hop
+limit of 255 and a flow label, so only packets with 255 count."""
 
 import contextlib
 import json
@@ -45,7 +46,7 @@ def start():
         "outside"
     )
     for name in ("tested", "outside"):
-        # forged senders are the point here; checksums of forged packets are not worth the trouble
+        # the senders are forged on purpose, and the packets have no valid checksums
         sh(f"""ip netns exec {name} sh -c 'sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.all.accept_dad=0 \
             net.ipv6.conf.default.accept_dad=0; ip link set lo up; ip link set cable up'""")
     for address, width in ((TESTED[4], 32), (TESTED[6], 128)):
@@ -89,7 +90,7 @@ def load_firewalld(files):
                 stdout=log,
                 stderr=log,
             )
-        sh("for n in $(seq 200); do firewall-cmd -q --state 2>/dev/null && exit; sleep 0.1; done; exit 1")
+        sh("for n in $(seq 1200); do firewall-cmd -q --state 2>/dev/null && exit; sleep 0.1; done; exit 1")
     else:
         sh("firewall-cmd -q --reload")
 
@@ -135,7 +136,7 @@ def raw(packets):
     for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6)):
         sockets[version] = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
     for target, data in packets:
-        with contextlib.suppress(OSError):  # what the firewall denies on the way out is told to the sender
+        with contextlib.suppress(OSError):  # the sender gets an error for what the firewall denies on egress
             sockets[6 if ":" in target else 4].sendto(bytes.fromhex(data), (target, 0))
 
 

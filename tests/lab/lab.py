@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """A lab of real Debian hosts on this machine, in a network of its own.
 
-    tests/lab/lab.py up [machines]   build what is missing (for virtual machines, too), start every host
+    tests/lab/lab.py up [machines]   build missing images (of virtual machines, too), start all hosts
     tests/lab/lab.py run -- COMMAND  run COMMAND inside the lab's network (as the controller)
-    tests/lab/lab.py down            stop every host, drop the network
+    tests/lab/lab.py down            stop all hosts, remove the network
 
-Every host is a container with systemd, D-Bus, firewalld, ufw and sshd. The whole lab, bridge included, lives
-in a private mount and network namespace: nothing of it touches the machine's own network or firewall. The hosts
-are those of the inventory beside this file (`ansible_host`, `lab_ipv6`, `lab_image`). Needs root and the Debian
+Every host is a container with systemd, D-Bus, firewalld, ufw and sshd. The whole lab, with its bridge, is in a
+private mount and network namespace, so it does not touch the network and the firewall of this machine. The hosts
+are those of the inventory in this folder (`ansible_host`, `lab_ipv6`, `lab_image`). Needs root and the Debian
 packages of tests/setup.sh. State (images, keys) is kept in $PORTMATRIX_LAB_DIR, /var/tmp/portmatrix-lab by default.
 """
 
@@ -42,9 +42,9 @@ PODMAN = [
     *('--runtime=crun', '--cgroup-manager=cgroupfs', '--storage-driver=overlay', '--events-backend=file'),
 ]
 
-# The private world: its own /run/netns and /run/containers (podman's book of addresses is there, whatever its root),
-# and pure cgroup2 also on machines that mount the hybrid layout.
-WORLD = r'''
+# The private namespaces have their own /run/netns and /run/containers (where podman, whatever its root, keeps the
+# addresses that it assigned), and pure cgroup2 even on machines that mount the hybrid layout.
+NAMESPACES = r'''
 set -eu
 mkdir -p /run/netns /run/containers
 mount -t tmpfs tmpfs /run/netns
@@ -68,7 +68,7 @@ def hosts(inventory: Path = INVENTORY) -> dict[str, dict]:
 
 
 def holder() -> int | None:
-    """Process id that keeps the lab's namespaces open, or None where the lab is down."""
+    """Id of the process that keeps the namespaces of the lab open, None if the lab is down."""
     try:
         pid = int(HOLDER.read_text())
         os.kill(pid, 0)
@@ -78,13 +78,13 @@ def holder() -> int | None:
 
 
 def inside(*command: str) -> list[str]:
-    """COMMAND as run inside the lab's namespaces."""
+    """The command that runs COMMAND in the namespaces of the lab."""
     return ['nsenter', '--target', str(holder()), '--mount', '--net', f'--wd={os.getcwd()}', '--', *command]
 
 
-def enter(name: str) -> list[str]:
-    """What makes a COMMAND run as root on the host NAME, from inside the lab: its namespaces, and an environment of
-    its own."""
+def host_command(name: str) -> list[str]:
+    """What precedes a command that is to run as root on the host NAME: it enters its namespaces, with a new
+    environment. It works inside the lab."""
     pid = (STATE / 'run' / f'{name}.pid').read_text()
     spaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--root', '--wd']
     return [
@@ -104,38 +104,38 @@ def podman(*arguments: str, **options) -> subprocess.CompletedProcess:
     return sh(*inside(*PODMAN, *arguments), **options)
 
 
-def open_world() -> None:
+def create_namespaces() -> None:
     HOLDER.unlink(missing_ok=True)
     subprocess.Popen(
-        ['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-c', WORLD, 'sh', str(HOLDER)],
+        ['unshare', '--mount', '--net', '--propagation', 'private', 'sh', '-c', NAMESPACES, 'sh', str(HOLDER)],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: holder() is not None, 'the private namespace', seconds=10)
+    wait_for(lambda: holder() is not None, 'the private namespace', seconds=60)
 
 
-def wait_for(ready, what: str, seconds: float) -> None:
+def wait_for(is_ready, what: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not ready():
+    while not is_ready():
         if time.monotonic() > deadline:
             raise SystemExit(f'lab: {what} was not ready after {seconds:.0f} s')
         time.sleep(0.2)
 
 
 def up(machines: bool = False) -> None:
-    if machines:  # inside the lab, no mirror is in reach
+    if machines:  # the mirror cannot be reached from inside the lab
         images.build([host['lab_image'] for host in hosts(MACHINES).values()], STATE / 'images')
     if holder() and len(podman('ps', '--quiet', check=False, capture_output=True).stdout.split()) == len(hosts()):
         return
     down()
-    forget_the_dead()
+    remove_stale_state()
     wanted = sorted({host['lab_image'] for host in hosts().values()})
     images.build(wanted, STATE / 'images')
     if not KEY.exists():
         sh('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'portmatrix-lab', '-f', str(KEY))
-    open_world()
+    create_namespaces()
     podman('rm', '--all', '--force', '--time', '0', check=False, capture_output=True)
     for tag in map(images.tag, wanted):
         if podman('image', 'exists', f'localhost/lab-{tag}', check=False).returncode:
@@ -150,12 +150,12 @@ def up(machines: bool = False) -> None:
     for name, host in hosts().items():
         start(name, host)
     for name, host in hosts().items():
-        wait_for(lambda host=host: answers(host['ansible_host']), f'sshd of {name}', seconds=90)
+        wait_for(lambda host=host: accepts_ssh(host['ansible_host']), f'sshd of {name}', seconds=300)
 
 
-def forget_the_dead() -> None:
-    """Drop what a lab that was not brought down left behind (a machine that stopped, a killed run): podman then
-    starts as after a boot, and keeps the images only."""
+def remove_stale_state() -> None:
+    """Remove what a lab that was not stopped has left (after a power loss, a killed run): podman then starts as after a
+    boot, with the images only."""
     for leftover in ('run', 'tmp', 'networks'):
         shutil.rmtree(STATE / leftover, ignore_errors=True)
     STATE.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ def start(name: str, host: dict) -> None:
     )
 
 
-def answers(address: str) -> bool:
+def accepts_ssh(address: str) -> bool:
     return (
         sh(*inside('ssh', *ssh_options(), f'ops@{address}', 'true'), check=False, capture_output=True).returncode == 0
     )
@@ -189,7 +189,7 @@ def ssh_options() -> list[str]:
         'StrictHostKeyChecking=no',
         'UserKnownHostsFile=/dev/null',
         'LogLevel=ERROR',
-        'ConnectTimeout=2',
+        'ConnectTimeout=5',
         'BatchMode=yes',
     )
     return ['-i', str(KEY), *(word for option in options for word in ('-o', option))]
@@ -206,7 +206,7 @@ def down() -> None:
 
 def run(command: list[str]) -> int:
     if not holder():
-        raise SystemExit('lab: it is down; start it with: tests/lab/lab.py up')
+        raise SystemExit('lab: not running; start it: tests/lab/lab.py up')
     return sh(*inside(*command), check=False, env={**os.environ, 'PORTMATRIX_LAB_KEY': str(KEY)}).returncode
 
 
@@ -216,7 +216,7 @@ def main() -> int:
     parser.add_argument('command', nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     if os.geteuid():
-        raise SystemExit('lab: needs root (it makes namespaces and containers)')
+        raise SystemExit('lab: must run as root (it creates namespaces and containers)')
     if arguments.verb == 'run':
         return run(
             [word for word in arguments.command if word != '--']

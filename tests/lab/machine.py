@@ -1,9 +1,9 @@
 """Virtual machines of the lab, for what a container shares with this machine: the kernel, the clock, and files that
 are not on the disk yet.
 
-They have the system of the containers, NetworkManager and a kernel besides, and stand in the lab's network. Their
-processor is emulated, as KVM is not everywhere (and may be there without working): a start takes about half a minute.
-Commands go in by QEMU's guest agent, past network and firewall."""
+They have the packages of the containers, a kernel, and programs that change firewalls, and are in the lab's network.
+Their processor is emulated, because KVM is not available everywhere (and may be present but not work): a start takes
+about half a minute. Commands run through QEMU's guest agent, without network and firewall."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def start_all() -> None:
 
 
 def start(name: str) -> None:
-    """A new machine NAME, cabled to the lab's bridge."""
+    """Create and start the machine NAME, connected to the bridge of the lab."""
     folder = STATE / name
     shutil.rmtree(folder, ignore_errors=True)
     root = folder / 'root'
@@ -59,7 +59,7 @@ def start(name: str) -> None:
         f'--directory={root}',
         f'--file={lab.STATE}/images/{images.tag(HOSTS[name]["lab_image"])}.tar',
     )
-    _furnish(name, root)
+    _write_configuration(name, root)
     for kind in ('vmlinuz', 'initrd.img'):
         next(root.glob(f'boot/{kind}-*')).rename(folder / kind)
     with (folder / 'disk').open('wb') as disk:
@@ -72,7 +72,7 @@ def start(name: str) -> None:
     boot(name)
 
 
-def _furnish(name: str, root: Path) -> None:
+def _write_configuration(name: str, root: Path) -> None:
     (root / 'etc/hostname').write_text(f'{name}\n')
     (root / 'etc/hosts').write_text(f'127.0.0.1 localhost\n127.0.1.1 {name}\n')
     (root / 'etc/ssh/authorized_keys').mkdir()
@@ -90,17 +90,16 @@ def _bridge() -> str:
 
 
 def boot(name: str) -> None:
-    """Give NAME power; returns while it starts (wait_until_up)."""
+    """Switch NAME on; it starts in the background (wait_until_up)."""
     folder = STATE / name
     number = sorted(HOSTS).index(name) + 1
-    # QEMU 7.2 emulates cmpxchg16b wrongly for several processors, which kernels of 6.12 die of: without cx16 they do
-    # without it
+    # QEMU 7.2 emulates cmpxchg16b wrongly for several processors, and kernel 6.12 panics: without cx16 it is not used
     command = (
         'qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu Nehalem,cx16=off -smp 2 -m 1024 -nodefaults '
         '-display none -no-reboot '
         f'-kernel {folder}/vmlinuz -initrd {folder}/initrd.img -serial file:{folder}/console '
         '-append "root=/dev/vda rw console=ttyS0 quiet panic=1 mitigations=off net.ifnames=0" '
-        # what the machine has synced is in the file; what it has not is lost with its power
+        # what the machine has synced is in the file; the rest is lost when it loses power
         f'-drive file={folder}/disk,if=virtio,format=raw,cache=unsafe '
         f'-netdev tap,id=net,ifname={name},script=no,downscript=no -device '
         f'virtio-net-pci,netdev=net,romfile=,mac=52:54:00:00:00:{number:02x} '
@@ -114,36 +113,38 @@ def boot(name: str) -> None:
 def wait_until_up(name: str) -> None:
     for _attempt in range(3):
         lab.wait_for(
-            lambda: not running(name) or lab.answers(HOSTS[name]['ansible_host']),
+            lambda: not is_running(name) or lab.accepts_ssh(HOSTS[name]['ansible_host']),
             f'sshd of {name} (its console: {STATE}/{name}/console)',
-            seconds=240,
+            seconds=1200,
         )
-        if running(name):
-            on(name, 'sh', '-c', 'systemctl is-system-running --wait >/dev/null; true')
+        if is_running(name):
+            run_command(name, 'sh', '-c', 'systemctl is-system-running --wait >/dev/null; true')
             return
-        boot(name)  # with several emulated processors, a kernel panics now and then as it starts
+        boot(name)  # with several emulated processors, a kernel sometimes panics as it starts
     raise SystemExit(f'lab: {name} does not start: {(STATE / name / "qemu.log").read_text()}')
 
 
-def running(name: str) -> bool:
-    """Whether NAME has power; a machine that resets itself loses it."""
+def is_running(name: str) -> bool:
+    """Whether NAME is on; a machine that resets itself is not."""
     return _RUNNING[name].poll() is None
 
 
 def cut_power(name: str) -> None:
-    """Take the power from NAME, without a word to it: what it had not synced to its disk is gone."""
+    """Cut the power of NAME without a warning: what it has not synced to its disk is lost."""
     _RUNNING[name].kill()
     _RUNNING[name].wait()
 
 
 def stop(name: str) -> None:
-    """NAME is no more."""
+    """Remove the machine NAME."""
     cut_power(name)
     lab.sh('ip', 'link', 'del', name)
     shutil.rmtree(STATE / name)
 
 
-def on(name: str, *command: str, text: str | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run_command(
+    name: str, *command: str, text: str | None = None, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
     """Run COMMAND as root on NAME."""
     deadline = time.monotonic() + timeout
     with _AGENTS[name], _Agent(name, deadline) as agent:
@@ -153,10 +154,10 @@ def on(name: str, *command: str, text: str | None = None, timeout: float = 120) 
             'HOME=/root',
             'LANG=C.UTF-8',
         ]
-        job = agent.ask(
+        job = agent.request(
             'guest-exec', {'path': 'env', 'arg': ['-i', *environment, *command], 'capture-output': True, **given}
         )
-        while not (state := agent.ask('guest-exec-status', job))['exited']:
+        while not (state := agent.request('guest-exec-status', job))['exited']:
             if time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired(command, timeout)
             time.sleep(0.05)
@@ -165,7 +166,7 @@ def on(name: str, *command: str, text: str | None = None, timeout: float = 120) 
 
 
 class _Agent:
-    """The guest agent of a machine: JSON by the line, one answer to a question."""
+    """The guest agent of a machine: one line of JSON as the request, one as the answer."""
 
     def __init__(self, name: str, deadline: float):
         self._socket = socket.socket(socket.AF_UNIX)
@@ -174,9 +175,9 @@ class _Agent:
         self._lines = self._socket.makefile('r')
 
     def __enter__(self) -> _Agent:
-        # answers to what a former asker did not wait for come first
+        # skip the answers to earlier requests that were not read
         token = time.monotonic_ns()
-        self._say({'execute': 'guest-sync', 'arguments': {'id': token}})
+        self._send({'execute': 'guest-sync', 'arguments': {'id': token}})
         while json.loads(self._lines.readline()).get('return') != token:
             pass
         return self
@@ -185,11 +186,11 @@ class _Agent:
         self._lines.close()
         self._socket.close()
 
-    def _say(self, words: dict[str, t.Any]) -> None:
-        self._socket.sendall(json.dumps(words).encode() + b'\n')
+    def _send(self, message: dict[str, t.Any]) -> None:
+        self._socket.sendall(json.dumps(message).encode() + b'\n')
 
-    def ask(self, verb: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
-        self._say({'execute': verb, 'arguments': arguments})
+    def request(self, verb: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+        self._send({'execute': verb, 'arguments': arguments})
         answer = json.loads(self._lines.readline())
         if 'error' in answer:
             raise RuntimeError(f'guest agent: {verb}: {answer["error"]["desc"]}')

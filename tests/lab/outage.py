@@ -1,4 +1,4 @@
-"""How long management was away: new connections to sshd of each host, ten a second, from the controller's place."""
+"""How long management access was lost: new connections from the controller to sshd of each host, ten a second."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import threading
 import time
 import typing as t
 
-import world
+import testbed
 
 REPORT = os.environ.get('PORTMATRIX_FAULT_REPORT')
-_PAUSE, _PATIENCE = 0.1, 0.5
+_PAUSE, _TIMEOUT = 0.1, 0.5
 
 
 class Outage:
@@ -35,19 +35,19 @@ class Outage:
             thread.join()
 
     def _watch(self, host: str) -> None:
-        address, answered = world.HOSTS[host]['ansible_host'], time.monotonic()
+        address, answered = testbed.HOSTS[host]['ansible_host'], time.monotonic()
         while not self._over.is_set():
-            with contextlib.suppress(OSError), socket.create_connection((address, 22), _PATIENCE) as connection:
-                connection.settimeout(_PATIENCE)
+            with contextlib.suppress(OSError), socket.create_connection((address, 22), _TIMEOUT) as connection:
+                connection.settimeout(_TIMEOUT)
                 if connection.recv(4):
                     answered = time.monotonic()
             self.longest[host] = max(self.longest[host], time.monotonic() - answered)
             self._over.wait(_PAUSE)
 
 
-def note(fault: str, hosts: int, seconds: float | None) -> None:
-    """Add a line to $PORTMATRIX_FAULT_REPORT: FAULT was survived by HOSTS; SECONDS is the longest time without
-    management, None where it was not watched."""
+def record(fault: str, hosts: int, seconds: float | None) -> None:
+    """Add a line to the file $PORTMATRIX_FAULT_REPORT: FAULT was survived by HOSTS (how many). SECONDS is the longest
+    time without management access, None if it was not watched."""
     if REPORT:
         with open(REPORT, 'a', encoding='utf-8') as file:
             file.write(json.dumps({'fault': fault, 'hosts': hosts, 'seconds': seconds}) + '\n')

@@ -1,20 +1,15 @@
-"""Two hosts of the lab on which ufw alone is installed in effect (the fixture plain_ufw), and what tests do there."""
+"""The two hosts of the fixture `plain_ufw`, whose only firewall in effect is ufw, and what several tests do there."""
 
 from __future__ import annotations
 
-import world
+import testbed
 
-HOSTS = ['data1', 'data2']
+HOSTS = ['data1', 'data2']  # Debian 12 and 13
 LIMIT = ('-l', ','.join(HOSTS))
-ON = 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null'
+ENABLE = 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null'
 
 
-def hardened(*arguments: str) -> world.Run:
-    run = world.play('portmatrix.firewall.harden', *LIMIT, *arguments)
+def harden(*arguments: str) -> testbed.Run:
+    run = testbed.play('portmatrix.firewall.harden', *LIMIT, *arguments)
     assert run.code == 0, run.output
     return run
-
-
-def saved(host: str) -> str:
-    """The kernel's rules, as iptables has them."""
-    return world.shell(host, 'iptables-save -t filter; ip6tables-save -t filter')

@@ -15,8 +15,8 @@ if 'PORTMATRIX_LAB_KEY' not in os.environ:
 import faults
 import fleet
 import machine
-import stock
-import world
+import machine_fleets
+import testbed
 
 
 @pytest.fixture(scope='session')
@@ -29,25 +29,25 @@ def machines():
 
 @pytest.fixture(scope='module', params=range(fleet.ROUNDS))
 def hosts(machines, request):
-    """Two machines, one with ufw, one with firewalld and a direct rule; every other round with the firewalls changed
-    over."""
-    found = stock.FLEETS[request.param % 2]
-    found.each(stock.SET_UP)
-    yield found
-    found.each(stock.FORMER)
+    """Two machines, one with ufw, one with firewalld and a direct rule; in every other round the other way round."""
+    chosen = machine_fleets.FLEETS[request.param % 2]
+    chosen.shell_by_firewall(machine_fleets.SET_UP)
+    yield chosen
+    chosen.shell_by_firewall(machine_fleets.TEAR_DOWN)
 
 
 @pytest.fixture
 def before(hosts):
-    """Released hosts, and their files."""
-    yield hosts.all(world.files)
+    """The files of released hosts."""
+    yield hosts.map(testbed.file_state)
     hosts.shell(f'date -s @{time.time():.0f}')
-    hosts.all(faults.remove)
+    hosts.map(faults.remove)
+    hosts.end_window()
     hosts.wait_until_decided()
     hosts.release()
 
 
 @pytest.fixture
 def firewalld(hosts) -> str:
-    """The host that has it."""
-    return next(host for host, name in hosts.firewalls.items() if name == 'firewalld')
+    """The host with firewalld."""
+    return hosts.with_firewall('firewalld')[0]

@@ -1,4 +1,4 @@
-"""Bad inventories: one clear error that names host, key and fix, before any host is reached."""
+"""Wrong inventories: one error that names the host, the key and the fix, before a connection to any host."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def test_bad_inventory_is_refused(case, playbook, tmp_path):
     inventory = {key: case[key] for key in ('hosts', 'vars', 'children') if key in case}
     code, output = ansible_runs.play(tmp_path, f'portmatrix.firewall.{playbook}', inventory)
     assert code != 0, output
-    told = ansible_runs.message(output)
-    for words in case['expect']:
-        assert words in told, output
+    message = ansible_runs.message(output)
+    for text in case['expect']:
+        assert text in message, output
     assert (
         'UNREACHABLE' not in output and 'Traceback' not in output and not (tmp_path / 'portmatrix-plan.json').exists()
     )
@@ -35,7 +35,7 @@ def test_a_catalog_that_does_not_load_stops_the_run(tmp_path):
     assert code != 0 and f'{tmp_path}/acme.yml: not valid YAML' in ansible_runs.message(output)
 
 
-def test_play_variables_that_other_hosts_cannot_see_are_refused(tmp_path):
+def test_variables_of_a_play_that_other_hosts_do_not_have_are_refused(tmp_path):
     (tmp_path / 'site.yml').write_text(
         yaml.safe_dump(
             [
@@ -58,15 +58,15 @@ def test_play_variables_that_other_hosts_cannot_see_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'role, options, words',
+    'role, options, expected',
     [
         ('enstratius', {'enstratius_api_port': 'many'}, 'enstratius_api_port'),
         ('rivermeadow', {'rivermeadow_migration_types': ['os']}, 'os_based, vm_based'),
     ],
 )
-def test_a_role_checks_its_options(tmp_path, role, options, words):
+def test_a_role_checks_its_options(tmp_path, role, options, expected):
     (tmp_path / 'site.yml').write_text(
         yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'roles': [{'role': f'portmatrix.firewall.{role}'}]}])
     )
     code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'a': {'ansible_host': '192.0.2.1', **options}}})
-    assert code != 0 and 'Validating arguments against arg spec' in output and words in output
+    assert code != 0 and 'Validating arguments against arg spec' in output and expected in output

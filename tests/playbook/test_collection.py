@@ -24,7 +24,7 @@ def run(*command: str, **options) -> str:
 
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory) -> dict[str, str]:
-    """An environment in which the built and installed collection is the only one."""
+    """The environment in which the built and installed collection is the only one."""
     folder = tmp_path_factory.mktemp('collection')
     run(str(BIN / 'ansible-galaxy'), 'collection', 'build', str(ROOT), '--output-path', str(folder))
     archive = next(folder.glob('portmatrix-firewall-*.tar.gz'))
@@ -47,7 +47,7 @@ def test_the_installed_collection_plans(installed, tmp_path):
     assert json.loads((tmp_path / 'portmatrix-plan.json').read_text())['hosts']['vm']['rules']
 
 
-def test_the_archive_holds_what_users_need_and_nothing_of_the_workshop(installed):
+def test_the_archive_contains_what_users_need_and_no_tests(installed):
     folder = Path(installed['ANSIBLE_COLLECTIONS_PATH']) / 'ansible_collections' / 'portmatrix' / 'firewall'
     assert {path.name for path in folder.iterdir()} == {
         *(

@@ -13,7 +13,7 @@ from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.platfo
     base as platform_base,
     registry as platforms,
 )
-from fake_host import FakeBackend, FakeChanges, FakeState
+from fake_backend import FakeBackend, FakeChanges, FakeState
 
 IMPLEMENTATIONS = [
     *((base.Backend, backend) for backend in (*registry.BACKENDS.values(), FakeBackend)),

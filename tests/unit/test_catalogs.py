@@ -1,5 +1,5 @@
-"""The four catalogs against the documents, as read by hand: every flow, for every combination of options, with every
-citation."""
+"""The four catalogs compared with the documents, which were read by hand: every flow, for every combination of options,
+with every citation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LISTS = {'migration_types': [[], ['os_based'], ['vm_based'], ['os_based', 'vm_ba
 
 
 def combinations(product: str):
-    """Every combination of truth values and list choices on both platforms; ports moved away from their defaults, each
-    by its own amount."""
+    """Every combination of truth values and list choices on both platforms. Ports differ from their defaults, each by
+    another amount."""
     options = CATALOGS[product].options
     switches = {
         name: LISTS.get(name, [False, True]) for name, option in options.items() if option['type'] in ('bool', 'list')
@@ -35,7 +35,7 @@ def combinations(product: str):
 
 
 @pytest.mark.parametrize('product', matrices.PRODUCTS)
-def test_catalog_opens_what_the_document_says(product):
+def test_a_catalog_allows_what_the_document_states(product):
     matrix = matrices.load(product)
     for options, platform in combinations(product):
         expected = {
@@ -44,7 +44,7 @@ def test_catalog_opens_what_the_document_says(product):
             if row.applies(options, platform)
         }
         table = listeners.port_table(CATALOGS[product], options, platform)
-        found = {
+        allowed = {
             (source, destination, protocol, port)
             for flow in CATALOGS[product].flows
             if flow.id in table
@@ -52,7 +52,7 @@ def test_catalog_opens_what_the_document_says(product):
             for protocol in flow.protocols
             for port in table[flow.id]
         }
-        assert found == expected, (options, platform)
+        assert allowed == expected, (options, platform)
 
 
 @pytest.mark.parametrize('product', matrices.PRODUCTS)
@@ -87,12 +87,12 @@ def test_there_is_a_matrix_for_every_shipped_catalog():
 
 
 @pytest.mark.parametrize('product', matrices.PRODUCTS)
-def test_components_options_and_flags_are_those_agreed_upon(product):
-    agreed, found = CONTRACT[product], CATALOGS[product]
-    assert {name: component['external'] for name, component in found.components.items()} == {
-        **dict.fromkeys(agreed['components'], False),
-        **dict.fromkeys(agreed['external'], True),
+def test_components_options_and_flags_are_those_of_the_contract(product):
+    contract, catalog = CONTRACT[product], CATALOGS[product]
+    assert {name: component['external'] for name, component in catalog.components.items()} == {
+        **dict.fromkeys(contract['components'], False),
+        **dict.fromkeys(contract['external'], True),
     }
-    assert {name: option['default'] for name, option in found.options.items()} == agreed['options']
-    assert sorted(flow.id for flow in found.flows if flow.optional) == agreed['optional']
-    assert sorted(flow.id for flow in found.flows if flow.assumed) == agreed['assumed']
+    assert {name: option['default'] for name, option in catalog.options.items()} == contract['options']
+    assert sorted(flow.id for flow in catalog.flows if flow.optional) == contract['optional']
+    assert sorted(flow.id for flow in catalog.flows if flow.assumed) == contract['assumed']

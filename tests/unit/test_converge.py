@@ -1,5 +1,6 @@
-"""A failure, or the death of a process, at every step of a change: the host is as before or as wanted, and it never has
-rules that are neither kept nor able to return. On a host in memory; tests/integration does the same on real ones.
+"""An error, or the death of a process, at every step of a change: the host ends with its former rules or with the new
+ones, and a rollback is possible as long as the rules in force are not those of the next boot. On a host in memory;
+tests/integration does the same on real ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._converge impo
 from ansible_collections.portmatrix.firewall.plugins.module_utils._converge.request import Request
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback import program
-from fake_host import DEATH, ERROR, FakeBackend, Host, Killed
+from fake_backend import FakeBackend
+from fake_host import DEATH, ERROR, Host, Killed
 
 OLD = frozenset({'management', 'p/old', 'p/both'})
 NEW = frozenset({'management', 'p/new', 'p/both'})
@@ -37,10 +39,10 @@ def policy(rules: frozenset[str]) -> policies.Policy | None:
     return policies.parse(json.dumps(document))
 
 
-def converge(host: Host, wanted: frozenset[str], timeout: int = SECONDS, fault=None, check: bool = False) -> dict:
+def converge(host: Host, new: frozenset[str], timeout: int = SECONDS, fault=None, check: bool = False) -> dict:
     request = Request('enforced', check=check, confirm_timeout=timeout)
     dependencies = host.new_process(fault)
-    return run.converge(FakeBackend(host), policy(wanted), request, dependencies)
+    return run.converge(FakeBackend(host), policy(new), request, dependencies)
 
 
 def count_steps(old: frozenset[str], new: frozenset[str], timeout: int) -> int:
@@ -80,14 +82,14 @@ def test_check_mode_predicts_the_change_and_makes_none(old, new):
     assert {key: result[key] for key in predicted} == predicted
 
 
-@pytest.mark.parametrize('ends', ['its time is over', 'the host reboots'])
+@pytest.mark.parametrize('end', ['its window is over', 'the host reboots'])
 @pytest.mark.parametrize(('old', 'new'), TRANSITIONS)
-def test_a_change_that_is_not_confirmed_is_rolled_back(old, new, ends):
+def test_a_change_that_is_not_confirmed_is_rolled_back(old, new, end):
     host = Host(old)
     token = converge(host, new)['pending']['token']
-    outcome = host.fire_timer() if ends == 'its time is over' else host.reboot()
+    outcome = host.fire_timer() if end == 'its window is over' else host.reboot()
     assert outcome['outcome'] == 'rolled back' and is_whole(host, old)
-    assert host.confirm(token)['outcome'] == 'rolled back', 'a late confirmation is told how it ended'
+    assert host.confirm(token)['outcome'] == 'rolled back', 'a late confirmation returns how it ended'
 
 
 @pytest.mark.parametrize('fault', [ERROR, DEATH])
@@ -100,21 +102,20 @@ def test_a_fault_at_every_step_of_a_run(old, new, fault):
             converge(host, new, fault=(number, fault))
         except (BackendError, Killed) as raised:
             error = raised
-        assert host.can_return()
+        assert host.can_roll_back()
         if isinstance(error, RolledBack):
             assert is_whole(host, old), number
-        if fault == ERROR and host.steps[number - 1] not in ('remove', 'disarm'):
-            assert host.armed_token is None and host.prepared is None, (
-                f'{host.steps[number - 1]} leaves something behind'
-            )
+        failed = host.steps[number - 1]
+        if fault == ERROR and failed not in ('remove', 'disarm'):
+            assert host.armed_token is None and host.prepared is None, f'{failed} leaves something behind'
         if host.armed_token:
             host.fire_timer()
         assert error is not None and is_whole(host, old), f'{number}: {host.steps}'
-        # and nothing that is left prevents the next run
+        # nothing that is left prevents the next run
         assert host.confirm(converge(host, new)['pending']['token'])['outcome'] == 'confirmed' and is_whole(host, new)
 
 
-def end(host: Host, token: str, how: str) -> None:
+def end_change(host: Host, token: str, how: str) -> None:
     if how == 'a second attempt':
         host.confirm(token)
     elif how == 'a reboot':
@@ -135,7 +136,7 @@ def test_a_fault_at_every_step_of_a_confirmation(old, new, fault, then):
             decided = host.confirm(token, (number, fault))['outcome']
         was_last = len(host.steps) < number
         if host.armed_token or host.change:
-            end(host, token, then)
+            end_change(host, token, then)
         if host.armed_token:
             host.fire_timer()
         assert is_whole(host, old, new), f'{number}: {host.steps}'
@@ -171,7 +172,7 @@ def test_an_error_at_every_step_of_an_unconfirmed_run(old, new):
         host = Host(old)
         with pytest.raises(BackendError) as raised:
             converge(host, new, timeout=0, fault=(number, ERROR))
-        host.violations.clear()  # nobody asked for a rollback by the host itself
+        host.violations.clear()  # without a confirm_timeout, the host does not roll back by itself
         assert is_whole(host, old), f'{number}: {host.steps}'
         assert isinstance(raised.value, RolledBack) is (
             'load' in host.steps[number - 1] or 'write' in host.steps[number - 1]
@@ -210,10 +211,10 @@ def test_a_confirmation_over_the_connection_that_applied_the_change_proves_nothi
     assert host.confirm(token)['outcome'] == 'confirmed' and is_whole(host, NEW)
 
 
-def test_what_another_program_changed_meanwhile_is_not_confirmed():
+def test_a_change_is_not_confirmed_if_another_program_has_changed_the_rules():
     host = Host(OLD)
     token = converge(host, NEW)['pending']['token']
-    host.running = host.running | {'p/foreign'}
+    host.running = host.running | {'p/unmanaged'}
     outcome = host.confirm(token)
     assert outcome['outcome'] == 'rolled back' and 'another program changed the rules' in outcome['reason']
     assert is_whole(host, OLD)

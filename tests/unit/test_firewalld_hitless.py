@@ -1,5 +1,5 @@
-"""Changing a running policy step by step: at every moment no more is open than before or after, and no less than
-before and after."""
+"""A running policy is changed step by step: at every moment, what is allowed is allowed before or after the change, and
+what is allowed before and after is allowed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETS = ['portmatrix-aaaaaaaaaa-4', 'portmatrix-bbbbbbbbbb-4']
 
 @st.composite
 def states(draw) -> Documents:
-    """A policy with rules towards single hosts and towards two sets of two and more members."""
+    """A policy with rules for single hosts and for up to two sets of two or more members."""
     sets = {
         name: SetDocument('ipv4', name, tuple(sorted(draw(st.sets(st.sampled_from(HOSTS), min_size=2)))))
         for name in draw(st.sets(st.sampled_from(SETS)))
@@ -34,7 +34,7 @@ def states(draw) -> Documents:
 
 
 class Firewalld:
-    """A running firewalld: rules as it is told them, sets as they are filled. Keeps what was open after every call."""
+    """A running firewalld with rules and sets. `moments`: what was allowed after each call."""
 
     def __init__(self, state: Documents, stale: dict[str, tuple[str, ...]]):
         self.rules = [rule.text('ingress') for rule in state.policies['portmatrix-in'].rules]
@@ -42,17 +42,17 @@ class Firewalld:
             **{name: set(members) for name, members in stale.items()},
             **{name: set(entry.entries) for name, entry in state.sets.items()},
         }
-        self.moments = [self.open()]
+        self.moments = [self.allowed()]
 
-    def open(self) -> set[tuple[str, str]]:
-        found = set()
+    def allowed(self) -> set[tuple[str, str]]:
+        pairs = set()
         for rule in self.rules:
             port = rule.split('port port="')[1].split('"')[0]
             name = rule.split('ipset="')[1].split('"')[0] if 'ipset=' in rule else None
-            found.update(
+            pairs.update(
                 (member, port) for member in (self.sets[name] if name else {rule.split('address="')[1].split('"')[0]})
             )
-        return found
+        return pairs
 
     def call(self, _interface, method, _signature, name, entry):
         if method == 'addEntry':
@@ -60,19 +60,19 @@ class Firewalld:
             self.sets[name].add(entry)
         else:
             self.sets[name].remove(entry)
-        self.moments.append(self.open())
+        self.moments.append(self.allowed())
 
     def set_dictionary(self, _interface, _method, _policy, changed):
-        """Not atomic: firewalld removes rules first and adds the others after."""
+        """Not atomic: firewalld first removes rules, then adds the others."""
         wanted = changed['rich_rules']['data']
         for rules in ([rule for rule in self.rules if rule in wanted], wanted):
             self.rules = list(rules)
-            self.moments.append(self.open())
+            self.moments.append(self.allowed())
 
 
 @settings(max_examples=400, deadline=None)
 @given(states(), states(), st.booleans())
-def test_every_moment_lies_between_the_old_and_the_new_state(old, new, keep_stale):
+def test_what_is_allowed_at_every_moment_is_between_the_old_and_the_new_state(old, new, keep_stale):
     stale = dict.fromkeys(SETS, ('192.0.2.4', '192.0.2.5')) if keep_stale else {}
     running = Firewalld(old, stale)
     planned = hitless.compute_steps(
@@ -88,5 +88,5 @@ def test_every_moment_lies_between_the_old_and_the_new_state(old, new, keep_stal
     wanted = documents.allowed_traffic(new)
     assert sum(last - first + 1 for spans in wanted.values() for first, last in spans) == len(after)
     for moment in running.moments:
-        assert moment <= before | after, 'something was open that neither state admits'
-        assert before & after <= moment, 'something was shut that both states admit'
+        assert moment <= before | after, 'something was allowed that neither state allows'
+        assert before & after <= moment, 'something was denied that both states allow'

@@ -1,5 +1,5 @@
-"""Reading nftables' JSON: the forms of firewalld's versions and settings are understood, everything else counts as
-somebody else's rule."""
+"""Reading the JSON of nftables: what firewalld writes, in all versions and with all settings, is parsed; everything
+else counts as a rule that portmatrix does not manage."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ def with_parts(change):
     return table
 
 
-def test_what_firewalld_writes_is_understood():
-    found = kernel.parse(TABLE)
-    assert (dict(found.rules), found.directions, found.faults) == (EXPECTED, ('ingress',), ())
+def test_what_firewalld_writes_is_parsed():
+    parsed = kernel.parse(TABLE)
+    assert (dict(parsed.rules), parsed.directions, parsed.faults) == (EXPECTED, ('ingress',), ())
 
 
-def test_counters_are_passed_over():
-    found = kernel.parse(
+def test_counters_are_ignored():
+    parsed = kernel.parse(
         with_parts(lambda chain, parts: [*parts[:-1], {'counter': {'packets': 1, 'bytes': 2}}, parts[-1]])
     )
-    assert (dict(found.rules), found.faults) == (EXPECTED, ())
+    assert (dict(parsed.rules), parsed.faults) == (EXPECTED, ())
 
 
-def test_connection_states_of_firewalld_before_1_3_are_passed_over():
-    found = kernel.parse(
+def test_connection_states_of_firewalld_before_1_3_are_ignored():
+    parsed = kernel.parse(
         with_parts(lambda chain, parts: [*parts[:-1], STATE, parts[-1]] if chain.endswith('_allow') else parts)
     )
-    assert (dict(found.rules), found.faults) == (EXPECTED, ())
+    assert (dict(parsed.rules), parsed.faults) == (EXPECTED, ())
 
 
-def test_rules_that_log_what_is_denied_are_passed_over():
+def test_rules_that_log_denied_packets_are_ignored():
     table = [
         *TABLE[:-1],
         rule(
@@ -72,12 +72,12 @@ def test_rules_that_log_what_is_denied_are_passed_over():
         ),
         TABLE[-1],
     ]
-    found = kernel.parse(table)
-    assert (dict(found.rules), found.faults) == (EXPECTED, ())
+    parsed = kernel.parse(table)
+    assert (dict(parsed.rules), parsed.faults) == (EXPECTED, ())
 
 
 @pytest.mark.parametrize(
-    'foreign',
+    'unmanaged',
     [
         (match(PORT, {'set': [80, 81]}), {'accept': None}),
         (match(SOURCE, {'set': ['192.0.2.1', '192.0.2.2']}), match(PORT, 80), {'accept': None}),
@@ -88,18 +88,18 @@ def test_rules_that_log_what_is_denied_are_passed_over():
         ({'jump': {'target': 'elsewhere'}},),
     ],
 )
-def test_a_foreign_rule_among_ours_is_a_fault_and_no_crash(foreign):
-    found = kernel.parse([*TABLE, rule(f'{POLICY}_allow', *foreign)])
-    assert len(found.faults) == 1 and 'that is not managed by portmatrix' in found.faults[0]
-    assert dict(found.rules) == EXPECTED
+def test_an_unmanaged_rule_in_a_managed_chain_is_a_fault(unmanaged):
+    parsed = kernel.parse([*TABLE, rule(f'{POLICY}_allow', *unmanaged)])
+    assert len(parsed.faults) == 1 and 'that is not managed by portmatrix' in parsed.faults[0]
+    assert dict(parsed.rules) == EXPECTED
 
 
-def test_a_verdict_that_is_missing_and_a_chain_that_is_not_reached_are_faults():
+def test_a_missing_verdict_and_a_chain_without_a_jump_are_faults():
     assert kernel.parse(TABLE[:-1]).faults[0] == 'the kernel does not deny the rest of ingress'
     unhooked = [item for item in TABLE if item.get('rule', {}).get('chain') != 'filter_INPUT']
     assert kernel.parse(unhooked).faults == ('the kernel does not pass ingress through portmatrix-in',)
 
 
-def test_a_foreign_rule_before_the_verdict_is_a_fault():
+def test_an_unmanaged_rule_before_the_verdict_is_a_fault():
     table = [*TABLE[:-1], rule(POLICY, match(PORT, 7777), {'accept': None}), TABLE[-1]]
     assert kernel.parse(table).faults == (f'the chain {POLICY} differs from what firewalld writes',)

@@ -1,4 +1,4 @@
-"""Data flows one way: a file imports only from the rooms before its own. CONTRIBUTING has the picture."""
+"""Data flows one way: a file imports only from the folders before its own. CONTRIBUTING describes them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 
 PLUGINS = Path(__file__).parents[2] / 'plugins'
-# the rooms in the order in which data passes through them
+# the folders in the order in which data passes through them
 TARGET = ['_base', '_model', '_host', '_backends', '_rollback', '_converge']
 CONTROLLER = ['_base', '_catalog', '_inventory', '_plan', '_policy', '_action']
 ORDER = [
-    *(f'module_utils/{room}' for room in TARGET),
-    *(f'plugin_utils/{room}' for room in CONTROLLER),
+    *(f'module_utils/{folder}' for folder in TARGET),
+    *(f'plugin_utils/{folder}' for folder in CONTROLLER),
     'modules',
     'action',
     'lookup',
 ]
-# whole rooms that are not for these, whatever the order
+# folders from which these must not import, whatever the order
 NEVER = {
     'modules': 'plugin_utils',  # it stays on the controller
     'lookup': 'plugin_utils/_action',
 }
-PRIVATE = 'plugin_utils/_base/ansible_core.py'
+ANSIBLE_CORE = 'plugin_utils/_base/ansible_core.py'
 
 
-def room_of(path: Path) -> str:
+def folder_of(path: Path) -> str:
     parts = path.relative_to(PLUGINS).parts
     return '/'.join(parts[:2]) if parts[0].endswith('_utils') else parts[0]
 
@@ -45,12 +45,14 @@ FILES = sorted(path for path in PLUGINS.rglob('*.py') if path.name != '__init__.
 
 
 @pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(PLUGINS)))
-def test_a_file_imports_only_from_rooms_before_its_own(path):
-    room = room_of(path)
-    assert room in ORDER, f'{room} is a new room: give it its place in ORDER'
+def test_a_file_imports_only_from_folders_before_its_own(path):
+    folder = folder_of(path)
+    assert folder in ORDER, f'{folder} is a new folder: add it to ORDER'
     for target in imports(path):
-        assert ORDER.index(room_of(target)) <= ORDER.index(room), f'{path}: {target} comes after it'
-        assert not room_of(target).startswith(NEVER.get(room, 'no room')), f'{path}: {target} is not for {room}'
+        assert ORDER.index(folder_of(target)) <= ORDER.index(folder), f'{path}: {target} comes after it'
+        assert not folder_of(target).startswith(NEVER.get(folder, 'no folder')), (
+            f'{path}: {target} must not be imported in {folder}'
+        )
 
 
 def test_the_module_imports_every_file_that_a_host_needs():
@@ -65,7 +67,7 @@ def test_the_module_imports_every_file_that_a_host_needs():
     assert {path for path in FILES if 'module_utils' in path.parts} - reached == set()
 
 
-def test_no_back_end_knows_another():
+def test_no_back_end_imports_another():
     folder = PLUGINS / 'module_utils' / '_backends'
     backends = [path for path in folder.iterdir() if path.is_dir() and path.name != '__pycache__']
     assert len(backends) > 1
@@ -77,7 +79,7 @@ def test_no_back_end_knows_another():
             assert not others, path
 
 
-def test_no_file_imports_in_a_circle():
+def test_there_are_no_circular_imports():
     edges = {}
     for path in FILES:
         targets = {target.with_suffix('.py') for target in imports(path)} | {
@@ -98,7 +100,7 @@ def test_no_file_imports_in_a_circle():
 
 
 def _type_checking_only(path: Path) -> set[Path]:
-    """What PATH imports for annotations only."""
+    """The files that PATH imports for annotations only."""
     targets = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.If) and 'TYPE_CHECKING' in ast.unparse(node.test):
@@ -111,9 +113,9 @@ def _type_checking_only(path: Path) -> set[Path]:
     return targets
 
 
-def test_only_one_file_touches_private_parts_of_ansible_core():
+def test_only_one_file_uses_private_parts_of_ansible_core():
     for path in FILES:
-        if str(path.relative_to(PLUGINS)) != PRIVATE:
+        if str(path.relative_to(PLUGINS)) != ANSIBLE_CORE:
             text = path.read_text()
             for name in (
                 'raw_get',

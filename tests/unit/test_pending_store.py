@@ -1,4 +1,4 @@
-"""A pending change on disk: written completely, decided once, found by the program that is stored with it."""
+"""A pending change on disk: written completely, decided once, run by the program that is stored with it."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def test_a_change_is_read_as_it_was_written_and_removed_without_a_trace(store, t
 
 
 @pytest.mark.parametrize('_round', range(20))
-def test_only_one_of_a_confirmation_and_a_rollback_that_race_wins(store, _round):
+def test_of_a_confirmation_and_a_rollback_that_race_only_one_wins(store, _round):
     decisions = [MARK_CONFIRMED, MARK_ROLLING_BACK]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         won = list(pool.map(store.decide, decisions))
     assert sorted(won) == [False, True] and store.decision() == decisions[won.index(True)]
-    # and a second attempt has the same answer
+    # a second attempt has the same result
     assert [store.decide(decision) for decision in decisions] == won
 
 
 def test_the_stored_program_runs_without_the_collection_and_leaves_other_changes_alone(store):
-    # it looks for its change in /var/lib/portmatrix, where none has this token
+    # its change would be in /var/lib/portmatrix, where none has this token
     command = [*store.command(), 'rollback', 'another']
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd='/', env={'PATH': '/usr/bin'})
     assert (result.returncode, json.loads(result.stdout)) == (0, {'outcome': 'nothing'}), result.stderr

@@ -1,4 +1,4 @@
-"""What one process writes for the others is what they read: a field that is added must not get lost on the way."""
+"""What one process writes to the cache is what the others read, with every field."""
 
 from __future__ import annotations
 

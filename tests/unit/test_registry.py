@@ -1,4 +1,4 @@
-"""Which back end a host has."""
+"""Which back end is chosen for a host."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ AUTO = [
 
 @pytest.fixture
 def host(monkeypatch):
-    """Set up what a host has: names of back ends, and its os-release."""
+    """A function that sets up a host: names of back ends, and its os-release."""
 
     def set_up(installed: str, active: str, with_rules: str, os_release: str | None = FEDORA) -> None:
         for name, backend in registry.BACKENDS.items():
-            for question, names in (('is_installed', installed), ('is_active', active), ('has_rules', with_rules)):
-                answer = name in names.split()
-                monkeypatch.setattr(backend, question, staticmethod(lambda answer=answer: answer))
+            for method, names in (('is_installed', installed), ('is_active', active), ('has_rules', with_rules)):
+                value = name in names.split()
+                monkeypatch.setattr(backend, method, staticmethod(lambda value=value: value))
         monkeypatch.setattr(registry.files, 'read', lambda path: os_release if path == '/etc/os-release' else None)
 
     return set_up
@@ -42,7 +42,7 @@ def test_auto_selects(host, installed, active, with_rules, os_release, expected)
     assert registry.choose('auto').name == expected
 
 
-def test_auto_refuses_two_active_ones_and_a_back_end_by_name_another_active_one(host):
+def test_two_active_firewalls_are_refused_and_a_named_back_end_must_be_the_only_active_one(host):
     host(BOTH, BOTH, '')
     with pytest.raises(Refused, match='are both active on this host.*ufw disable'):
         registry.choose('auto')
@@ -52,6 +52,6 @@ def test_auto_refuses_two_active_ones_and_a_back_end_by_name_another_active_one(
     registry.require_only_active(registry.create('ufw'))
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
+def test_an_unknown_name_is_refused_with_the_choices():
     with pytest.raises(Refused, match="'windows' is not available on Linux hosts; choose from auto, firewalld, ufw"):
         registry.choose('windows')

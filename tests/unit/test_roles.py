@@ -1,4 +1,4 @@
-"""The roles are what the script generates from the catalogs, and nothing in them is written twice by hand."""
+"""The roles are what the script generates from the catalogs."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_committed_roles_are_those_of_the_catalogs():
     assert generate_roles.outdated_files(ROOT / 'roles', loader.load_catalogs()) == {}
 
 
-def test_a_made_up_catalog_gives_its_role(acme):
+def test_the_role_of_an_invented_catalog(acme):
     files = role_files.role_files(acme, None)
     assert sorted(files) == ['README.md', 'meta/argument_specs.yml', 'meta/main.yml', 'tasks/main.yml']
     for part in (INTRODUCTION, COMPONENTS, OPTIONS, EXAMPLE, NOTES):
@@ -145,7 +145,7 @@ def test_generated_yaml_is_accepted(acme):
     assert (result.error_messages, result.validated_parameters) == ([], defaults)
 
 
-def test_a_product_without_a_role_gets_one_and_prose_edited_by_hand_stays(acme, tmp_path):
+def test_a_product_without_a_role_gets_one_and_text_edited_by_hand_is_kept(acme, tmp_path):
     created = generate_roles.outdated_files(tmp_path / 'none', {'acme': acme})
     readme = tmp_path / 'none' / 'acme' / 'README.md'
     assert len(created) == 4 and readme in created
@@ -165,7 +165,7 @@ def test_a_product_without_a_role_gets_one_and_prose_edited_by_hand_stays(acme, 
         ('tasks/main.yml', 'enforced'),
     ],
 )
-def test_check_finds_what_was_changed_by_hand_and_a_run_restores_it(name, text, roles, capsys):
+def test_check_reports_what_was_changed_by_hand_and_a_run_restores_it(name, text, roles, capsys):
     path = roles / 'enstratius' / name
     committed = path.read_text()
     assert text in committed

@@ -1,4 +1,4 @@
-"""The files of ufw that administrators write: what they let in beside a policy, and that they come back to the byte."""
+"""Files of ufw that administrators edit: what they allow beyond a policy, and that they are restored byte for byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULESET = ruleset.EMPTY._replace(is_managed=True, directions=('ingress', 'egress
 
 
 @pytest.mark.parametrize(
-    'line, opens',
+    'line, exceeds',
     [
         ('-A ufw-before-input -i lo -j ACCEPT', False),
         ('-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT', False),
@@ -35,11 +35,11 @@ RULESET = ruleset.EMPTY._replace(is_managed=True, directions=('ingress', 'egress
         ('-A ufw-before-forward -p icmp --icmp-type echo-request -j ACCEPT', False),
     ],
 )
-def test_what_the_administrators_files_let_in_beside_the_policy(line, opens):
+def test_what_files_of_administrators_allow_beyond_the_policy(line, exceeds):
     service = traffic.Service('ingress', 'ipv4', 'tcp', 'destination', 440, 450)
     policy = RULESET._replace(allowed={service: ((0xC0000209, 0xC0000209),)})
-    found = list(openings.openings('f', f'*filter\n{line}\nCOMMIT\n'))
-    assert any(openings.exceeds(opening, 'ipv4', policy) for opening in found) is opens
+    lines = list(openings.openings('f', f'*filter\n{line}\nCOMMIT\n'))
+    assert any(openings.exceeds(opening, 'ipv4', policy) for opening in lines) is exceeds
 
 
 TEXT = """# mine
@@ -56,17 +56,17 @@ COMMIT
 @pytest.mark.parametrize(
     'closing', [(), ('-A ufw-before-input -p udp --dport 1900 -j ACCEPT',), ('-A ufw-before-input -j ACCEPT',)]
 )
-@pytest.mark.parametrize('lines_of_ours', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
-def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
-    composed = managed_section.compose(TEXT, managed_section.render_section(lines_of_ours), closing)
+@pytest.mark.parametrize('managed_lines', [(), ('# p/f = row', '-A ufw-before-input -p icmp -j ACCEPT')])
+def test_the_file_of_an_administrator_is_restored_byte_for_byte(closing, managed_lines):
+    composed = managed_section.compose(TEXT, managed_section.render_section(managed_lines), closing)
     assert managed_section.unmanaged(composed) == TEXT
-    assert managed_section.compose(composed, managed_section.render_section(lines_of_ours), closing) == composed
-    kept = [line for _table, found in administrator_files.tables('f', composed) for line in found]
+    assert managed_section.compose(composed, managed_section.render_section(managed_lines), closing) == composed
+    kept = [line for _table, lines in administrator_files.tables('f', composed) for line in lines]
     assert all(line not in kept for line in closing) and composed.count('# portmatrix off: ') == len(closing)
 
 
 @pytest.mark.parametrize(
-    'text, words',
+    'text, reason',
     [
         ('*filter\n-A ufw-before-input -j ACCEPT\n', 'the table filter has no "COMMIT" at its end'),
         (
@@ -76,12 +76,12 @@ def test_the_administrators_file_comes_back_to_the_byte(closing, lines_of_ours):
         ('*nat\n*filter\nCOMMIT\n', "line 2: '*filter' is outside of a table"),
     ],
 )
-def test_files_that_would_load_in_part_are_refused(text, words):
-    with pytest.raises(Refused, match=re.escape(words)):
+def test_files_that_would_load_in_part_are_refused(text, reason):
+    with pytest.raises(Refused, match=re.escape(reason)):
         list(administrator_files.tables('before.rules', text))
 
 
-ODD = [
+UNSUPPORTED = [
     '-s 10.0.0.0/8,192.168.0.0/16',
     '-s 192.168.0.0/255.255.0.0',
     '-s localhost',
@@ -90,16 +90,16 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize('words', ODD)
-def test_what_is_not_understood_in_a_file_counts_as_open(words):
-    found = list(openings.openings('f', f'*filter\n-A ufw-before-input {words} -j ACCEPT\nCOMMIT\n'))
-    assert [openings.exceeds(opening, 'ipv4', RULESET) for opening in found] == [True]
+@pytest.mark.parametrize('options', UNSUPPORTED)
+def test_a_rule_with_unsupported_options_counts_as_open(options):
+    lines = list(openings.openings('f', f'*filter\n-A ufw-before-input {options} -j ACCEPT\nCOMMIT\n'))
+    assert [openings.exceeds(opening, 'ipv4', RULESET) for opening in lines] == [True]
 
 
 def test_a_jump_into_a_chain_that_accepts_is_an_opening():
-    found = openings.openings(
+    lines = openings.openings(
         'f',
         '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j '
         'ufw-not-local\nCOMMIT\n',
     )
-    assert [opening.line for opening in found] == ['-A ufw-before-input -j adm']
+    assert [opening.line for opening in lines] == ['-A ufw-before-input -j adm']

@@ -1,4 +1,4 @@
-"""The kernel's tables under ufw: what a new connection meets in them, and the transactions that change them."""
+"""The tables of the kernel with ufw: whether they accept a new connection, and how they are changed."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ CHAINS = """
         (['-p tcp -m tcp --sport 1:1023 -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], True),
     ],
 )
-def test_the_guard_sees_what_a_new_connection_meets(rules, accepted):
+def test_whether_the_rules_accept_a_new_connection(rules, accepted):
     table = kernel.parse(CHAINS + '\n'.join(f'-A ufw-user-input {entry}' for entry in rules))
     assert verdict.accepts(table, CONNECTION) is accepted
 
 
-def test_the_guard_knows_the_interface_and_the_answers():
+def test_the_interface_and_the_replies_count():
     table = kernel.parse(
         CHAINS + '-A ufw-user-input -i eth9 -j DROP\n-A ufw-user-input -i eth0 -p tcp -m tcp --dport 22 -j ACCEPT\n'
     )
@@ -65,30 +65,35 @@ OWNED = {'ufw-before-input', 'ufw-user-input'}
 OPEN = {'INPUT': 'DROP', 'OUTPUT': 'ACCEPT', 'FORWARD': 'ACCEPT'}
 
 
-def test_a_transaction_touches_only_what_differs_and_nothing_of_others():
+def test_a_transaction_changes_only_what_differs_and_no_unmanaged_rules():
     banned = '-A INPUT -j f2b-sshd\n:f2b-sshd - [0:0]\n-A f2b-sshd -s 192.0.2.66/32 -j DROP\n'
-    others = f'{banned}-A INPUT -j ufw-blocklist\n:ufw-blocklist - [0:0]\n'
+    unmanaged = f'{banned}-A INPUT -j ufw-blocklist\n:ufw-blocklist - [0:0]\n'
     old = kernel.parse(
-        CHAINS + others + '-A ufw-user-input -p tcp -j ACCEPT\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j ufw-user-input\n'
+        CHAINS
+        + unmanaged
+        + '-A ufw-user-input -p tcp -j ACCEPT\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j ufw-user-input\n'
     )
     wanted = kernel.Table(kernel.parse(CHAINS + '-A ufw-user-input -p udp -j ACCEPT\n').chains, OPEN)
     assert (
         kernel.transaction(old, wanted, OWNED)
         == '*filter\n:ufw-user-input - [0:0]\n-A ufw-user-input -p udp -j ACCEPT\nCOMMIT\n'
     )
-    gone = kernel.transaction(old, kernel.Table({}, {**OPEN, 'INPUT': 'ACCEPT'}), OWNED)
+    removal = kernel.transaction(old, kernel.Table({}, {**OPEN, 'INPUT': 'ACCEPT'}), OWNED)
     assert (
-        'f2b' not in gone
-        and 'blocklist' not in gone
-        and '-D INPUT -j ufw-before-input' in gone
-        and ':INPUT ACCEPT' in gone
+        'f2b' not in removal
+        and 'blocklist' not in removal
+        and '-D INPUT -j ufw-before-input' in removal
+        and ':INPUT ACCEPT' in removal
     )
-    # what leads into a chain that goes would hold it
-    assert gone.index('-D DOCKER-USER -j ufw-user-input') < gone.index('-X ufw-user-input')
-    assert [line for line in gone.splitlines() if line.startswith('-X')] == ['-X ufw-before-input', '-X ufw-user-input']
+    # a chain cannot be deleted while a rule jumps to it
+    assert removal.index('-D DOCKER-USER -j ufw-user-input') < removal.index('-X ufw-user-input')
+    assert [line for line in removal.splitlines() if line.startswith('-X')] == [
+        '-X ufw-before-input',
+        '-X ufw-user-input',
+    ]
 
 
-def test_a_chain_of_others_that_files_declare_is_made_where_it_is_missing():
+def test_an_unmanaged_chain_that_files_declare_is_created_if_it_is_missing():
     old = kernel.Table(kernel.parse(CHAINS).chains, OPEN)
     wanted = kernel.Table(
         kernel.parse(CHAINS + ':LIMITER - [0:0]\n-A LIMITER -j RETURN\n-A ufw-before-input -j LIMITER\n').chains, OPEN

@@ -1,4 +1,4 @@
-"""The settings of ufw: which are ours, for how long, and who else they are for."""
+"""The settings of ufw: which of them portmatrix manages, and until when; and what they affect in addition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._model import 
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="{input}"\nDEFAULT_OUTPUT_POLICY="{output}"\nDEFAULT_FORWARD_POLICY="DROP"\n'
 
 
-def texts_of(enabled='yes', input='DROP', output='ACCEPT', more=''):
+def setting_files(enabled='yes', input='DROP', output='ACCEPT', more=''):
     return {
         **stock.texts(),
         '/etc/default/ufw': DEFAULTS.format(input=input, output=output),
@@ -44,48 +44,48 @@ def policy_with(egress):
     )
 
 
-def step(texts, memory, egress):
-    """(files, memory) after a run that allows or denies egress, or (None) takes everything away."""
+def converge(texts, former, egress):
+    """(texts, former) after a run that allows or denies EGRESS, or (None) removes what portmatrix manages."""
     policy = policy_with(egress) if egress else None
-    edited = edits.edit(texts, memory, ruleset.build(policy, ()), dict.fromkeys(user_rules.PREFIXES, True))
+    edited = edits.edit(texts, former, ruleset.build(policy, ()), dict.fromkeys(user_rules.PREFIXES, True))
     return edited.texts, edited.former
 
 
-def test_default_policies_are_ours_only_as_long_as_we_hold_them():
-    start = texts_of('no', 'ACCEPT', 'ACCEPT')
-    texts, memory = step(start, Former(), 'deny')
+def test_default_policies_are_managed_only_while_the_policy_needs_them():
+    start = setting_files('no', 'ACCEPT', 'ACCEPT')
+    texts, former = converge(start, Former(), 'deny')
     assert settings.parse(texts).policies == {'input': 'DROP', 'output': 'REJECT', 'forward': 'DROP'}
-    assert step(texts, memory, None) == (start, Former())
-    texts, memory = step(texts, memory, 'allow')
+    assert converge(texts, former, None) == (start, Former())
+    texts, former = converge(texts, former, 'allow')
     assert 'DEFAULT_OUTPUT_POLICY="ACCEPT"' in texts['/etc/default/ufw']
-    # an administrator denies it later: that is theirs, and stays
+    # an administrator denies it later: that is not managed, and is kept
     texts['/etc/default/ufw'] = texts['/etc/default/ufw'].replace('OUTPUT_POLICY="ACCEPT"', 'OUTPUT_POLICY="REJECT"')
-    texts, memory = step(texts, memory, 'allow')
+    texts, former = converge(texts, former, 'allow')
     assert 'DEFAULT_OUTPUT_POLICY="REJECT"' in texts['/etc/default/ufw']
-    assert 'DEFAULT_OUTPUT_POLICY="REJECT"' in step(texts, memory, None)[0]['/etc/default/ufw']
+    assert 'DEFAULT_OUTPUT_POLICY="REJECT"' in converge(texts, former, None)[0]['/etc/default/ufw']
 
 
-def test_what_was_on_before_us_stays_on_though_it_was_off_for_a_while():
-    texts, memory = step(texts_of('yes', 'DROP', 'ACCEPT'), Former(), 'allow')
-    spoilt = {
+def test_what_was_enabled_before_the_first_run_is_enabled_after_the_release():
+    texts, former = converge(setting_files('yes', 'DROP', 'ACCEPT'), Former(), 'allow')
+    disabled = {
         **texts,
         **{
             path: text
-            for path, text in texts_of('no', 'ACCEPT', 'ACCEPT').items()
+            for path, text in setting_files('no', 'ACCEPT', 'ACCEPT').items()
             if path in ('/etc/default/ufw', '/etc/ufw/ufw.conf')
         },
     }
-    texts, memory = step(spoilt, memory, 'allow')
-    after = settings.parse(step(texts, memory, None)[0])
+    texts, former = converge(disabled, former, 'allow')
+    after = settings.parse(converge(texts, former, None)[0])
     assert after.enabled and after.policies['input'] == 'DROP'
 
 
-def test_a_setting_that_another_file_overrules_is_refused():
+def test_a_setting_that_another_file_overrides_is_refused():
     with pytest.raises(Refused, match='DEFAULT_INPUT_POLICY is set both in /etc/default/ufw and in /etc/ufw/ufw.conf'):
-        step(texts_of('yes', 'DROP', 'ACCEPT', 'DEFAULT_INPUT_POLICY="ACCEPT"\n'), Former(), 'allow')
-    doubled = texts_of()
-    doubled['/etc/default/ufw'] += 'DEFAULT_INPUT_POLICY="ACCEPT"\n'
-    assert settings.parse(step(doubled, Former(), 'allow')[0]).policies['input'] == 'DROP'
+        converge(setting_files('yes', 'DROP', 'ACCEPT', 'DEFAULT_INPUT_POLICY="ACCEPT"\n'), Former(), 'allow')
+    repeated = setting_files()
+    repeated['/etc/default/ufw'] += 'DEFAULT_INPUT_POLICY="ACCEPT"\n'
+    assert settings.parse(converge(repeated, Former(), 'allow')[0]).policies['input'] == 'DROP'
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_setting_that_another_file_overrules_is_refused():
         (False, True, 'DROP', False),
     ],
 )
-def test_starting_ufw_on_a_host_that_forwards_is_warned_of(starting, forwards, policy, warned):
-    texts = texts_of('no', 'DROP', 'ACCEPT')
+def test_starting_ufw_on_a_host_that_forwards_is_a_warning(starting, forwards, policy, warned):
+    texts = setting_files('no', 'DROP', 'ACCEPT')
     texts['/etc/default/ufw'] = texts['/etc/default/ufw'].replace('FORWARD_POLICY="DROP"', f'FORWARD_POLICY="{policy}"')
     parsed = settings.parse(texts)
     assert bool(service.warnings(service.Service('0.36.2', 'disabled', parsed, forwards), starting)) is warned

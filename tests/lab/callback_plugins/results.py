@@ -1,4 +1,4 @@
-"""Writes one JSON line a host and task, for tests to read."""
+"""Writes one line of JSON for each host and task, which the tests read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = '''
 name: results
 type: aggregate
-short_description: One JSON line a host and task
+short_description: One line of JSON for each host and task
 description: The file is named by the environment variable PORTMATRIX_RESULTS.
 '''
 

@@ -1,0 +1,46 @@
+"""state=rendered: the configuration files of a host, without a connection to it."""
+
+from __future__ import annotations
+
+import json
+
+import ansible_runs
+import yaml
+from inventories import SMALL
+
+
+def render(folder, backend):
+    """Path -> content of the files that the module renders for ctl1."""
+    tasks = [
+        {'portmatrix.firewall.policy': {'state': 'rendered', 'egress': 'deny', 'backend': backend}, 'register': 'out'},
+        {
+            'ansible.builtin.copy': {'content': '{{ out | to_json }}', 'dest': str(folder / 'out.json')},
+            'delegate_to': 'localhost',
+            'connection': 'local',
+        },
+    ]
+    (folder / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'ctl1', 'gather_facts': False, 'tasks': tasks}]))
+    code, output = ansible_runs.play(
+        folder, 'site.yml', {**SMALL, 'vars': {**SMALL['vars'], 'portmatrix_unresolved': 'skip'}}
+    )
+    assert code == 0, output
+    return {entry['path']: entry['content'] for entry in json.loads((folder / 'out.json').read_text())['rendered']}
+
+
+def test_rendered_for_firewalld_needs_no_host(tmp_path):
+    files = render(tmp_path, 'auto')
+    assert {'/etc/firewalld/policies/portmatrix-in.xml', '/etc/firewalld/policies/portmatrix-out.xml'} <= set(files)
+    rule = '<rule family="ipv4"><source address="192.0.2.2"/><port port="8443" protocol="tcp"/><accept/></rule>'
+    assert rule in files['/etc/firewalld/policies/portmatrix-in.xml']
+
+
+def test_rendered_for_ufw_needs_no_host(tmp_path):
+    files = render(tmp_path, 'ufw')
+    assert (
+        '-A ufw-user-input -p tcp -m multiport --dports 22,8443 -s 192.0.2.2 -j ACCEPT\n'
+        in files['/etc/ufw/user.rules']
+    )
+    assert '-A ufw-before-output -p icmp -j ACCEPT\n' in files['/etc/ufw/before.rules']
+    assert '# avi_vantage/se-https = ' in files['/etc/ufw/before.rules']
+    assert 'ENABLED=yes' in files['/etc/ufw/ufw.conf'] and 'DEFAULT_OUTPUT_POLICY="REJECT"' in files['/etc/default/ufw']
+    assert {'/etc/ufw/user6.rules', '/etc/ufw/before6.rules'} <= set(files)

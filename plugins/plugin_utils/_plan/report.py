@@ -84,7 +84,9 @@ def _rule_columns(name: str, rule: Rule) -> tuple[str, ...]:
 
 def notes(plans: Plans, catalogs: Catalogs) -> list[str]:
     """What the documents say beyond the planned rules: the notes of the products in use, and of their planned flows."""
-    used = {flow for plan in plans.values() for rule in plan.rules for flow in rule.flows}
+    used: set[str] = set()
+    for plan in plans.values():
+        used.update(flow for rule in plan.rules for flow in rule.flows)
     products = sorted({flow.partition('/')[0] for flow in used})
     return [
         *(f'{product}: {note}' for product in products for note in catalogs[product].notes),

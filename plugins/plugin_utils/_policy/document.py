@@ -46,11 +46,7 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
             }
             for rule in rules
         ],
-        'citations': {
-            name: [citation_text(citation) for citation in flows[name].citations]
-            for rule in rules
-            for name in rule.flows
-        },
+        'citations': {name: list(map(citation_text, flows[name].citations)) for rule in rules for name in rule.flows},
     }
 
 

@@ -21,12 +21,11 @@ _DENIED = {'DROP': 'dropped', 'REJECT': 'rejected'}
 
 def rules(documents: Documents) -> t.List[DisplayRule]:
     """The rules managed by portmatrix."""
-    return display_rules(
-        atomic
-        for document in documents.policies.values()
-        for rule in document.rules
-        for atomic in _atomic_rules(document, rule, documents)
-    )
+    atomic_rules: t.List[AtomicRule] = []
+    for document in documents.policies.values():
+        for rule in document.rules:
+            atomic_rules.extend(_atomic_rules(document, rule, documents))
+    return display_rules(atomic_rules)
 
 
 def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.List[str]:

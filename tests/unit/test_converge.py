@@ -166,6 +166,22 @@ def test_a_fault_at_every_step_of_a_rollback(old, new, fault):
     raise AssertionError('the rollback never ended')
 
 
+def test_only_what_failed_is_tried_again():
+    """Rules that are restored already are not restored again because the timer cannot be disarmed."""
+    host = Host(OLD)
+    converge(host, NEW)
+    host.fire_timer()
+    disarming = host.steps.index('disarm') + 1
+    host = Host(OLD)
+    converge(host, NEW)
+    with pytest.raises(BackendError):
+        host.fire_timer((disarming, ERROR))
+    assert host.running == host.files == OLD and host.steps.count('disarm') == 1
+    assert not host.outcomes, 'it is not said that the former rules could not be restored'
+    host.fire_timer()  # systemd starts it again
+    assert is_whole(host, OLD)
+
+
 @pytest.mark.parametrize(('old', 'new'), TRANSITIONS)
 def test_an_error_at_every_step_of_an_unconfirmed_run(old, new):
     for number in range(1, count_steps(old, new, 0) + 1):

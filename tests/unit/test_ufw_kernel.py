@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import kernel, verdict
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import drift, kernel, verdict
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
 
 CONNECTION = Connection('ingress', '192.0.2.9', 22, '192.0.2.1', 50000)
@@ -102,3 +102,22 @@ def test_an_unmanaged_chain_that_files_declare_is_created_if_it_is_missing():
     assert (
         text.index(':LIMITER - [0:0]') < text.index('-A ufw-before-input -j LIMITER') and '-A LIMITER -j RETURN' in text
     )
+
+
+@pytest.mark.parametrize(
+    'live, expected, deviations',
+    [
+        ('', '', []),
+        ('', ':ufw-logging-allow - [0:0]\n', ['drift: the chain ufw-logging-allow is missing in the kernel']),
+        (':ufw-logging-allow - [0:0]\n', '', ['drift: the chain ufw-logging-allow is only in the kernel']),
+        (
+            '',
+            ':ufw-logging-allow - [0:0]\n-A ufw-logging-allow -j ACCEPT\n',
+            ['drift, missing in the kernel: -A ufw-logging-allow -j ACCEPT'],
+        ),
+    ],
+)
+def test_a_missing_chain_is_drift_even_if_it_would_be_empty(live, expected, deviations):
+    chains = dict.fromkeys(('ufw-before-input', 'ufw-user-input', 'ufw-logging-allow'), True)
+    tables = ({'ipv4': kernel.parse(CHAINS + text)} for text in (live, expected))
+    assert drift.deviations(*tables, {'ipv4': chains}) == deviations

@@ -80,6 +80,15 @@ def test_what_was_enabled_before_the_first_run_is_enabled_after_the_release():
     assert after.enabled and after.policies['input'] == 'DROP'
 
 
+def test_a_release_does_not_depend_on_what_the_files_of_administrators_open():
+    start = setting_files('no', 'ACCEPT', 'ACCEPT')
+    texts, former = converge(start, Former(), 'allow')
+    broken = {**texts, '/etc/ufw/after6.rules': 'not a line of any table\n'}
+    with pytest.raises(Refused, match='after6.rules'):
+        converge(broken, former, 'allow')
+    assert converge(broken, former, None)[0] == {**start, '/etc/ufw/after6.rules': 'not a line of any table\n'}
+
+
 def test_a_setting_that_another_file_overrides_is_refused():
     with pytest.raises(Refused, match='DEFAULT_INPUT_POLICY is set both in /etc/default/ufw and in /etc/ufw/ufw.conf'):
         converge(setting_files('yes', 'DROP', 'ACCEPT', 'DEFAULT_INPUT_POLICY="ACCEPT"\n'), Former(), 'allow')

@@ -100,12 +100,17 @@ class _Ending:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._restore_or_persist(is_rollback)
-                return self._close(ROLLED_BACK if is_rollback else CONFIRMED, reason)
+                break
             except Exception as error:
                 print(f'attempt {attempt} failed: {error}', file=sys.stderr, flush=True)
                 problem = str(error)
             if attempt < ATTEMPTS:
                 self.pause(PAUSE_SECONDS)
+        else:
+            return self._failed(is_rollback, problem)
+        return self._close(ROLLED_BACK if is_rollback else CONFIRMED, reason)
+
+    def _failed(self, is_rollback: bool, problem: str) -> Outcome:
         what = 'the former rules could not be restored' if is_rollback else 'the confirmed change could not be kept'
         outcome = {'token': self.change.token, 'outcome': ERROR, 'reason': f'{what}: {problem}'}
         self.store.write_outcome(outcome)

@@ -59,16 +59,16 @@ def _apply_files(changes: Changes, snapshot: PlainData, transition: str) -> None
         service.execute(['stop'])
 
 
-def reload(snapshot: PlainData) -> None:
+def reload(snapshot: PlainData, key: str = 'runtime') -> None:
     """Reload firewalld without losing what other programs have only in the running firewall.
 
-    The first reload of a change completes SNAPSHOT with it: a second one, on the way to the former state, must not take
-    what the first one dropped for what was there.
+    The first reload captures it as KEY of SNAPSHOT, for all later ones: a second attempt, or one on the way to the
+    former state, must not take what the first one dropped for what was there.
     """
-    if snapshot['runtime'] is None:
-        snapshot['runtime'] = unmanaged_runtime.capture(service.observe().preserves_iptables).to_data()
+    if snapshot.get(key) is None:
+        snapshot[key] = unmanaged_runtime.capture(service.observe().preserves_iptables).to_data()
     bus.reload()
-    unmanaged_runtime.restore(unmanaged_runtime.Runtime.from_data(snapshot['runtime']))
+    unmanaged_runtime.restore(unmanaged_runtime.Runtime.from_data(snapshot[key]))
 
 
 def restore_running(snapshot: PlainData, was_applied: bool) -> None:
@@ -77,5 +77,5 @@ def restore_running(snapshot: PlainData, was_applied: bool) -> None:
     if bus.is_running() and not verify.deviation(documents, kernel.read()):
         return
     # what other programs have put into the running firewall since the change was applied stays
-    reload({**snapshot, 'runtime': None} if was_applied else snapshot)
+    reload(snapshot, 'runtime_after_change' if was_applied else 'runtime')
     verify.wait_until_enforced(documents)

@@ -40,7 +40,7 @@ def _deviations(family: str, live: Table, expected: Table, ufw_chains: t.Contain
         {name: rules for name, rules in table.chains.items() if name in ufw_chains} for table in (live, expected)
     )
     for name in sorted({*have, *want}):
-        lines.extend(_chain_deviations(name, have.get(name, ()), want.get(name, ())))
+        lines.extend(_chain_deviations(name, have.get(name), want.get(name)))
     for chain, policy in expected.policies.items():
         if live.policies.get(chain) != policy:
             lines.append(f'drift: the policy of {chain} ({family}) is {live.policies.get(chain)}, not {policy}')
@@ -50,9 +50,16 @@ def _deviations(family: str, live: Table, expected: Table, ufw_chains: t.Contain
     return [*lines[:MAX_LINES], *more]
 
 
-def _chain_deviations(name: str, live: t.Sequence[str], expected: t.Sequence[str]) -> t.Iterator[str]:
-    have, want = collections.Counter(live), collections.Counter(expected)
+def _chain_deviations(
+    name: str, live: t.Optional[t.Sequence[str]], expected: t.Optional[t.Sequence[str]]
+) -> t.Iterator[str]:
+    """How one chain differs; None is a chain that does not exist, which is not the same as one without rules."""
+    have, want = collections.Counter(live or ()), collections.Counter(expected or ())
     for where, extra in (('only in the kernel', have - want), ('missing in the kernel', want - have)):
         yield from (f'drift, {where}: {display.line_text(rule)}' for rule in sorted(extra.elements()))
-    if have == want and list(live) != list(expected):
+    if live is None and not want:
+        yield f'drift: the chain {name} is missing in the kernel'
+    elif expected is None and not have:
+        yield f'drift: the chain {name} is only in the kernel'
+    elif have == want and list(live or ()) != list(expected or ()):
         yield f'drift: the rules of {name} are in another order'

@@ -167,7 +167,9 @@ def _before_file(
 
 
 def _extra_openings(family: str, texts: Texts, ruleset: Ruleset) -> t.List[t.Tuple[str, Opening]]:
-    """(path, line) of the administrator's lines that allow more than RULESET does."""
+    """(path, line) of the administrator's lines that allow more than RULESET does; of no interest after a release."""
+    if not ruleset.is_managed:
+        return []
     return [
         (path, opening)
         for path in (administrator_files.BEFORE[family], administrator_files.AFTER[family])

@@ -117,9 +117,9 @@ backend:
   type: str
 transition:
   description:
-    - How the running firewall changes. V(none) if it need not change; V(hitless) if rules and members of sets change
-      one by one and no allowed connection is lost; V(reload) if objects are added or removed, and new connections wait
-      for a moment.
+    - How the running firewall changes. V(none) if it need not change; V(hitless) if only the content of objects changes
+      and no allowed connection is lost; V(reload) if objects are added or removed, and new connections wait for a
+      moment.
   returned: when O(state=enforced) or O(state=absent)
   type: str
 rolled_back:

@@ -28,7 +28,6 @@ def main() -> None:
         for what, arguments in (
             ('first application', ()),
             *((f'change: {name}', ('-e', json.dumps(change))) for name, change in traffic.CHANGES.items()),
-            ('reload: exclusive', ('-e', 'portmatrix_exclusive=true')),
             ('release', None),
         ):
             runs = []

@@ -27,8 +27,18 @@ CASES = {
         'drift, missing in the kernel: ingress tcp 22 from 198.51.100.1\n',
     ),
     'an entry was removed from a set': (
-        'set=$(nft -j list sets inet | grep -o "portmatrix-[0-9a-f]*-4" | head -1); nft flush set inet firewalld $set',
+        'set=$(nft -j list sets inet | grep -o "portmatrix-4-[0-9]*" | head -1); nft flush set inet firewalld $set',
         'drift, missing in the kernel: ingress tcp 22 from 198.51.100.21-198.51.100.22\n',
+    ),
+    'a rule was removed from the kernel': (
+        'chain="inet firewalld filter_IN_policy_portmatrix-in_allow"; nft delete rule $chain handle $(nft -a list chain '
+        '$chain | grep "saddr 198.51.100.1 tcp dport 22 " | grep -o "[0-9]*$")',
+        'drift, missing in the kernel: ingress tcp 22 from 198.51.100.1\n',
+    ),
+    'the policy was limited to a zone at run time': (
+        'firewall-cmd -q --policy=portmatrix-in --remove-ingress-zone=ANY; firewall-cmd -q --policy=portmatrix-in '
+        '--add-ingress-zone=public',
+        'drift: the running policies have other settings than their configuration files',
     ),
     'an accept was inserted before all rules of portmatrix': (
         'nft insert rule inet firewalld filter_IN_policy_portmatrix-in tcp dport 7777 accept',

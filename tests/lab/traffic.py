@@ -23,6 +23,13 @@ CHANGES = {
             'enstratius.internet': ['203.0.113.0/24', '192.0.2.128/25', '2001:db8:2::/64', '2001:db8:7::1']
         }
     },
+    'everything is denied that the matrix does not name': {'portmatrix_exclusive': True, 'portmatrix_egress': 'deny'},
+    'a set of 5,000 members': {
+        'portmatrix_peers': {
+            **PEERS,
+            'avi_vantage.service_engine': ['192.0.2.0/28', *(f'10.{n // 256}.{n % 256}.0/30' for n in range(5000))],
+        }
+    },
     'a port moves and the flows of a product go': {
         'enstratius_dispatcher_port': 3303,
         'rivermeadow_migration_types': ['os_based'],

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ipaddress
 import json
 
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import config_files, documents
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import (
+    config_files,
+    documents,
+    pool,
+)
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Members
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._base import addresses
@@ -49,7 +53,7 @@ def test_files_contain_the_plan_and_are_parsed_as_they_were_rendered(catalog, ho
         text = json.dumps(build_policy(plan, HostPlan((), (), ()), chosen, {'p': catalog}))
         parsed = policies.parse(text)
         guard = policies.guard(parsed, [22, 2222])
-        built = documents.build(parsed, guard)
+        built = pool.fresh(documents.build(parsed, guard))
         assert config_files.parse(config_files.render(built)) == built
         expected: dict = {}
         for rule in (*parsed.rules, *guard):

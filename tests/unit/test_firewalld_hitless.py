@@ -1,92 +1,171 @@
-"""A running policy is changed step by step: at every moment, what is allowed is allowed before or after the change, and
-what is allowed before and after is allowed."""
+"""The running firewall is changed step by step: at every moment, what is allowed is allowed before or after the change,
+and what is allowed before and after is allowed."""
 
 from __future__ import annotations
 
+import itertools
 from unittest import mock
 
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import documents, hitless
+import pytest
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import hitless, pool, running
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.documents import (
     Documents,
     PolicyDocument,
     RichRule,
     SetDocument,
 )
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.slots import SLOTS
 from hypothesis import given, settings, strategies as st
 
 HOSTS = [f'192.0.2.{number}' for number in range(1, 6)]
-SETS = ['portmatrix-aaaaaaaaaa-4', 'portmatrix-bbbbbbbbbb-4']
+PORTS = ['80', '443', '8443']
+MEMBERS = [HOSTS[:2], HOSTS[1:3], HOSTS[:4], HOSTS[2:]]
+GROUPS = ['a/ipv4', 'b/ipv4', 'c/ipv4']
+ALL = set(itertools.product(('ingress', 'egress'), HOSTS, PORTS))
+SETS = [f'portmatrix-4-{number:03d}' for number in range(1, 8)]
 
 
 @st.composite
-def states(draw) -> Documents:
-    """A policy with rules for single hosts and for up to two sets of two or more members."""
-    sets = {
-        name: SetDocument('ipv4', name, tuple(sorted(draw(st.sets(st.sampled_from(HOSTS), min_size=2)))))
-        for name in draw(st.sets(st.sampled_from(SETS)))
+def wanted(draw) -> Documents:
+    """Rules for single hosts and for up to three groups of two or more, in policies before the zones or exclusive."""
+    groups = {
+        name: SetDocument('ipv4', name, tuple(draw(st.sampled_from(MEMBERS))))
+        for name in draw(st.sets(st.sampled_from(GROUPS)))
     }
-    peers = [*HOSTS[:2], *(f'@{name}' for name in sets)]
-    chosen = draw(
-        st.lists(st.tuples(st.sampled_from(peers), st.sampled_from(['80', '443', '8443'])), max_size=6, unique=True)
-    )
-    rules = tuple(RichRule('ipv4', peer, 'port', port, 'tcp') for peer, port in chosen)
-    return Documents({'portmatrix-in': PolicyDocument('ingress', 'DROP', -100, rules, {}, {})}, sets)
+    exclusive = draw(st.booleans())
+    policies = {}
+    for direction in ['ingress', *(['egress'] if draw(st.booleans()) else [])]:
+        slot = next(slot for slot in SLOTS.values() if (slot.direction, slot.exclusive) == (direction, exclusive))
+        peers = st.sampled_from([*HOSTS[:2], *(f'@{name}' for name in groups)])
+        chosen = draw(st.lists(st.tuples(peers, st.sampled_from(PORTS)), max_size=6, unique=True))
+        rules = tuple(RichRule('ipv4', peer, 'port', port, 'tcp') for peer, port in chosen)
+        policies[slot.name] = PolicyDocument(direction, slot.target, slot.priority, rules, {}, {})
+    return Documents(policies, groups)
 
 
 class Firewalld:
-    """A running firewalld with rules and sets. `moments`: what was allowed after each call."""
+    """A running firewalld with the prepared policies and seven sets. `moments`: what was allowed after each call."""
 
-    def __init__(self, state: Documents, stale: dict[str, tuple[str, ...]]):
-        self.rules = [rule.text('ingress') for rule in state.policies['portmatrix-in'].rules]
-        self.sets = {
-            **{name: set(members) for name, members in stale.items()},
-            **{name: set(entry.entries) for name, entry in state.sets.items()},
-        }
+    def __init__(self):
+        self.rules: dict[str, list[str]] = {name: [] for name in SLOTS}
+        self.active: dict[str, bool] = dict.fromkeys(SLOTS, False)
+        self.sets: dict[str, tuple[str, ...]] = dict.fromkeys(SETS, ())
+        self.labels: dict[str, str] = {}
         self.moments = [self.allowed()]
 
-    def allowed(self) -> set[tuple[str, str]]:
-        pairs = set()
-        for rule in self.rules:
-            port = rule.split('port port="')[1].split('"')[0]
-            name = rule.split('ipset="')[1].split('"')[0] if 'ipset=' in rule else None
-            pairs.update(
-                (member, port) for member in (self.sets[name] if name else {rule.split('address="')[1].split('"')[0]})
+    def running(self) -> running.Running:
+        return {
+            name: running.RunningPolicy(
+                tuple(self.rules[name]), self.active[name], slot.priority, slot.target, is_modified=False
             )
-        return pairs
+            for name, slot in SLOTS.items()
+        }
 
-    def call(self, _interface, method, _signature, name, entry):
-        if method == 'addEntry':
-            assert entry not in self.sets[name]
-            self.sets[name].add(entry)
-        else:
-            self.sets[name].remove(entry)
-        self.moments.append(self.allowed())
+    def allowed(self) -> set[tuple[str, str, str]]:
+        """(direction, host, port): the first policy in force decides, without one the zones, which here allow all."""
+        allowed: set[tuple[str, str, str]] = set()
+        for direction in ('ingress', 'egress'):
+            names = [slot.name for slot in SLOTS.values() if slot.direction == direction and self.active[slot.name]]
+            if not names:
+                allowed |= {entry for entry in ALL if entry[0] == direction}
+                continue
+            first = min(names, key=lambda name: SLOTS[name].priority)
+            for rule in self.rules[first]:
+                port = rule.split('port port="')[1].split('"')[0]
+                kind, value = rule.split('source ' if direction == 'ingress' else 'destination ')[1].split('"')[:2]
+                allowed |= {(direction, host, port) for host in (self.sets[value] if kind == 'ipset=' else [value])}
+        return allowed
 
-    def set_dictionary(self, _interface, _method, _policy, changed):
-        """Not atomic: firewalld first removes rules, then adds the others."""
-        wanted = changed['rich_rules']['data']
-        for rules in ([rule for rule in self.rules if rule in wanted], wanted):
-            self.rules = list(rules)
+    def call(self, _interface, method, _signature, name, count, *entries, timeout):
+        assert method == 'setEntries' and int(count) == len(entries) == len(set(entries))
+        # not atomic: firewalld removes all entries, then adds the others
+        for content in ((), entries):
+            self.sets[name] = content
             self.moments.append(self.allowed())
+
+    def set_dictionary(self, _interface, _method, name, changed):
+        """Not atomic: firewalld first removes rules, then adds the others."""
+        assert 'rich_rules' not in changed or 'ingress_zones' not in changed, 'one thing at a time'
+        if 'rich_rules' in changed:
+            new = changed['rich_rules']['data']
+            for rules in ([rule for rule in self.rules[name] if rule in new], new):
+                self.rules[name] = list(rules)
+                self.moments.append(self.allowed())
+        else:
+            self.active[name] = bool(changed['ingress_zones']['data'] and changed['egress_zones']['data'])
+            self.moments.append(self.allowed())
+
+    def change(self, documents: Documents) -> hitless.Steps | None:
+        """Change to DOCUMENTS, with `moments` of this change only; None if there are too few sets."""
+        fitted = pool.fitted(documents, self.sets, running.used_sets(self.running()), self.labels)
+        if fitted is None:
+            return None
+        steps = hitless.compute_steps(fitted, self.sets, self.running())
+        assert steps is not None
+        self.moments = [self.allowed()]
+        with (
+            mock.patch.object(hitless.bus, 'call', self.call),
+            mock.patch.object(hitless.bus, 'set_dictionary', self.set_dictionary),
+        ):
+            hitless.execute(steps)
+        self.labels = pool.labels(fitted)
+        return steps
+
+
+def expected(documents: Documents) -> set[tuple[str, str, str]]:
+    directions = {document.direction for document in documents.policies.values()}
+    allowed = {entry for entry in ALL if entry[0] not in directions}
+    for document in documents.policies.values():
+        for rule in document.rules:
+            hosts = documents.sets[rule.set_name].entries if rule.set_name else [rule.peer]
+            allowed |= {(document.direction, host, rule.value) for host in hosts}
+    return allowed
 
 
 @settings(max_examples=400, deadline=None)
-@given(states(), states(), st.booleans())
-def test_what_is_allowed_at_every_moment_is_between_the_old_and_the_new_state(old, new, keep_stale):
-    stale = dict.fromkeys(SETS, ('192.0.2.4', '192.0.2.5')) if keep_stale else {}
-    running = Firewalld(old, stale)
-    planned = hitless.compute_steps(
-        new, {name: tuple(members) for name, members in running.sets.items()}, {'portmatrix-in': list(running.rules)}
+@given(st.lists(wanted(), min_size=2, max_size=5))
+def test_what_is_allowed_at_every_moment_is_between_the_old_and_the_new_state(states):
+    firewalld = Firewalld()
+    for documents in states:
+        assert firewalld.change(documents) is not None, 'seven sets are enough for three groups'
+        before, after = firewalld.moments[0], firewalld.moments[-1]
+        assert after == expected(documents)
+        for moment in firewalld.moments:
+            assert moment <= before | after, 'something was allowed that neither state allows'
+            assert before & after <= moment, 'something was denied that both states allow'
+        again = firewalld.change(documents)
+        assert again is not None and not again.any, 'a second run changes nothing'
+
+
+@settings(max_examples=100, deadline=None)
+@given(wanted(), wanted())
+def test_a_rollback_fills_no_set(old, new):
+    """What the rules used before the change is still there, so a rollback does not depend on the number of members."""
+    firewalld = Firewalld()
+    firewalld.change(old)
+    firewalld.change(new)
+    back = firewalld.change(old)
+    assert back is not None and not back.fills
+    assert firewalld.allowed() == expected(old)
+
+
+def test_too_few_idle_sets_and_too_many_members_need_a_reload():
+    members = tuple(f'10.{number // 256}.{number % 256}.0/28' for number in range(65536))
+    rule = RichRule('ipv4', '@a/ipv4', 'port', '443', 'tcp')
+    documents = Documents(
+        {'portmatrix-in': PolicyDocument('ingress', 'DROP', -100, (rule,), {}, {})},
+        {'a/ipv4': SetDocument('ipv4', 'a', members)},
     )
-    assert planned is not None
-    with (
-        mock.patch.object(hitless.bus, 'call', running.call),
-        mock.patch.object(hitless.bus, 'set_dictionary', running.set_dictionary),
-    ):
-        hitless.execute(planned)
-    before, after = running.moments[0], running.moments[-1]
-    wanted = documents.allowed_traffic(new)
-    assert sum(last - first + 1 for spans in wanted.values() for first, last in spans) == len(after)
-    for moment in running.moments:
-        assert moment <= before | after, 'something was allowed that neither state allows'
-        assert before & after <= moment, 'something was denied that both states allow'
+    loaded = {SETS[0]: (), SETS[1]: ('192.0.2.1',)}
+    assert pool.fitted(documents, loaded, used=set(loaded), labels={}) is None
+    fitted = pool.fitted(documents, loaded, used={SETS[1]}, labels={})
+    assert fitted is not None and fitted.sets[SETS[0]].entries == members
+    assert hitless.compute_steps(fitted, loaded, Firewalld().running()) is None
+
+
+@pytest.mark.parametrize(
+    'name, expected',
+    [('portmatrix-4-001', True), ('portmatrix-6-1000', True), ('portmatrix-0123456789-4', False), ('foreign', False)],
+)
+def test_sets_of_the_pool_are_known_by_their_names(name, expected):
+    assert pool.is_pool_name(name) is expected

@@ -45,7 +45,7 @@ def with_parts(change):
 
 def test_what_firewalld_writes_is_parsed():
     parsed = kernel.parse(TABLE)
-    assert (dict(parsed.rules), parsed.directions, parsed.faults) == (EXPECTED, ('ingress',), ())
+    assert (dict(parsed.rules), parsed.active, parsed.faults) == (EXPECTED, ('portmatrix-in',), ())
 
 
 def test_counters_are_ignored():

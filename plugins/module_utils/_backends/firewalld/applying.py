@@ -9,14 +9,16 @@ former content, so that a reboot returns to the former rules by itself.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ..._base import files
 from ..._base.commands import run
 from ..._base.errors import BackendError
 from ..base import PlainData
-from . import bus, config_files, docker, hitless, kernel, service, unmanaged_runtime, verify
+from . import bus, config_files, docker, hitless, kernel, pool, running, service, unmanaged_runtime, verify
 from .documents import Documents
+from .slots import SLOTS
 
 if t.TYPE_CHECKING:
     from .planning import Changes
@@ -39,7 +41,7 @@ def _succeeds_without_reload(changes: Changes) -> bool:
         hitless.execute(t.cast(hitless.Steps, changes.steps))
     except BackendError:
         return False
-    return not verify.deviation(changes.wanted, kernel.read())
+    return not verify.full_deviation(changes.wanted)
 
 
 def _apply_files(changes: Changes, snapshot: PlainData, transition: str) -> None:
@@ -72,10 +74,53 @@ def reload(snapshot: PlainData, key: str = 'runtime') -> None:
 
 
 def restore_running(snapshot: PlainData, was_applied: bool) -> None:
-    """Make the running firewall enforce the former files again, if it does not."""
-    documents: Documents = config_files.parse(snapshot['files'])
-    if bus.is_running() and not verify.deviation(documents, kernel.read()):
-        return
+    """Make the running firewall enforce the former files again, without a reload if it has the objects for that."""
+    former = config_files.parse(snapshot['files'])
+    with contextlib.suppress(BackendError):
+        if not _is_restored(former):
+            # where a reload is needed in the end, this ends the effect of the change before it
+            _restore_without_reload(former)
+        if _is_restored(former):
+            empty_idle_sets()
+            return
     # what other programs have put into the running firewall since the change was applied stays
     reload(snapshot, 'runtime_after_change' if was_applied else 'runtime')
-    verify.wait_until_enforced(documents)
+    verify.wait_until_enforced(former)
+
+
+def _is_restored(former: Documents) -> bool:
+    """Whether the running firewall is what a reload of the FORMER files would make it, the names of sets included."""
+    if verify.full_deviation(former):
+        return False
+    now = running.read()
+    if not former.policies:
+        return not now  # those of the change have to be removed, which only a reload does
+    return running.has_rules(now, former) and kernel.read().sets.keys() == former.sets.keys()
+
+
+def _restore_without_reload(former: Documents) -> None:
+    in_kernel, now = kernel.read(), running.read()
+    if in_kernel.faults or not running.has_all_slots(now) or not _uses_slots(former):
+        return
+    fitted = pool.fitted(former, in_kernel.sets, running.used_sets(now), pool.labels(former))
+    steps = hitless.compute_steps(fitted, in_kernel.sets, now) if fitted else None
+    if steps:
+        hitless.execute(steps)
+
+
+def _uses_slots(documents: Documents) -> bool:
+    """Whether the policies of this version and the sets in DOCUMENTS are all that is in force with them: not so with
+    those of an earlier version, or if someone has removed or added files."""
+    return documents.used_sets <= documents.sets.keys() and all(
+        name in SLOTS and (document.target, document.priority) == (SLOTS[name].target, SLOTS[name].priority)
+        for name, document in documents.active.items()
+    )
+
+
+def empty_idle_sets() -> None:
+    """Make the sets that no rule uses what they are in the configuration files. They have no effect, so this may
+    fail."""
+    with contextlib.suppress(BackendError):
+        used = running.used_sets(running.read())
+        idle = (name for name, entries in kernel.read().sets.items() if entries and name not in used)
+        hitless.execute(hitless.Steps(tuple(hitless.Fill(name, ()) for name in idle), ()))

@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back end firewalld: complete configuration files and one reload, or no reload if only the content of objects
-changes."""
+"""Back end firewalld: its objects are made once, by complete configuration files and one reload; after that only their
+content changes, without a reload."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..._base import files, systemd
 from ..._model.connection import Connection, is_allowed
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import applying, config_files, docker, kernel, service, unmanaged_rules, verify
+from . import applying, config_files, docker, kernel, pool, running, service, unmanaged_rules, verify
 from .documents import allowed_traffic, build
 from .planning import State
 
 
 class Firewalld:
-    """Manages the policies portmatrix-in and portmatrix-out and their sets, and nothing else."""
+    """Manages the policies and sets whose names begin with "portmatrix-", and nothing else."""
 
     name: t.ClassVar[str] = service.UNIT
     stop_command: t.ClassVar[str] = 'systemctl disable --now firewalld'
@@ -45,16 +45,15 @@ class Firewalld:
     def observe(self) -> State:
         observed = service.observe()
         contents = config_files.read_all()
-        return State(
-            observed,
-            contents,
-            config_files.parse(contents),
-            kernel.read() if observed.active else None,
-            unmanaged_rules.read() if observed.active else unmanaged_rules.Unmanaged(),
-        )
+        documents = config_files.parse(contents)
+        if not observed.active:
+            return State(observed, contents, documents, None, {}, unmanaged_rules.Unmanaged())
+        policies = running.read_settings()
+        unmanaged = unmanaged_rules.read(policies)
+        return State(observed, contents, documents, kernel.read(), running.managed(policies), unmanaged)
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
-        return config_files.render(build(policy, guard))
+        return config_files.render(pool.fresh(build(policy, guard)))
 
     def external_change(self, snapshot: PlainData, desired: PlainData) -> t.Optional[str]:
         if config_files.read_all() != snapshot['files']:
@@ -62,7 +61,7 @@ class Firewalld:
         is_stopped = 'stop' in desired['steps'] or not (snapshot['active'] or 'start' in desired['steps'])
         if is_stopped:
             return None
-        problem = verify.deviation(config_files.parse(desired['wanted']), kernel.read())
+        problem = verify.full_deviation(config_files.parse(desired['wanted']))
         return (
             f'another program changed the running firewalld while the change was pending: {problem}'
             if problem
@@ -71,10 +70,12 @@ class Firewalld:
 
     def allows(self, desired: PlainData, connection: Connection) -> bool:
         documents = config_files.parse(desired['wanted'])
-        return not documents.policies or is_allowed(allowed_traffic(documents), connection)
+        return not documents.active or is_allowed(allowed_traffic(documents), connection)
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         files.write_all(desired['files'])
+        if not boot and service.is_active():
+            applying.empty_idle_sets()
         service.save_switched_on(desired['switched_on'])
         service.execute([step for step in desired['steps'] if step in ('enable', 'disable')])
         if boot and 'enable' in desired['steps']:

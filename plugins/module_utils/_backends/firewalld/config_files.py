@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from ..._base import files
-from ..._model.directions import EGRESS, INGRESS, peer_side
+from ..._model.directions import INGRESS, peer_side
 from ..._model.peers import ANY, Any, Peer
-from .documents import NAMES, PREFIX, DescriptionKey, Documents, PolicyDocument, RichRule, SetDocument
+from .documents import DescriptionKey, Documents, PolicyDocument, RichRule, SetDocument
+from .slots import PREFIX, SLOTS, ZONES
 
 FOLDERS = {'policies': '/etc/firewalld/policies', 'ipsets': '/etc/firewalld/ipsets'}
 MARK = 'portmatrix'
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>'
-_ZONES = {INGRESS: ('ANY', 'HOST'), EGRESS: ('HOST', 'ANY')}
 _SET_FAMILIES = {'ipv4': 'inet', 'ipv6': 'inet6'}
 
 
@@ -44,7 +44,7 @@ def parse(contents: t.Dict[str, str]) -> Documents:
                 documents.policies[name] = _parse_policy(name, root)
         except (ElementTree.ParseError, KeyError, ValueError) as error:
             unknown = f'{path} was not written by portmatrix: {error}'
-            documents.policies[name] = PolicyDocument(INGRESS, '', 0, (), {}, {}, (unknown,))
+            documents.policies[name] = PolicyDocument(INGRESS, '', 0, (), {}, {}, (unknown,), active=False)
     return documents
 
 
@@ -77,14 +77,14 @@ def _one_line(text: str) -> str:
 
 
 def _policy(document: PolicyDocument) -> str:
-    ingress_zone, egress_zone = _ZONES[document.direction]
+    ingress_zone, egress_zone = ZONES[document.direction]
+    zones = [f'  <ingress-zone name="{ingress_zone}"/>', f'  <egress-zone name="{egress_zone}"/>']
     lines = [
         _HEAD,
         f'<policy target={quoteattr(document.target)} priority="{document.priority}">',
         f'  <short>{MARK}</short>',
         f'  <description>{escape(description(document))}</description>',
-        f'  <ingress-zone name="{ingress_zone}"/>',
-        f'  <egress-zone name="{egress_zone}"/>',
+        *(zones if document.active else ()),
         *(f'  {_rule(rule, document.direction)}' for rule in document.rules),
         '</policy>',
         '',
@@ -129,9 +129,10 @@ def _parse_set(root: ElementTree.Element) -> SetDocument:
 
 
 def _parse_policy(name: str, root: ElementTree.Element) -> PolicyDocument:
-    direction = {own: key for key, own in NAMES.items()}.get(name, INGRESS)
+    direction = SLOTS[name].direction if name in SLOTS else INGRESS
     rules: t.List[RichRule] = []
-    unknown = [] if name in NAMES.values() else [f'policy {name} is not one that portmatrix writes']
+    unknown = [] if name in SLOTS else [f'policy {name} is not one that portmatrix writes']
+    zones: t.Set[str] = set()
     for element in root:
         if element.tag == 'rule':
             rule = _parse_rule(element, direction)
@@ -140,13 +141,23 @@ def _parse_policy(name: str, root: ElementTree.Element) -> PolicyDocument:
             else:
                 rules.append(rule)
         elif element.tag in ('ingress-zone', 'egress-zone'):
-            if element.get('name') != _ZONES[direction][element.tag == 'egress-zone']:
+            zones.add(element.tag)
+            if element.get('name') != ZONES[direction][element.tag == 'egress-zone']:
                 unknown.append(_source(element))
         elif element.tag not in ('short', 'description'):
             unknown.append(_source(element))
     described, citations = _parse_description(root.findtext('description') or '')
     target, priority = root.get('target') or '', int(root.get('priority') or 0)
-    return PolicyDocument(direction, target, priority, tuple(rules), described, citations, tuple(unknown))
+    return PolicyDocument(
+        direction,
+        target,
+        priority,
+        tuple(rules),
+        described,
+        citations,
+        tuple(unknown),
+        active=len(zones) == len(ZONES),
+    )
 
 
 def _parse_rule(element: ElementTree.Element, direction: str) -> t.Optional[RichRule]:

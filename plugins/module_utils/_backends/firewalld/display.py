@@ -22,7 +22,7 @@ _DENIED = {'DROP': 'dropped', 'REJECT': 'rejected'}
 def rules(documents: Documents) -> t.List[DisplayRule]:
     """The rules managed by portmatrix."""
     atomic_rules: t.List[AtomicRule] = []
-    for document in documents.policies.values():
+    for document in documents.active.values():
         for rule in document.rules:
             atomic_rules.extend(_atomic_rules(document, rule, documents))
     return display_rules(atomic_rules)
@@ -32,10 +32,11 @@ def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.L
     """Lines about everything but the rules: the SERVICE, what is denied, changes by hand, drift of the kernel."""
     lines = [service]
     for name, document in sorted(documents.policies.items()):
+        lines.extend(f'changed by hand in {name}: {text}' for text in document.unknown)
+    for name, document in sorted(documents.active.items()):
         denied = _DENIED.get(document.target, document.target or 'unknown')
         lines.append(f'rest of {document.direction}: {denied} (policy {name}, priority {document.priority})')
-        lines.extend(f'changed by hand in {name}: {text}' for text in document.unknown)
-    if kernel is not None and (documents.policies or kernel.directions):
+    if kernel is not None and (documents.active or kernel.active):
         lines.extend(f'drift: {fault}' for fault in kernel.faults)
         lines.extend(_drift(kernel, documents))
     return lines
@@ -59,7 +60,7 @@ def _peers(rule: RichRule, documents: Documents) -> t.Sequence[Peer]:
 
 
 def _drift(kernel: Kernel, documents: Documents) -> t.Iterator[str]:
-    expected = kernel_rules(documents, kernel.sets)
+    expected = kernel_rules(documents)
     only_in_kernel, missing = kernel.rules - expected, expected - kernel.rules
     for where, drifted in (('only in the kernel', only_in_kernel), ('missing in the kernel', missing)):
         yield from sorted(f'drift, {where}: {_traffic_text(rule)}' for rule in drifted)

@@ -1,27 +1,22 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The objects managed by portmatrix in firewalld, as values: two policies, and the address sets of their peers.
+"""The objects managed by portmatrix in firewalld, as values: policies, and the address sets of their peers.
 
-A group of one address is written into its rule; a larger one becomes a set for each family, so that the number of rules
-grows with flows and not with peers.
+All policies exist at all times: for each direction one before the zones, and one before every other policy. Those that
+are in force have zones; the others are idle. A group of one address is written into its rule; a larger one is in a set
+for each family, so that the number of rules grows with flows and not with peers.
 """
 
 from __future__ import annotations
 
-import hashlib
 import typing as t
 
 from ..._model import peers as peers_of, policy as policies, protocols, traffic
-from ..._model.directions import EGRESS, INGRESS, peer_side
+from ..._model.directions import EGRESS, peer_side
 from ..._model.peers import ANY, Any, Members, Peer, Peers
+from .slots import Slot, slot_of
 
-PREFIX = 'portmatrix-'
-NAMES = {INGRESS: 'portmatrix-in', EGRESS: 'portmatrix-out'}
-# Denied traffic: dropped without an answer if it comes from outside, rejected if it comes from the host's own programs.
-TARGETS = {INGRESS: 'DROP', EGRESS: 'REJECT'}
-# Before every zone, after firewalld's own allow-host-ipv6 (-15000); exclusive: before every other policy.
-PRIORITY, EXCLUSIVE_PRIORITY = -100, -32000
 DescriptionKey = t.Tuple[str, str, str]
 
 
@@ -56,8 +51,8 @@ class RichRule(t.NamedTuple):
 
 
 class PolicyDocument(t.NamedTuple):
-    """One policy. `described` maps (protocol, port, peer label) to flows; `unknown` is what the file contains that
-    portmatrix does not write."""
+    """One policy, in force if it is `active`. `described` maps (protocol, port, peer label) to flows; `unknown` is what
+    the file contains that portmatrix does not write."""
 
     direction: str
     target: str
@@ -66,9 +61,12 @@ class PolicyDocument(t.NamedTuple):
     described: t.Dict[DescriptionKey, t.Tuple[str, ...]]
     citations: t.Dict[str, t.List[str]]
     unknown: t.Tuple[str, ...] = ()
+    active: bool = True
 
 
 class SetDocument(t.NamedTuple):
+    """An address set; without a label it is idle."""
+
     family: str
     label: str
     entries: t.Tuple[str, ...]
@@ -80,19 +78,27 @@ class Documents(t.NamedTuple):
     policies: t.Dict[str, PolicyDocument]
     sets: t.Dict[str, SetDocument]
 
+    @property
+    def active(self) -> t.Dict[str, PolicyDocument]:
+        """The policies in force."""
+        return {name: document for name, document in self.policies.items() if document.active}
 
-def priority(policy: policies.Policy) -> int:
-    return EXCLUSIVE_PRIORITY if policy.exclusive else PRIORITY
+    @property
+    def used_sets(self) -> t.Set[str]:
+        """The names of the sets that rules refer to."""
+        return {rule.set_name for document in self.active.values() for rule in document.rules if rule.set_name}
 
 
-def set_name(label: str, family: str) -> str:
-    """The name of the set for a group of peers; it stays the same when members change, so that these can change without
-    a reload. It has 23 characters; a kernel set may have 31."""
-    return f'{PREFIX}{hashlib.sha256(label.encode()).hexdigest()[:10]}-{family[-1]}'
+EMPTY = Documents({}, {})
+
+
+def idle_policy(slot: Slot) -> PolicyDocument:
+    return PolicyDocument(slot.direction, slot.target, slot.priority, (), {}, {}, active=False)
 
 
 def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Documents:
-    """The documents that enforce POLICY, with the management GUARD first."""
+    """The policies in force and the sets that enforce POLICY, with the management GUARD first. A set has the name of
+    its group until the pool gives it one."""
     documents = Documents({}, {})
     rules = [*guard, *policy.rules]
     for direction in policy.enforced_directions:
@@ -102,10 +108,11 @@ def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Document
             if rule.direction == direction:
                 rich_rules.extend(_rich_rules(rule, documents.sets, described))
         flows = {flow for names in described.values() for flow in names}
-        documents.policies[NAMES[direction]] = PolicyDocument(
+        slot = slot_of(direction, policy.exclusive)
+        documents.policies[slot.name] = PolicyDocument(
             direction,
-            TARGETS[direction],
-            priority(policy),
+            slot.target,
+            slot.priority,
             tuple(dict.fromkeys(rich_rules)),
             described,
             {flow: texts for flow, texts in policy.citations.items() if flow in flows},
@@ -142,42 +149,32 @@ def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.
         if len(members) == 1 or rule.label == policies.GUARD or to_group_address:
             yield from ((family, member) for member in members)
         else:
-            name = set_name(rule.label, family)
+            name = f'{rule.label}/{family}'
             sets[name] = SetDocument(family, rule.label, members)
             yield family, f'@{name}'
 
 
 def description_key(rule: RichRule) -> DescriptionKey:
-    """(protocol, port, peer label) under which a rule's flows are described; the sets of both families share one."""
-    label = rule.set_name[:-2] if rule.set_name else peers_of.peer_text(rule.peer)
+    """(protocol, port, peer label) under which a rule's flows are described."""
+    label = rule.set_name or peers_of.peer_text(rule.peer)
     return rule.protocol, '' if rule.element == 'protocol' else rule.value, label
 
 
 def allowed_traffic(documents: Documents) -> traffic.AllowedTraffic:
     """What DOCUMENTS allow."""
-    return _collect(documents, documents.sets).allowed()
+    return _collect(documents).allowed()
 
 
-def kernel_rules(documents: Documents, loaded_sets: t.Container[str]) -> t.Counter[traffic.TrafficRule]:
-    """The rules that the kernel has for DOCUMENTS while LOADED_SETS (names) exist there."""
-    return _collect(documents, loaded_sets).rules
+def kernel_rules(documents: Documents) -> t.Counter[traffic.TrafficRule]:
+    """The rules that the kernel has for DOCUMENTS."""
+    return _collect(documents).rules
 
 
-def written_out(rule: RichRule, documents: Documents, loaded_sets: t.Container[str]) -> t.Iterator[RichRule]:
-    """RULE, or one for each member if its set is not loaded yet: firewalld creates sets only in a reload."""
-    name = rule.set_name
-    if name is None or name in loaded_sets or name not in documents.sets:
-        yield rule
-    else:
-        yield from (rule._replace(peer=entry) for entry in documents.sets[name].entries)
-
-
-def _collect(documents: Documents, loaded_sets: t.Container[str]) -> traffic.Builder:
+def _collect(documents: Documents) -> traffic.Builder:
     builder = traffic.Builder()
     sides = {'protocol': '', 'port': 'destination', 'source-port': 'source'}
-    for document in documents.policies.values():
-        expanded = (part for rule in document.rules for part in written_out(rule, documents, loaded_sets))
-        for rule in dict.fromkeys(expanded):
+    for document in documents.active.values():
+        for rule in document.rules:
             side = sides[rule.element]
             ports = policies.parse_ports(rule.value) if side else traffic.NO_PORTS
             protocol = protocols.catalog_name(rule.protocol)

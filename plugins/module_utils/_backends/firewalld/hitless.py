@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Changing the running firewall without a reload: no allowed connection is lost, and no denied one passes.
 
-Rules change from the old ones to the union of old and new, then to the new ones. A set changes its members
+All objects exist already, so only their content changes, each with one call:
 
-- before that, if no rule in force uses it,
-- around it, new members first and old ones last, if the same rules use it before and after,
-- in between, unused, if its rules change too: the new rules list its members one by one until the set has them.
+1. Idle sets are filled, while no rule uses them.
+2. The rules of a policy in force become the union of old and new. A policy that is to be in force gets its rules, with
+   those of the policy that it replaces, and then its zones.
+3. A policy that is to be idle loses its zones, and then its rules.
+4. The rules become the new ones.
 
 So at every moment the host allows at least what both states allow, and nothing that neither of them does.
 """
@@ -16,129 +18,98 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import traffic
-from . import bus
-from .documents import Documents, written_out
-from .kernel import Kernel
+from . import bus, pool
+from .documents import Documents
+from .kernel import Sets
+from .running import Running
+from .slots import SLOTS, ZONES
 
-# Above these a reload is faster: one entry of a set takes about 0.1 s, and each written-out address is a rule.
-MAX_ENTRIES, MAX_INLINE = 100, 64
-_MANAGED_SETTINGS = (
-    'short',
-    'description',
-    'target',
-    'priority',
-    'ingress_zones',
-    'egress_zones',
-    'rich_rules',
-)
-Rules = t.Dict[str, t.List[str]]
-BEFORE, AROUND, BETWEEN = 'before', 'around', 'between'
+# A command line may have 2 MB in all, and the members of a set are one command line of busctl.
+MAX_COMMAND = 1_000_000
 
 
-class SetChange(t.NamedTuple):
-    """The members that one set gains and loses, and `when`: before, around or between the changes of rules."""
+class Fill(t.NamedTuple):
+    """The new content of one set."""
 
     name: str
-    add: t.Tuple[str, ...]
-    remove: t.Tuple[str, ...]
-    when: str
+    entries: t.Tuple[str, ...]
+
+
+class PolicyCall(t.NamedTuple):
+    """A change of one policy: its rules, or (`active`) its zones."""
+
+    name: str
+    rules: t.Optional[t.Tuple[str, ...]] = None
+    active: t.Optional[bool] = None
 
 
 class Steps(t.NamedTuple):
-    """Rules by policy: those in force `now`, the `intermediate` ones (members of some sets written out), the
-    `final`."""
+    fills: t.Tuple[Fill, ...]
+    calls: t.Tuple[PolicyCall, ...]
 
-    sets: t.Tuple[SetChange, ...]
-    now: Rules
-    intermediate: Rules
-    final: Rules
-
-
-def plan(wanted: Documents, kernel: Kernel) -> t.Optional[Steps]:
-    """The steps to WANTED, or None if only a reload leads there: other policies than those in force, or too much."""
-    running = [name for name in bus.call('policy', 'getPolicies') if name in wanted.policies]
-    if kernel.faults or sorted(running) != sorted(wanted.policies) or len(kernel.directions) != len(wanted.policies):
-        return None
-    now = {}
-    for name, document in wanted.policies.items():
-        settings = bus.call('policy', 'getPolicySettings', 's', name)
-        if settings['priority']['data'] != document.priority or settings['target']['data'] != document.target:
-            return None
-        if any(variant['data'] for key, variant in settings.items() if key not in _MANAGED_SETTINGS):
-            return None
-        now[name] = settings.get('rich_rules', {}).get('data', [])
-    return compute_steps(wanted, kernel.sets, now)
+    @property
+    def any(self) -> bool:
+        return bool(self.fills or self.calls)
 
 
-def compute_steps(wanted: Documents, loaded: t.Dict[str, t.Tuple[str, ...]], now: Rules) -> t.Optional[Steps]:
-    """The steps from the sets LOADED (name -> members) and the rules in force NOW, or None. Pure."""
-    final = _rule_texts(wanted, loaded)
-    changes = tuple(
-        _set_change(name, loaded[name], document.entries, now, final)
+def compute_steps(wanted: Documents, loaded: Sets, running: Running) -> t.Optional[Steps]:
+    """The steps to WANTED from the sets LOADED and the policies RUNNING, all of which exist. Pure.
+
+    None if a set has too many members for one call.
+    """
+    fills = tuple(
+        Fill(name, document.entries)
         for name, document in wanted.sets.items()
-        if name in loaded and set(loaded[name]) != set(document.entries)
+        if name in wanted.used_sets and not pool.same_members(loaded[name], document.entries)
     )
-    unused = {change.name for change in changes if change.when == BETWEEN}
-    intermediate = _rule_texts(wanted, {name: members for name, members in loaded.items() if name not in unused})
-    inline = sum(
-        len(document.entries) for name, document in wanted.sets.items() if name not in loaded or name in unused
-    )
-    entries = sum(len(change.add) + len(change.remove) for change in changes)
-    conflicts = any(_has_overlap(change, loaded[change.name]) for change in changes if change.when == AROUND)
-    if inline > MAX_INLINE or entries > MAX_ENTRIES or conflicts:
+    if any(sum(len(entry) + 9 for entry in fill.entries) > MAX_COMMAND for fill in fills):
         return None
-    return Steps(changes, now, intermediate, final)
+    return Steps(fills, tuple(_policy_calls(wanted, running)))
 
 
 def execute(steps: Steps) -> None:
     """Carry out STEPS. Raises BackendError if firewalld refuses one."""
-    _change_members(steps, BEFORE, ('remove', 'add'))
-    _change_members(steps, AROUND, ('add',))
-    _change_rules(steps.now, steps.intermediate)
-    _change_members(steps, BETWEEN, ('remove', 'add'))
-    _change_rules(steps.intermediate, steps.final)
-    _change_members(steps, AROUND, ('remove',))
+    for fill in steps.fills:
+        words = bus.arguments('as', list(fill.entries))
+        bus.call('ipset', 'setEntries', 'sas', fill.name, *words, timeout=bus.SLOW_SECONDS)
+    for call in steps.calls:
+        settings: t.Dict[str, t.List[str]] = {}
+        if call.rules is not None:
+            settings['rich_rules'] = list(call.rules)
+        if call.active is not None:
+            for key, zone in zip(('ingress_zones', 'egress_zones'), ZONES[SLOTS[call.name].direction]):
+                settings[key] = [zone] if call.active else []
+        variants = {key: {'type': 'as', 'data': data} for key, data in settings.items()}
+        bus.set_dictionary('policy', 'setPolicySettings', call.name, variants)
 
 
-def _rule_texts(wanted: Documents, loaded: t.Container[str]) -> Rules:
-    texts: Rules = {}
-    for name, document in wanted.policies.items():
-        expanded = (part for rule in document.rules for part in written_out(rule, wanted, loaded))
-        texts[name] = list(dict.fromkeys(rule.text(document.direction) for rule in expanded))
-    return texts
+def _policy_calls(wanted: Documents, running: Running) -> t.Iterator[PolicyCall]:
+    final = {
+        name: tuple(dict.fromkeys(rule.text(document.direction) for rule in document.rules))
+        for name, document in wanted.active.items()
+    }
+    replaced = {name: policy for name, policy in running.items() if policy.active and name not in final}
+    between: t.Dict[str, t.Tuple[str, ...]] = {}
+    for name, rules in final.items():
+        if running[name].active:
+            between[name] = _union(running[name].rules, rules)
+        else:
+            direction = SLOTS[name].direction
+            former = (policy.rules for other, policy in replaced.items() if SLOTS[other].direction == direction)
+            between[name] = _union(*former, rules)
+        if sorted(running[name].rules) != sorted(between[name]):
+            yield PolicyCall(name, rules=between[name])
+        if not running[name].active:
+            yield PolicyCall(name, active=True)
+    for name in replaced:
+        yield PolicyCall(name, active=False)
+    for name, policy in running.items():
+        if name not in final and policy.rules:
+            yield PolicyCall(name, rules=())
+    for name, rules in final.items():
+        if sorted(between[name]) != sorted(rules):
+            yield PolicyCall(name, rules=rules)
 
 
-def _set_change(name: str, old: t.Iterable[str], new: t.Iterable[str], now: Rules, final: Rules) -> SetChange:
-    users_now, users_then = _users(name, now), _users(name, final)
-    when = BEFORE if not users_now else AROUND if users_now == users_then else BETWEEN
-    return SetChange(name, tuple(sorted(set(new) - set(old))), tuple(sorted(set(old) - set(new))), when)
-
-
-def _users(name: str, rules: Rules) -> t.Set[t.Tuple[str, str]]:
-    """(policy, rule) of the rules that refer to the set NAME."""
-    return {(policy, line) for policy, lines in rules.items() for line in lines if f'"{name}"' in line}
-
-
-def _has_overlap(change: SetChange, members: t.Iterable[str]) -> bool:
-    """Whether a new entry overlaps an old one: the kernel refuses both in one set at the same time."""
-    old = [traffic.interval(member) for member in members]
-    return any(traffic.overlap(new, other) for new in map(traffic.interval, change.add) for other in old)
-
-
-def _change_members(steps: Steps, when: str, verbs: t.Iterable[str]) -> None:
-    for change in (change for change in steps.sets if change.when == when):
-        for verb in verbs:
-            for entry in getattr(change, verb):
-                bus.call('ipset', f'{verb}Entry', 'ss', change.name, entry)
-
-
-def _change_rules(now: Rules, wanted: Rules) -> None:
-    for name, lines in wanted.items():
-        if sorted(now[name]) != sorted(lines):
-            _set_rules(name, list(dict.fromkeys([*now[name], *lines])))
-            _set_rules(name, lines)
-
-
-def _set_rules(name: str, rules: t.List[str]) -> None:
-    bus.set_dictionary('policy', 'setPolicySettings', name, {'rich_rules': {'type': 'as', 'data': rules}})
+def _union(*parts: t.Iterable[str]) -> t.Tuple[str, ...]:
+    return tuple(dict.fromkeys(rule for part in parts for rule in part))

@@ -13,7 +13,7 @@ from ..._model import protocols, traffic
 from ..._model.directions import EGRESS, INGRESS, peer_side
 from ..._model.peers import ANY, Members, Peers
 from ..._model.traffic import Ports, TrafficRule
-from .documents import NAMES, PREFIX, TARGETS
+from .slots import PREFIX, SLOTS, Slot
 
 _CHAINS = {INGRESS: ('filter_INPUT', 'filter_IN_policy_'), EGRESS: ('filter_OUTPUT', 'filter_OUT_policy_')}
 _VERDICTS = {'DROP': 'drop', 'REJECT': 'reject'}
@@ -24,11 +24,11 @@ Sets = t.Dict[str, t.Tuple[str, ...]]
 
 
 class Kernel(t.NamedTuple):
-    """The rules in the kernel and the directions that have any; `faults` are deviations that only a reload can repair;
-    `sets` are those managed by portmatrix, name -> entries."""
+    """The rules in the kernel and the names of the policies in force there; `faults` are deviations that only a reload
+    can repair; `sets` are those managed by portmatrix, name -> entries."""
 
     rules: t.Counter[TrafficRule]
-    directions: t.Tuple[str, ...]
+    active: t.Tuple[str, ...]
     faults: t.Tuple[str, ...]
     sets: Sets
 
@@ -57,15 +57,16 @@ def parse(objects: t.List[t.Dict[str, t.Any]]) -> Kernel:
             sets[item['set']['name']] = tuple(map(_address_text, item['set'].get('elem', [])))
     builder = traffic.Builder()
     faults: t.List[str] = []
-    directions: t.List[str] = []
-    for direction, (hook, prefix) in _CHAINS.items():
-        chain = prefix + NAMES[direction]
+    active: t.List[str] = []
+    for slot in SLOTS.values():
+        hook, prefix = _CHAINS[slot.direction]
+        chain = prefix + slot.name
         if chain in chains:
-            directions.append(direction)
+            active.append(slot.name)
             if hook not in hooks or chain not in _reachable(hook, chains):
-                faults.append(f'the kernel does not pass {direction} through {NAMES[direction]}')
-            faults.extend(_parse_policy(direction, chain, chains, sets, builder))
-    return Kernel(builder.rules, tuple(directions), tuple(faults), sets)
+                faults.append(f'the kernel does not pass {slot.direction} through {slot.name}')
+            faults.extend(_parse_policy(slot, chain, chains, sets, builder))
+    return Kernel(builder.rules, tuple(active), tuple(faults), sets)
 
 
 def _reachable(start: str, chains: t.Dict[str, t.List[NftRule]]) -> t.Set[str]:
@@ -85,12 +86,12 @@ def _targets(rule: NftRule) -> str:
 
 
 def _parse_policy(
-    direction: str, chain: str, chains: t.Dict[str, t.List[NftRule]], sets: Sets, builder: traffic.Builder
+    slot: Slot, chain: str, chains: t.Dict[str, t.List[NftRule]], sets: Sets, builder: traffic.Builder
 ) -> t.Iterator[str]:
     """Add what the policy allows to BUILDER; yield what differs from the rules that firewalld writes for it."""
     rules = [_without_counters(rule) for rule in chains[chain]]
-    if not rules or len(rules[-1]) != 1 or _VERDICTS[TARGETS[direction]] not in rules[-1][0]:
-        yield f'the kernel does not deny the rest of {direction}'
+    if not rules or len(rules[-1]) != 1 or _VERDICTS[slot.target] not in rules[-1][0]:
+        yield f'the kernel does not deny the rest of {slot.direction}'
     jumps = [rule[0]['jump']['target'] for rule in rules[:-1] if _is_jump(rule)]
     unexpected = [rule for rule in rules[:-1] if not _is_jump(rule) and not _only_logs(rule)]
     if unexpected or f'{chain}_allow' not in jumps:
@@ -99,7 +100,7 @@ def _parse_policy(
         for rule in map(_without_counters, chains.get(name, [])):
             if _only_logs(rule):
                 continue
-            if name != f'{chain}_allow' or not _add_rule(direction, rule, sets, builder):
+            if name != f'{chain}_allow' or not _add_rule(slot.direction, rule, sets, builder):
                 yield f'the chain {name} has a rule that is not managed by portmatrix: {json.dumps(rule)[:200]}'
 
 

@@ -11,10 +11,24 @@ from ..._model import report
 from ..._model.connection import Connection, is_allowed
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import applying, config_files, display, docker, hitless, service, unmanaged_rules, unmanaged_runtime, verify
-from .documents import Documents, allowed_traffic, build
+from . import (
+    applying,
+    config_files,
+    display,
+    docker,
+    hitless,
+    pool,
+    running,
+    service,
+    unmanaged_rules,
+    unmanaged_runtime,
+    verify,
+)
+from .documents import EMPTY, Documents, allowed_traffic, build
 from .kernel import Kernel
+from .running import Running
 from .service import Service, Switch
+from .slots import SLOTS
 
 
 class State(t.NamedTuple):
@@ -25,23 +39,32 @@ class State(t.NamedTuple):
     files: t.Dict[str, str]
     documents: Documents
     kernel: t.Optional[Kernel]
+    running: Running
     unmanaged: unmanaged_rules.Unmanaged
 
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, policy, guard)
 
+    def text(self) -> t.List[str]:
+        """Lines about everything but the rules."""
+        lines = display.state(self.service.text(), self.documents, self.kernel)
+        if self.kernel is not None and not running.has_objects(self.running, self.documents):
+            lines.append('drift: the running policies have other settings than their configuration files')
+        return lines
+
     def gather(self) -> PlainData:
         is_enforced = (
             self.kernel is not None
-            and bool(self.documents.policies)
+            and bool(self.documents.active)
             and not verify.deviation(self.documents, self.kernel)
+            and running.has_objects(self.running, self.documents)
         )
         return {
             'backend': service.UNIT,
             'version': '.'.join(map(str, self.service.version)),
             'active': self.service.active,
             'enforced': is_enforced,
-            'state': display.state(self.service.text(), self.documents, self.kernel),
+            'state': self.text(),
             'rules': report.to_data(display.rules(self.documents)),
         }
 
@@ -66,7 +89,7 @@ class Changes(t.NamedTuple):
 
     def would_allow(self, connection: Connection) -> bool:
         # without a portmatrix policy, firewalld's zones decide, which are as they were before
-        return not self.wanted.policies or is_allowed(allowed_traffic(self.wanted), connection)
+        return not self.wanted.active or is_allowed(allowed_traffic(self.wanted), connection)
 
     def snapshot(self) -> PlainData:
         observed = self.state.service
@@ -100,17 +123,14 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     firewalld cannot be used."""
     if policy is not None:
         service.require_usable(state.service)
-    wanted = build(policy, guard) if policy else Documents({}, {})
+    switch = service.switch_on(state.service) if policy else service.switch_off(state.service)
+    wanted, transition, steps = _target(state, build(policy, guard) if policy else None, switch)
     contents = config_files.render(wanted)
     changed: t.Dict[str, t.Optional[str]] = {
         path: text for path, text in contents.items() if state.files.get(path) != text
     }
     changed.update({path: None for path in state.files if path not in contents})
-    switch = service.switch_on(state.service) if policy else service.switch_off(state.service)
-    transition, steps = _transition(state, wanted, switch)
-    before = report.Side(
-        display.state(state.service.text(), state.documents, state.kernel), display.rules(state.documents)
-    )
+    before = report.Side(state.text(), display.rules(state.documents))
     after = report.Side(
         display.state(_service_after(state.service, switch).text(), wanted, None), display.rules(wanted)
     )
@@ -137,13 +157,49 @@ def _service_after(observed: Service, switch: Switch) -> Service:
     return observed._replace(active=active, enablement=enablement, switched_on=switch.switched_on)
 
 
-def _transition(state: State, wanted: Documents, switch: Switch) -> t.Tuple[str, t.Optional[hitless.Steps]]:
-    if state.kernel is None or 'stop' in switch.steps:
-        return 'none', None
-    has_priorities = all(
-        state.unmanaged.priorities.get(name) == document.priority for name, document in wanted.policies.items()
-    )
-    if has_priorities and not verify.deviation(wanted, state.kernel):
-        return 'none', None
-    steps = hitless.plan(wanted, state.kernel) if wanted.policies else None
-    return ('hitless' if steps else 'reload'), steps
+def _target(
+    state: State, built: t.Optional[Documents], switch: Switch
+) -> t.Tuple[Documents, str, t.Optional[hitless.Steps]]:
+    """(the objects that BUILT becomes on this host, the transition to them, its steps if it is hitless)."""
+    if built is None:
+        has_objects = bool(state.running) or (state.kernel is not None and bool(state.kernel.sets))
+        is_reload = state.kernel is not None and 'stop' not in switch.steps and has_objects
+        return EMPTY, 'reload' if is_reload else 'none', None
+    in_files = _fitted_to_files(state, built)
+    if state.kernel is None:
+        # what the files contain is what will be loaded
+        return in_files or pool.fresh(built), 'none', None
+    fitted = _fitted_to_kernel(state, built)
+    steps = hitless.compute_steps(fitted, state.kernel.sets, state.running) if fitted else None
+    if fitted is None or steps is None:
+        return in_files or pool.fresh(built), 'reload', None
+    return fitted, 'hitless' if steps.any else 'none', steps
+
+
+def _fitted_to_files(state: State, built: Documents) -> t.Optional[Documents]:
+    """BUILT with the sets of the configuration files, None if these are not those of this version, or too few."""
+    documents = state.documents
+    if not _has_layout(documents):
+        return None
+    entries = {name: document.entries for name, document in documents.sets.items()}
+    return pool.fitted(built, entries, documents.used_sets, pool.labels(documents))
+
+
+def _fitted_to_kernel(state: State, built: Documents) -> t.Optional[Documents]:
+    """BUILT with the objects of the running firewalld, None if these are not those that a hitless change needs."""
+    in_kernel = state.kernel
+    if in_kernel is None or in_kernel.faults or not running.has_all_slots(state.running):
+        return None
+    if not _has_layout(state.documents) or in_kernel.sets.keys() != state.documents.sets.keys():
+        return None
+    # what another program did to the kernel is unknown to firewalld, which can only load everything again
+    if running.has_rules(state.running, state.documents) and verify.deviation(state.documents, in_kernel):
+        return None
+    if set(in_kernel.active) != {name for name, policy in state.running.items() if policy.active}:
+        return None
+    return pool.fitted(built, in_kernel.sets, running.used_sets(state.running), pool.labels(state.documents))
+
+
+def _has_layout(documents: Documents) -> bool:
+    """Whether DOCUMENTS are the objects that this version makes, not those of an earlier one."""
+    return documents.policies.keys() == SLOTS.keys() and all(map(pool.is_pool_name, documents.sets))

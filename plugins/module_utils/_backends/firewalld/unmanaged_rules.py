@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model import policy as policies
+from ..._model.policy import Policy
 from . import bus
-from .documents import NAMES, priority
+from .running import Settings
+from .slots import EXCLUSIVE_PRIORITY, PREFIX, PRIORITY
 
 _DENIES = re.compile(r'\b(reject|drop)\b')
 _BUILT_IN = ('allow-host-ipv6',)
 
 
 class Unmanaged(t.NamedTuple):
-    """`priorities` of the running policies, those of portmatrix included and firewalld's built-in ones left out: a
+    """`priorities` of the running policies, without those of portmatrix and firewalld's built-in ones: a
     lower number decides first. `forwarding` and `denying` are the active zones that forward ports and that have rich
     rules which deny."""
 
@@ -26,11 +27,12 @@ class Unmanaged(t.NamedTuple):
     denying: t.Tuple[str, ...] = ()
 
 
-def read() -> Unmanaged:
+def read(policies: t.Mapping[str, Settings]) -> Unmanaged:
+    """What portmatrix does not manage; POLICIES are the settings of all policies."""
     priorities = {
-        name: bus.call('policy', 'getPolicySettings', 's', name)['priority']['data']
-        for name in bus.call('policy', 'getPolicies')
-        if name not in _BUILT_IN
+        name: settings['priority']['data']
+        for name, settings in policies.items()
+        if name not in _BUILT_IN and not name.startswith(PREFIX)
     }
     names = sorted(bus.call('zone', 'getActiveZones') or ())
     zones = {zone: bus.call('zone', 'getZoneSettings2', 's', zone) for zone in names}
@@ -45,16 +47,12 @@ def _has_denials(settings: t.Dict[str, t.Dict[str, t.Any]]) -> bool:
     return any(_DENIES.search(rule) for rule in settings.get('rules_str', {}).get('data') or ())
 
 
-def warnings(unmanaged: Unmanaged, policy: t.Optional[policies.Policy]) -> t.Tuple[str, ...]:
+def warnings(unmanaged: Unmanaged, policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
     """What is decided before POLICY, and what zones deny without effect."""
     if policy is None:
         return ()
-    managed_priority = priority(policy)
-    earlier = [
-        name
-        for name, number in sorted(unmanaged.priorities.items())
-        if number <= managed_priority and name not in NAMES.values()
-    ]
+    managed_priority = EXCLUSIVE_PRIORITY if policy.exclusive else PRIORITY
+    earlier = [name for name, number in sorted(unmanaged.priorities.items()) if number <= managed_priority]
     advice = 'raise its priority number'
     if not policy.exclusive:
         advice += ', or set portmatrix_exclusive: true'

@@ -15,7 +15,7 @@ import typing as t
 from ..._base.commands import run
 from ..._host import iptables
 from . import bus
-from .documents import PREFIX
+from .slots import PREFIX
 
 # interface of D-Bus -> (method that lists names, method that reads one, method that writes one)
 _OBJECTS = {

@@ -9,20 +9,30 @@ import time
 import typing as t
 
 from ..._base.errors import BackendError
-from . import bus, kernel
+from . import bus, kernel, running
 from .documents import Documents, kernel_rules
 
 VERIFY_SECONDS = 20
 
 
-def deviation(wanted: Documents, running: kernel.Kernel) -> t.Optional[str]:
+def deviation(wanted: Documents, in_kernel: kernel.Kernel) -> t.Optional[str]:
     """How the kernel deviates from WANTED, or None."""
-    if wanted.policies and running.faults:
-        return running.faults[0]
-    has_all_policies = len(running.directions) == len(wanted.policies)
-    if running.rules != kernel_rules(wanted, running.sets) or not has_all_policies:
+    if wanted.active and in_kernel.faults:
+        return in_kernel.faults[0]
+    if set(in_kernel.active) != wanted.active.keys():
+        return f'the policies in force are {", ".join(sorted(in_kernel.active)) or "none"}'
+    if in_kernel.rules != kernel_rules(wanted):
         return 'the rules in the kernel differ from the policy'
     return None
+
+
+def full_deviation(wanted: Documents) -> t.Optional[str]:
+    """The same for the running firewalld as well: policies, their priorities and targets."""
+    if not bus.is_running():
+        return 'firewalld is not in state RUNNING'
+    if wanted.policies and not running.has_objects(running.read(), wanted):
+        return 'the policies of the running firewalld differ from those of portmatrix'
+    return deviation(wanted, kernel.read())
 
 
 def wait_until_enforced(wanted: Documents) -> None:
@@ -32,7 +42,7 @@ def wait_until_enforced(wanted: Documents) -> None:
     """
     deadline = time.monotonic() + VERIFY_SECONDS
     while True:
-        problem = deviation(wanted, kernel.read()) if bus.is_running() else 'firewalld is not in state RUNNING'
+        problem = full_deviation(wanted)
         if not problem:
             return
         if time.monotonic() > deadline:

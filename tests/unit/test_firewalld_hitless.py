@@ -23,6 +23,7 @@ MEMBERS = [HOSTS[:2], HOSTS[1:3], HOSTS[:4], HOSTS[2:]]
 GROUPS = ['a/ipv4', 'b/ipv4', 'c/ipv4']
 ALL = set(itertools.product(('ingress', 'egress'), HOSTS, PORTS))
 SETS = [f'portmatrix-4-{number:03d}' for number in range(1, 8)]
+PREPARED = pool.fresh(Documents({}, {}))
 
 
 @st.composite
@@ -149,7 +150,7 @@ def test_a_rollback_fills_no_set(old, new):
     assert firewalld.allowed() == expected(old)
 
 
-def test_too_few_idle_sets_and_too_many_members_need_a_reload():
+def test_too_few_idle_sets_too_many_members_and_too_many_rules_need_a_reload():
     members = tuple(f'10.{number // 256}.{number % 256}.0/28' for number in range(65536))
     rule = RichRule('ipv4', '@a/ipv4', 'port', '443', 'tcp')
     documents = Documents(
@@ -161,11 +162,30 @@ def test_too_few_idle_sets_and_too_many_members_need_a_reload():
     fitted = pool.fitted(documents, loaded, used={SETS[1]}, labels={})
     assert fitted is not None and fitted.sets[SETS[0]].entries == members
     assert hitless.compute_steps(fitted, loaded, Firewalld().running()) is None
+    addresses = (f'10.0.{number // 256}.{number % 256}' for number in range(20000))
+    rules = tuple(RichRule('ipv4', address, 'port', '443', 'tcp') for address in addresses)
+    many = PREPARED._replace(
+        policies={**PREPARED.policies, 'portmatrix-in': documents.policies['portmatrix-in']._replace(rules=rules)}
+    )
+    assert hitless.compute_steps(many, loaded, Firewalld().running()) is None
 
 
 @pytest.mark.parametrize(
-    'name, expected',
-    [('portmatrix-4-001', True), ('portmatrix-6-1000', True), ('portmatrix-0123456789-4', False), ('foreign', False)],
+    'policies, sets, expected',
+    [
+        (PREPARED.policies, PREPARED.sets, True),
+        (PREPARED.policies, {**PREPARED.sets, 'portmatrix-6-1000': SetDocument('ipv6', '', ())}, True),
+        (PREPARED.policies, {'portmatrix-0123456789-4': SetDocument('ipv4', 'a', ())}, False),
+        ({'portmatrix-in': PREPARED.policies['portmatrix-in']}, PREPARED.sets, False),
+        ({}, {}, False),
+    ],
+    ids=['prepared', 'a large pool', 'sets of an earlier version', 'policies of an earlier version', 'nothing'],
 )
-def test_sets_of_the_pool_are_known_by_their_names(name, expected):
-    assert pool.is_pool_name(name) is expected
+def test_only_complete_objects_of_this_version_can_change_without_a_reload(policies, sets, expected):
+    assert pool.is_in_use(Documents(policies, sets)) is expected
+
+
+def test_a_file_of_a_set_that_is_missing_needs_a_reload():
+    rule = RichRule('ipv4', '@portmatrix-4-009', 'port', '443', 'tcp')
+    used = PREPARED.policies['portmatrix-in']._replace(rules=(rule,), active=True)
+    assert not pool.is_in_use(Documents({**PREPARED.policies, 'portmatrix-in': used}, PREPARED.sets))

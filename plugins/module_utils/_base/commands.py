@@ -19,7 +19,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run COMMAND with TEXT as its standard input.
 
-    Raises BackendError if the program is missing, takes longer than TIMEOUT seconds, or (with CHECK) fails.
+    Raises BackendError if the program is missing or cannot be started, takes longer than TIMEOUT seconds, or (with
+    CHECK) fails.
     """
     words = ' '.join(command[:6]) + (' ...' if len(command) > 6 else '')
     try:
@@ -35,6 +36,8 @@ def run(
         )
     except FileNotFoundError as error:
         raise BackendError(f'{command[0]}: not found on this host, but needed to manage the firewall') from error
+    except OSError as error:
+        raise BackendError(f'{words}: {error.strerror}') from error
     except subprocess.TimeoutExpired as error:
         raise BackendError(f'{words}: no answer within {timeout:.0f} s') from error
     if check and result.returncode:

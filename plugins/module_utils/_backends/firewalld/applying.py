@@ -99,22 +99,15 @@ def _is_restored(former: Documents) -> bool:
 
 
 def _restore_without_reload(former: Documents) -> None:
+    if former.policies and not pool.is_in_use(former):
+        return
     in_kernel, now = kernel.read(), running.read()
-    if in_kernel.faults or not running.has_all_slots(now) or not _uses_slots(former):
+    if in_kernel.faults or not running.has_objects(now, SLOTS):
         return
     fitted = pool.fitted(former, in_kernel.sets, running.used_sets(now), pool.labels(former))
     steps = hitless.compute_steps(fitted, in_kernel.sets, now) if fitted else None
     if steps:
         hitless.execute(steps)
-
-
-def _uses_slots(documents: Documents) -> bool:
-    """Whether the policies of this version and the sets in DOCUMENTS are all that is in force with them: not so with
-    those of an earlier version, or if someone has removed or added files."""
-    return documents.used_sets <= documents.sets.keys() and all(
-        name in SLOTS and (document.target, document.priority) == (SLOTS[name].target, SLOTS[name].priority)
-        for name, document in documents.active.items()
-    )
 
 
 def empty_idle_sets() -> None:

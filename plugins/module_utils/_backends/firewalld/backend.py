@@ -74,7 +74,7 @@ class Firewalld:
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         files.write_all(desired['files'])
-        if not boot and service.is_active():
+        if not boot and systemd.is_active(service.UNIT):
             applying.empty_idle_sets()
         service.save_switched_on(desired['switched_on'])
         service.execute([step for step in desired['steps'] if step in ('enable', 'disable')])

@@ -24,7 +24,7 @@ from .kernel import Sets
 from .running import Running
 from .slots import SLOTS, ZONES
 
-# A command line may have 2 MB in all, and the members of a set are one command line of busctl.
+# A command line may have 2 MB in all; the members of a set, or the rules of a policy, are one command line of busctl.
 MAX_COMMAND = 1_000_000
 
 
@@ -55,16 +55,19 @@ class Steps(t.NamedTuple):
 def compute_steps(wanted: Documents, loaded: Sets, running: Running) -> t.Optional[Steps]:
     """The steps to WANTED from the sets LOADED and the policies RUNNING, all of which exist. Pure.
 
-    None if a set has too many members for one call.
+    None if a set has too many members, or a policy too many rules, for one call.
     """
     fills = tuple(
         Fill(name, document.entries)
         for name, document in wanted.sets.items()
         if name in wanted.used_sets and not pool.same_members(loaded[name], document.entries)
     )
-    if any(sum(len(entry) + 9 for entry in fill.entries) > MAX_COMMAND for fill in fills):
+    calls = tuple(_policy_calls(wanted, running))
+    arguments = (*(fill.entries for fill in fills), *(call.rules or () for call in calls))
+    # each has a byte at its end and an address of 8 bytes
+    if any(sum(len(word) + 9 for word in words) > MAX_COMMAND for words in arguments):
         return None
-    return Steps(fills, tuple(_policy_calls(wanted, running)))
+    return Steps(fills, calls)
 
 
 def execute(steps: Steps) -> None:

@@ -48,7 +48,7 @@ class State(t.NamedTuple):
     def text(self) -> t.List[str]:
         """Lines about everything but the rules."""
         lines = display.state(self.service.text(), self.documents, self.kernel)
-        if self.kernel is not None and not running.has_objects(self.running, self.documents):
+        if self.kernel is not None and not running.has_objects(self.running, self.documents.policies):
             lines.append('drift: the running policies have other settings than their configuration files')
         return lines
 
@@ -57,7 +57,7 @@ class State(t.NamedTuple):
             self.kernel is not None
             and bool(self.documents.active)
             and not verify.deviation(self.documents, self.kernel)
-            and running.has_objects(self.running, self.documents)
+            and running.has_objects(self.running, self.documents.policies)
         )
         return {
             'backend': service.UNIT,
@@ -179,7 +179,7 @@ def _target(
 def _fitted_to_files(state: State, built: Documents) -> t.Optional[Documents]:
     """BUILT with the sets of the configuration files, None if these are not those of this version, or too few."""
     documents = state.documents
-    if not _has_layout(documents):
+    if not pool.is_in_use(documents):
         return None
     entries = {name: document.entries for name, document in documents.sets.items()}
     return pool.fitted(built, entries, documents.used_sets, pool.labels(documents))
@@ -188,9 +188,9 @@ def _fitted_to_files(state: State, built: Documents) -> t.Optional[Documents]:
 def _fitted_to_kernel(state: State, built: Documents) -> t.Optional[Documents]:
     """BUILT with the objects of the running firewalld, None if these are not those that a hitless change needs."""
     in_kernel = state.kernel
-    if in_kernel is None or in_kernel.faults or not running.has_all_slots(state.running):
+    if in_kernel is None or in_kernel.faults or not running.has_objects(state.running, SLOTS):
         return None
-    if not _has_layout(state.documents) or in_kernel.sets.keys() != state.documents.sets.keys():
+    if not pool.is_in_use(state.documents) or in_kernel.sets.keys() != state.documents.sets.keys():
         return None
     # what another program did to the kernel is unknown to firewalld, which can only load everything again
     if running.has_rules(state.running, state.documents) and verify.deviation(state.documents, in_kernel):
@@ -198,8 +198,3 @@ def _fitted_to_kernel(state: State, built: Documents) -> t.Optional[Documents]:
     if set(in_kernel.active) != {name for name, policy in state.running.items() if policy.active}:
         return None
     return pool.fitted(built, in_kernel.sets, running.used_sets(state.running), pool.labels(state.documents))
-
-
-def _has_layout(documents: Documents) -> bool:
-    """Whether DOCUMENTS are the objects that this version makes, not those of an earlier one."""
-    return documents.policies.keys() == SLOTS.keys() and all(map(pool.is_pool_name, documents.sets))

@@ -23,8 +23,11 @@ _NAME = re.compile(re.escape(PREFIX) + r'[46]-\d{3,}')
 Loaded = t.Mapping[str, t.Sequence[str]]  # name of a set -> its entries
 
 
-def is_pool_name(name: str) -> bool:
-    return bool(_NAME.fullmatch(name))
+def is_in_use(documents: Documents) -> bool:
+    """Whether DOCUMENTS are the prepared policies and sets, complete: not those of an earlier version, nor what is left
+    if someone has removed some of their files."""
+    has_policies = documents.policies.keys() == SLOTS.keys()
+    return has_policies and documents.used_sets <= documents.sets.keys() and all(map(_NAME.fullmatch, documents.sets))
 
 
 def fresh(documents: Documents) -> Documents:

@@ -10,7 +10,7 @@ import typing as t
 
 from . import bus
 from .documents import Documents, PolicyDocument
-from .slots import PREFIX, SLOTS, ZONES
+from .slots import PREFIX, SLOTS, ZONES, Slot
 
 _MANAGED_SETTINGS = (
     'short',
@@ -51,10 +51,11 @@ def read() -> Running:
     return managed(read_settings())
 
 
-def has_objects(running: Running, documents: Documents) -> bool:
-    """Whether RUNNING has exactly the policies of DOCUMENTS, with their priorities and targets."""
-    return running.keys() == documents.policies.keys() and all(
-        _is_same_object(running[name], document) for name, document in documents.policies.items()
+def has_objects(running: Running, policies: t.Union[t.Mapping[str, PolicyDocument], t.Mapping[str, Slot]]) -> bool:
+    """Whether RUNNING has exactly these POLICIES, with their priorities and targets."""
+    return running.keys() == policies.keys() and all(
+        (policy.priority, policy.target) == (policies[name].priority, policies[name].target) and not policy.is_modified
+        for name, policy in running.items()
     )
 
 
@@ -63,11 +64,6 @@ def has_rules(running: Running, documents: Documents) -> bool:
     return {name: set(policy.rules) for name, policy in running.items() if policy.active} == {
         name: {rule.text(document.direction) for rule in document.rules} for name, document in documents.active.items()
     }
-
-
-def _is_same_object(policy: RunningPolicy, document: PolicyDocument) -> bool:
-    same = (policy.priority, policy.target) == (document.priority, document.target)
-    return same and not policy.is_modified
 
 
 def _policy(name: str, settings: Settings) -> RunningPolicy:
@@ -83,14 +79,6 @@ def _policy(name: str, settings: Settings) -> RunningPolicy:
         priority=int(data('priority')),
         target=str(data('target')),
         is_modified=has_other_zones or has_other_settings,
-    )
-
-
-def has_all_slots(running: Running) -> bool:
-    """Whether RUNNING has exactly the policies that a hitless change needs, with their priorities and targets."""
-    return running.keys() == SLOTS.keys() and all(
-        (running[name].priority, running[name].target) == (slot.priority, slot.target) and not running[name].is_modified
-        for name, slot in SLOTS.items()
     )
 
 

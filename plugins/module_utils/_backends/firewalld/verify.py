@@ -30,7 +30,7 @@ def full_deviation(wanted: Documents) -> t.Optional[str]:
     """The same for the running firewalld as well: policies, their priorities and targets."""
     if not bus.is_running():
         return 'firewalld is not in state RUNNING'
-    if wanted.policies and not running.has_objects(running.read(), wanted):
+    if wanted.policies and not running.has_objects(running.read(), wanted.policies):
         return 'the policies of the running firewalld differ from those of portmatrix'
     return deviation(wanted, kernel.read())
 

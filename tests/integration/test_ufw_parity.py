@@ -87,48 +87,44 @@ def random_ports(rng: random.Random) -> list[str]:
 def samples(document: dict, rng: random.Random, peers: Peers) -> list[dict]:
     """For every rule and both families: a packet that it allows, and the same with another peer, port, protocol or
     direction."""
-    candidates = []
-    rules = [
-        *document['rules'],
-        {'direction': 'ingress', 'protocol': 'tcp', 'ports': [str(MANAGEMENT)], 'group': 'management'},
+    management = [source for source in document['management']['sources'] if source != 'any']
+    groups = {**document['groups'], 'management': management}
+    guard = {'direction': 'ingress', 'protocol': 'tcp', 'ports': [str(MANAGEMENT)], 'group': 'management'}
+    candidates = [
+        packet
+        for rule in (*document['rules'], guard)
+        for version in (4, 6)
+        for packet in variants(rule, random_network(groups.get(rule['group'], ()), version, rng, peers), rng)
     ]
-    groups = {
-        **document['groups'],
-        'management': [source for source in document['management']['sources'] if source != 'any'],
-    }
-    for rule in rules:
-        for version in (4, 6):
-            networks = [
-                network
-                for network in map(ipaddress.ip_network, groups.get(rule['group'], ()))
-                if network.version == version
-            ]
-            networks = networks or [peers.network(version, 64, 26 if version == 4 else 122)]
-            network = rng.choice(networks)
-            inside = network[rng.randrange(network.num_addresses)]
-            ports = [tuple(map(int, text.split('-'))) for text in rule['ports']] or [(80,)]
-            span = rng.choice(ports)
-            allowed = {
-                'direction': rule['direction'],
-                'protocol': rule['protocol'],
-                'peer': inside,
-                'dport': rng.randint(span[0], span[-1]),
-            }
-            candidates.append(allowed)
-            candidates.extend({**allowed, 'peer': address} for address in (network[0] - 1, network[-1] + 1))
-            candidates.extend({**allowed, 'dport': port} for port in (span[0] - 1, span[-1] + 1))
-            candidates.append({**allowed, 'protocol': rng.choice(PROTOCOLS)})
-            candidates.append({**allowed, 'direction': 'egress' if rule['direction'] == 'ingress' else 'ingress'})
-            # replies of a management port, and packets that look like one
-            candidates.append(
-                {
-                    **allowed,
-                    'direction': 'egress',
-                    'protocol': 'tcp',
-                    'sport': MANAGEMENT,
-                    'dport': rng.randint(40000, 60000),
-                }
-            )
+    return distinguishable(candidates, rng)
+
+
+def random_network(members: t.Iterable[str], version: int, rng: random.Random, peers: Peers) -> Network:
+    """One of MEMBERS with IP VERSION; if there is none, as for any peer, the lab's own."""
+    networks = [network for network in map(ipaddress.ip_network, members) if network.version == version]
+    return rng.choice(networks or [peers.network(version, 64, 26 if version == 4 else 122)])
+
+
+def variants(rule: dict, network: Network, rng: random.Random) -> t.Iterator[dict]:
+    """A packet from NETWORK that RULE allows, and others that differ from it in one respect."""
+    inside = network[rng.randrange(network.num_addresses)]
+    span = rng.choice([tuple(map(int, text.split('-'))) for text in rule['ports']] or [(80,)])
+    port = rng.randint(span[0], span[-1])
+    allowed = {'direction': rule['direction'], 'protocol': rule['protocol'], 'peer': inside, 'dport': port}
+    yield allowed
+    for address in (network[0] - 1, network[-1] + 1):
+        yield {**allowed, 'peer': address}
+    for other in (span[0] - 1, span[-1] + 1):
+        yield {**allowed, 'dport': other}
+    yield {**allowed, 'protocol': rng.choice(PROTOCOLS)}
+    yield {**allowed, 'direction': 'egress' if rule['direction'] == 'ingress' else 'ingress'}
+    # replies of a management port, and packets that look like one
+    reply = {'direction': 'egress', 'protocol': 'tcp', 'sport': MANAGEMENT, 'dport': rng.randint(40000, 60000)}
+    yield {**allowed, **reply}
+
+
+def distinguishable(candidates: t.Iterable[dict], rng: random.Random) -> list[dict]:
+    """Those of CANDIDATES of which the effect of the firewalls can be observed."""
     packets = []
     directions: dict[tuple, str] = {}
     for packet in candidates:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import typing as t
@@ -12,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / 'plugins' / 'module_utils' / 'windows'
 HERE = ROOT / 'tests' / 'windows'
-NET462 = os.environ.get('PORTMATRIX_NET462')
+NET462 = ROOT / '.venv' / 'net462'  # see tests/setup.sh
 # Windows PowerShell 5.1 compiles C# 5, with every warning as an error
 COMPILER = ('mcs', '-langversion:5', '-warnaserror')
 
@@ -58,54 +57,35 @@ def create_random_policy(chance: random.Random) -> dict[str, t.Any]:
         for number in range(3)
     }
     flows = [f'product/flow-{number}' for number in range(6)]
-    rules = []
-    for _number in range(chance.randrange(8)):
-        protocol = chance.choice(
-            (
-                'tcp',
-                'tcp',
-                'tcp',
-                'udp',
-                'icmp',
-                'icmpv6',
-                'esp',
-                'ah',
-                'gre',
-                'vrrp',
-                'sctp' if chance.random() < 0.1 else 'tcp',
-            )
-        )
-        low = chance.randrange(1, 60000)
-        spans = sorted(
-            {
-                (low + 20 * number, low + 20 * number + chance.choice((0, 0, 9)))
-                for number in range(chance.randrange(1, 5))
-            }
-        )
-        rules.append(
-            {
-                'direction': chance.choice(('ingress', 'egress')),
-                'protocol': protocol,
-                'ports': [str(low) if low == high else f'{low}-{high}' for low, high in spans]
-                if protocol in ('tcp', 'udp', 'sctp')
-                else [],
-                'group': chance.choice((None, *groups)),
-                'flows': sorted(chance.sample(flows, chance.choice((1, 1, 2)))),
-            }
-        )
     return {
         'format': 1,
         'egress': 'deny',
+        'rules': [create_random_rule(chance, list(groups), flows) for _number in range(chance.randrange(8))],
         'exclusive': chance.random() < 0.5,
         'management': {
             'sources': chance.choice((['any'], ['198.51.100.1/32'], ['198.51.100.0/24', '2001:db8::/64'])),
             'ports': [2222],
         },
         'groups': groups,
-        'rules': rules,
         'citations': {
             flow: [f'Ports | table, "row" {flow} \u2019\u00e9\n', 'x' * chance.choice((1, 3000))] for flow in flows
         },
+    }
+
+
+def create_random_rule(chance: random.Random, groups: list[str], flows: list[str]) -> dict[str, t.Any]:
+    rare = 'sctp' if chance.random() < 0.1 else 'tcp'
+    protocol = chance.choice(('tcp', 'tcp', 'tcp', 'udp', 'icmp', 'icmpv6', 'esp', 'ah', 'gre', 'vrrp', rare))
+    low = chance.randrange(1, 60000)
+    starts = (low + 20 * number for number in range(chance.randrange(1, 5)))
+    spans = sorted({(start, start + chance.choice((0, 0, 9))) for start in starts})
+    ports = [str(first) if first == last else f'{first}-{last}' for first, last in spans]
+    return {
+        'direction': chance.choice(('ingress', 'egress')),
+        'protocol': protocol,
+        'ports': ports if protocol in ('tcp', 'udp', 'sctp') else [],
+        'group': chance.choice((None, *groups)),
+        'flows': sorted(chance.sample(flows, chance.choice((1, 1, 2)))),
     }
 
 

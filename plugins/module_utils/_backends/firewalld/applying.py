@@ -89,13 +89,13 @@ def restore_running(snapshot: PlainData, was_applied: bool) -> None:
 
 
 def _is_restored(former: Documents) -> bool:
-    """Whether the running firewall is what a reload of the FORMER files would make it, the names of sets included."""
+    """Whether the running firewall is what a reload of the FORMER files would make it: also which sets exist."""
     if verify.full_deviation(former):
         return False
     now = running.read()
     if not former.policies:
         return not now  # those of the change have to be removed, which only a reload does
-    return running.has_rules(now, former) and kernel.read().sets.keys() == former.sets.keys()
+    return kernel.read().sets.keys() == former.sets.keys()
 
 
 def _restore_without_reload(former: Documents) -> None:

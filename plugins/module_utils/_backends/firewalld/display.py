@@ -38,6 +38,8 @@ def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.L
         lines.append(f'rest of {document.direction}: {denied} (policy {name}, priority {document.priority})')
     if kernel is not None and (documents.active or kernel.active):
         lines.extend(f'drift: {fault}' for fault in kernel.faults)
+        if set(kernel.active) != documents.active.keys():
+            lines.append(f'drift: the policies in force are {", ".join(kernel.active) or "none"}')
         lines.extend(_drift(kernel, documents))
     return lines
 

@@ -6,8 +6,8 @@
 All objects exist already, so only their content changes, each with one call:
 
 1. Idle sets are filled, while no rule uses them.
-2. The rules of a policy in force become the union of old and new. A policy that is to be in force gets its rules, with
-   those of the policy that it replaces, and then its zones.
+2. The rules of a policy in force become the union of old and new. A policy that is to be in force gets its rules, and
+   then its zones.
 3. A policy that is to be idle loses its zones, and then its rules.
 4. The rules become the new ones.
 
@@ -57,10 +57,11 @@ def compute_steps(wanted: Documents, loaded: Sets, running: Running) -> t.Option
 
     None if a set has too many members, or a policy too many rules, for one call.
     """
+    used = {name: wanted.sets[name] for name in sorted(wanted.used_sets)}
     fills = tuple(
         Fill(name, document.entries)
-        for name, document in wanted.sets.items()
-        if name in wanted.used_sets and not pool.same_members(loaded[name], document.entries)
+        for name, document in used.items()
+        if not pool.same_members(loaded[name], document.entries)
     )
     calls = tuple(_policy_calls(wanted, running))
     arguments = (*(fill.entries for fill in fills), *(call.rules or () for call in calls))
@@ -91,15 +92,11 @@ def _policy_calls(wanted: Documents, running: Running) -> t.Iterator[PolicyCall]
         name: tuple(dict.fromkeys(rule.text(document.direction) for rule in document.rules))
         for name, document in wanted.active.items()
     }
-    replaced = {name: policy for name, policy in running.items() if policy.active and name not in final}
+    replaced = [name for name, policy in running.items() if policy.active and name not in final]
     between: t.Dict[str, t.Tuple[str, ...]] = {}
     for name, rules in final.items():
-        if running[name].active:
-            between[name] = _union(running[name].rules, rules)
-        else:
-            direction = SLOTS[name].direction
-            former = (policy.rules for other, policy in replaced.items() if SLOTS[other].direction == direction)
-            between[name] = _union(*former, rules)
+        # of two policies in force, one decides alone: until both are complete the old one, then the new one
+        between[name] = tuple(dict.fromkeys((*running[name].rules, *rules))) if running[name].active else rules
         if sorted(running[name].rules) != sorted(between[name]):
             yield PolicyCall(name, rules=between[name])
         if not running[name].active:
@@ -112,7 +109,3 @@ def _policy_calls(wanted: Documents, running: Running) -> t.Iterator[PolicyCall]
     for name, rules in final.items():
         if sorted(between[name]) != sorted(rules):
             yield PolicyCall(name, rules=rules)
-
-
-def _union(*parts: t.Iterable[str]) -> t.Tuple[str, ...]:
-    return tuple(dict.fromkeys(rule for part in parts for rule in part))

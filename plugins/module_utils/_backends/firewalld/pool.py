@@ -46,31 +46,29 @@ def fitted(
     documents: Documents, loaded: Loaded, used: t.Set[str], labels: t.Mapping[str, str]
 ) -> t.Optional[Documents]:
     """DOCUMENTS with sets that are LOADED: for each group the one with its label if that has the members, otherwise
-    another one that has them, otherwise one that is not USED by a rule in force. None if there are too few of them.
+    one that is not USED by a rule in force. None if there are too few of them.
 
     LABELS: name of a set -> label in the configuration files.
     """
     groups = {name: documents.sets[name] for name in sorted(documents.used_sets)}
-    wanted = {group: _merged(document.entries) for group, document in groups.items()}
-    present = {name: _merged(entries) for name, entries in loaded.items()}
     names: t.Dict[str, str] = {}
-
-    def assign(is_suitable: t.Callable[[str, str], bool]) -> None:
-        for group in sorted(groups.keys() - names.keys()):
-            family = groups[group].family
-            free = [name for name in loaded if _family(name) == family and name not in names.values()]
-            suitable = (name for name in free if is_suitable(group, name))
-            # an empty one first: the content of others may be needed for a rollback
-            best = min(suitable, key=lambda name: (bool(loaded[name]), name), default=None)
-            names.update({} if best is None else {group: best})
-
-    assign(lambda group, name: present[name] == wanted[group] and labels.get(name) == groups[group].label)
-    assign(lambda group, name: present[name] == wanted[group])
-    assign(lambda group, name: name not in used and labels.get(name) == groups[group].label)
-    assign(lambda group, name: name not in used)
-    if len(names) < len(groups):
-        return None
+    for group, document in groups.items():
+        for name in loaded:
+            if _belongs_to(name, document, labels) and same_members(loaded[name], document.entries):
+                names[group] = name
+    for group, document in groups.items():
+        if group not in names:
+            taken = used | set(names.values())
+            idle = [name for name in loaded if _family(name) == document.family and name not in taken]
+            if not idle:
+                return None
+            # its own one first, so that after a rollback the names are those in the files
+            names[group] = min(idle, key=lambda name: (not _belongs_to(name, document, labels), name))
     return _named(documents, names, {name: SetDocument(_family(name), '', ()) for name in loaded})
+
+
+def _belongs_to(name: str, group: SetDocument, labels: t.Mapping[str, str]) -> bool:
+    return (labels.get(name), _family(name)) == (group.label, group.family)
 
 
 def labels(documents: Documents) -> t.Dict[str, str]:
@@ -79,11 +77,7 @@ def labels(documents: Documents) -> t.Dict[str, str]:
 
 def same_members(one: t.Iterable[str], other: t.Iterable[str]) -> bool:
     """Whether both are the same addresses, however they are written."""
-    return _merged(one) == _merged(other)
-
-
-def _merged(entries: t.Iterable[str]) -> t.Sequence[traffic.Interval]:
-    return traffic.merge(map(traffic.interval, entries))
+    return traffic.merge(map(traffic.interval, one)) == traffic.merge(map(traffic.interval, other))
 
 
 def _family(name: str) -> str:

@@ -127,3 +127,19 @@ def test_only_one_file_uses_private_parts_of_ansible_core():
                 '._task._',
             ):
                 assert name not in text, f'{path}: {name}'
+
+
+def test_the_others_import_only_what_ansible_core_documents_for_plugins():
+    documented = {
+        'ansible.errors',
+        'ansible.module_utils.basic',
+        'ansible.module_utils.parsing.convert_bool',
+        'ansible.plugins.action',
+        'ansible.plugins.lookup',
+    }
+    for path in FILES:
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = {node.module or '' for node in nodes if isinstance(node, ast.ImportFrom)}
+        names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        used = {name for name in names if name.split('.')[0] == 'ansible'}
+        assert used <= documented or str(path.relative_to(PLUGINS)) == ANSIBLE_CORE, f'{path}: {used - documented}'

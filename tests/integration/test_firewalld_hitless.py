@@ -18,17 +18,24 @@ FIREWALLD = Fleet(dict.fromkeys(HOSTS, 'firewalld'))
 CHANGES = int(os.environ.get('PORTMATRIX_RANDOM_CHANGES', '8'))
 WITH_TIMEOUT = 'firewall-cmd -q --zone=public --add-port=9102/tcp --timeout=3600'
 HAS_RULE = 'firewall-cmd --zone=public --query-port=9102/tcp; true'
+# every tenth change of a long run has a large group
+MEMBERS = [1, 2, 3, 4, 5, 50, 100, 100, 3000, 10000]
+# addresses in a row, which merge to prefixes as their number changes
+ROW = [f'198.18.0.{number}' for number in range(204, 212)]
 SERVICE_ENGINES = ['192.0.2.0/28', '192.0.2.99', '198.51.100.200', '198.51.100.192/28', '2001:db8:9::/64']
 
 
 def random_variables(choose: random.Random) -> dict:
     """A policy under which the connections of the tests are allowed and denied as before."""
-    members = choose.choice([1, 2, 3, 100, 3000])
-    many = [f'10.{number // 256}.{number % 256}.0/30' for number in choose.sample(range(6000), members)]
+    members = choose.choice(MEMBERS)
+    many = [
+        f'10.{number >> 14}.{number >> 6 & 255}.{number % 64 * 4}/30' for number in choose.sample(range(40000), members)
+    ]
+    in_a_row = ROW[: choose.randrange(len(ROW))]
     return {
         'portmatrix_peers': {
             'enstratius.internet': choose.sample([*PEERS['enstratius.internet'], '192.0.2.128/25'], 2),
-            'avi_vantage.service_engine': [*choose.sample(SERVICE_ENGINES, 2), *many],
+            'avi_vantage.service_engine': [*choose.sample(SERVICE_ENGINES, 2), *in_a_row, *many],
         },
         'portmatrix_exclusive': choose.random() < 0.5,
         'portmatrix_egress': choose.choice(['allow', 'deny']),

@@ -83,6 +83,12 @@ class Fleet:
         """What SCRIPT prints on each host."""
         return self.map(lambda host: testbed.shell(host, script, **options))
 
+    def write(self, contents: dict[str, str]) -> None:
+        """Write CONTENTS (path -> text) on each host."""
+        for path, text in contents.items():
+            for host in self.hosts:
+                testbed.shell(host, f'mkdir -p $(dirname {path}); cat > {path}', text=text)
+
     def shell_by_firewall(self, scripts: dict[str, str]) -> dict[str, str]:
         """What the script of SCRIPTS (firewall -> script) for each host prints there."""
         return self.map(lambda host: testbed.shell(host, scripts[self.firewalls[host]]))
@@ -126,17 +132,20 @@ class Fleet:
         listings = self.shell_by_firewall({firewall: script for firewall, (script, _expected) in UNMANAGED.items()})
         assert all(UNMANAGED[self.firewalls[host]][1] in text for host, text in listings.items()), listings
 
-    def apply_and_kill_controller(self, hosts: t.Iterable[str] | None = None, window: int | None = None) -> None:
+    def apply_and_kill_controller(
+        self, *arguments: str, hosts: t.Iterable[str] | None = None, window: int | None = None
+    ) -> None:
         """Bring a change into force on HOSTS, and kill the controller before it can confirm.
 
         New connections from the controller are dropped until `faults.accept_new_connections`.
         """
         hosts = list(hosts or self.hosts)
-        playbook = ('portmatrix.firewall.harden', *self._arguments(hosts, window))
+        playbook = ('portmatrix.firewall.harden', *self._arguments(hosts, window), *arguments)
         command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(self.inventory), *playbook]
         testbed.map_hosts(faults.drop_new_connections, hosts)
         name, value = 'PORTMATRIX_TEST_CONTROLLER', str(time.monotonic_ns())
-        environment = {**os.environ, name: value}
+        # a host that waits for its confirmation occupies a fork
+        environment = {**os.environ, name: value, 'ANSIBLE_FORKS': str(len(hosts))}
         controller = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         try:
             wait = f'for n in $(seq 5000); do {faults.APPLIED} && exit; sleep 0.05; done; exit 1'

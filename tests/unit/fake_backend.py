@@ -111,9 +111,7 @@ class FakeBackend:
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         _write(self.host, frozenset(desired['rules']))
 
-    def restore(
-        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
-    ) -> None:
+    def restore(self, snapshot: PlainData, desired: PlainData, *, boot: bool = False) -> None:
         _write(self.host, frozenset(snapshot['files']))
         if not boot:
             _load(self.host, frozenset(snapshot['running']))

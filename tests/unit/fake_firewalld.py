@@ -6,16 +6,22 @@ import contextlib
 import ipaddress
 import itertools
 import re
+import subprocess
 import typing as t
 
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import (
     bus,
+    closing,
     config_files,
     docker,
     documents,
+    hitless,
     kernel,
+    reloads,
     service,
+    trial,
+    unmanaged_restore,
     unmanaged_rules,
     unmanaged_runtime,
     verify,
@@ -60,6 +66,14 @@ class FakeFirewalld:
         self.sets: dict[str, tuple[str, ...]] = {}
         self.kernel_sets: dict[str, tuple[str, ...]] = {}  # as long as nobody else changes them, these are the same
         self.lost: set[str] = set()  # rules that someone has removed from the kernel
+        self.others: list[str] = []  # direct rules that other programs have only in the running firewall
+        self.is_restorable = True
+        self.is_open = False  # it could not load its files, and has no rules
+        self.tables: list[str] = []  # those of portmatrix itself, in nft's language
+        self.unfinished: unmanaged_runtime.Runtime | None = None
+        self.is_slow = False  # it adds members after it has answered, as since 2.3.2
+        self.unfilled: dict[str, tuple[str, ...]] = {}
+        self.can_empty = True  # not in some versions from 1.0.4 to 1.2.0
         self.reloads = 0
         self.fail_at = 0
         self.moments: list[frozenset] = []
@@ -82,9 +96,18 @@ class FakeFirewalld:
             (docker, 'isolation', dict),
             (docker, 'preserving_isolation', lambda before: contextlib.nullcontext()),
             (unmanaged_rules, 'read', lambda policies: unmanaged_rules.Unmanaged()),
-            (unmanaged_runtime, 'capture', lambda preserves: unmanaged_runtime.Runtime({}, {}, {}, {})),
-            (unmanaged_runtime, 'restore', lambda before: None),
+            (service, 'require_changeable', lambda observed: None),
+            (service, 'is_in_panic', lambda: False),
+            (service, 'warnings', lambda: ()),
+            (trial, 'problem', self._trial),
+            (unmanaged_runtime, 'capture', self._capture),
+            (unmanaged_restore, 'restore', self._restore_others),
+            (reloads, '_begin', self._begin),
+            (reloads, '_unfinished', lambda: self.unfinished),
+            (reloads, '_end', lambda: setattr(self, 'unfinished', None)),
+            (closing, 'run', self._nft),
             (verify, 'VERIFY_SECONDS', 0),
+            (hitless, 'FILL_SECONDS', 0),
         ):
             monkeypatch.setattr(module, name, function)
 
@@ -97,15 +120,19 @@ class FakeFirewalld:
             'sets': dict(self.sets),
             'kernel': dict(self.kernel_sets),
             'lost': set(self.lost),
+            'others': list(self.others),
+            'tables': list(self.tables),
         }
 
     def reload(self) -> None:
         """Only here objects come and go. Nothing that portmatrix denies is allowed meanwhile, so this is one moment."""
         self.reloads += 1
+        self.others = []
+        problem = self._trial(None, {})
+        self.is_open = bool(problem)
+        if problem:
+            raise BackendError(problem)
         loaded = config_files.parse(self.files)
-        missing = loaded.used_sets - loaded.sets.keys()
-        if missing:
-            raise BackendError(f'INVALID_IPSET: {missing}')
         self.policies = {
             name: {
                 'target': document.target,
@@ -138,13 +165,21 @@ class FakeFirewalld:
         return frozenset(allowed)
 
     def read_kernel(self) -> kernel.Kernel:
+        state = self._read_kernel()
+        while self.unfilled:  # a moment later
+            name, entries = self.unfilled.popitem()
+            self.kernel_sets[name] = entries
+            self._step()
+        return state
+
+    def _read_kernel(self) -> kernel.Kernel:
         policies = {
             name: PolicyDocument(SLOTS[name].direction, own['target'], own['priority'], self._kernel_rules(own), {}, {})
             for name, own in self.active().items()
         }
         sets = {name: SetDocument(f'ipv{name[11]}', '', entries) for name, entries in self.kernel_sets.items()}
         rules = documents.kernel_rules(Documents(policies, sets))
-        return kernel.Kernel(rules, tuple(policies), (), dict(self.kernel_sets))
+        return kernel.Kernel(rules, tuple(policies), (), dict(self.kernel_sets), filters_ingress=not self.is_open)
 
     def _kernel_rules(self, own: dict[str, t.Any]) -> tuple[RichRule, ...]:
         return tuple(parse_rule(text) for text in own['rich_rules'] if text not in self.lost)
@@ -160,14 +195,29 @@ class FakeFirewalld:
             return ['allow-host-ipv6', *self.policies]
         if (interface, method) == ('policy', 'getPolicySettings'):
             return {key: {'data': value} for key, value in self.policies.get(words[0], {}).items()}
-        assert (interface, method) == ('ipset', 'setEntries'), 'nothing else changes anything'
-        name, count, *entries = words
-        assert name in self.sets and int(count) == len(entries) == len(set(entries))
-        # not atomic: firewalld removes all entries, then adds the others
-        for content in ((), tuple(entries)):
-            self.sets[name] = self.kernel_sets[name] = content
-            self._step()
+        if (interface, method) == ('ipset', 'removeEntry'):
+            name, entries = words[0], [entry for entry in self.sets[words[0]] if entry != words[1]]
+            assert len(entries) == len(self.sets[name]) - 1
+        else:
+            assert (interface, method) == ('ipset', 'setEntries'), 'nothing else changes anything'
+            name, count, *entries = words
+            assert name in self.sets and int(count) == len(entries) == len(set(entries))
+            if not entries and not self.can_empty:
+                raise BackendError('pop from empty list')
+        self._set_members(name, tuple(entries))
         return self._end_call()
+
+    def _set_members(self, name: str, entries: tuple[str, ...]) -> None:
+        """Not atomic: firewalld removes all entries, then adds the others."""
+        assert name not in self.unfilled, 'firewalld then keeps the former members'
+        self.sets[name] = entries
+        self.kernel_sets[name] = ()
+        self._step()
+        if self.is_slow and entries:
+            self.unfilled[name] = entries
+        else:
+            self.kernel_sets[name] = entries
+            self._step()
 
     def _set_dictionary(self, interface: str, method: str, name: str, settings: dict[str, t.Any]) -> None:
         """Rules are not changed atomically: firewalld first removes rules, then adds the others."""
@@ -186,6 +236,31 @@ class FakeFirewalld:
         self.files.update({path: text for path, text in contents.items() if text is not None})
         for path in [path for path, text in contents.items() if text is None]:
             self.files.pop(path, None)
+
+    def _trial(self, observed: service.Service | None, changed: dict[str, str | None]) -> str | None:
+        contents = {path: text for path, text in {**self.files, **changed}.items() if text is not None}
+        loaded = config_files.parse(contents)
+        missing = loaded.used_sets - loaded.sets.keys()
+        return f'INVALID_IPSET: {missing}' if missing else None
+
+    def _capture(self, preserves: bool) -> unmanaged_runtime.Runtime:
+        return unmanaged_runtime.Runtime({}, {}, {}, {'direct': list(self.others)}, {}, 0)
+
+    def _begin(self, before: unmanaged_runtime.Runtime) -> unmanaged_runtime.Runtime:
+        self.unfinished = before
+        return before
+
+    def _nft(self, command: list[str], check: bool = True, text: str = '') -> subprocess.CompletedProcess[str]:
+        assert command[0] == 'nft'
+        is_known = bool(self.tables)
+        if command[1] in ('-f', 'delete'):
+            self.tables = [text] if text else []
+        return subprocess.CompletedProcess(command, 0 if is_known or text else 1)
+
+    def _restore_others(self, before: unmanaged_runtime.Runtime, preserves: bool) -> None:
+        if not self.is_restorable:
+            raise BackendError('what others had cannot be restored')
+        self.others = list(before.direct['direct'])
 
     def _step(self) -> None:
         self.moments.append(self.allowed())

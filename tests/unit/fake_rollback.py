@@ -66,9 +66,6 @@ class FakeStore:
         self._host.step('mark applied')
         self._host.applied = True
 
-    def was_applied(self) -> bool:
-        return self._host.applied
-
     def write_outcome(self, outcome: Outcome) -> None:
         self._host.step('write outcome')
         self._host.outcomes[outcome['token']] = outcome

@@ -71,7 +71,7 @@ class Pending(t.NamedTuple):
         BACKEND.persist(self.desired)
 
     def roll_back(self) -> None:
-        BACKEND.restore(self.snapshot, self.desired, was_applied=True)
+        BACKEND.restore(self.snapshot, self.desired)
 
 
 def apply(wanted: policies.Policy | None) -> Pending:

@@ -45,8 +45,8 @@ def test_an_implementation_has_every_member_with_the_same_parameters(interface, 
 
 def test_the_check_finds_a_method_with_other_parameters():
     class Wrong(FakeBackend):
-        def restore(self, snapshot, desired, boot=False, was_applied=False):
-            """`boot` and `was_applied` could be mixed up."""
+        def restore(self, snapshot, desired, boot=False):
+            """`boot` could be given by position."""
 
     with pytest.raises(AssertionError, match='restore'):
         test_an_implementation_has_every_member_with_the_same_parameters(base.Backend, Wrong)

@@ -3,6 +3,8 @@ allowed before or after the change, and what is allowed before and after is allo
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import config_files, hitless
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.documents import (
@@ -56,10 +58,13 @@ def assert_between(fake: FakeFirewalld, before: frozenset, after: frozenset) -> 
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(random_policies(), min_size=2, max_size=5))
-def test_what_is_allowed_at_every_moment_is_between_the_old_and_the_new_state(wanted):
+@given(st.lists(random_policies(), min_size=2, max_size=5), st.booleans(), st.booleans())
+def test_what_is_allowed_at_every_moment_is_between_the_old_and_the_new_state(wanted, is_slow, can_empty):
     with pytest.MonkeyPatch.context() as monkeypatch:
         fake = started(monkeypatch)
+        fake.is_slow, fake.can_empty = is_slow, is_slow or can_empty
+        monkeypatch.setattr(hitless, 'FILL_SECONDS', 60)
+        monkeypatch.setattr(time, 'sleep', lambda seconds: None)
         for new in wanted:
             fake.moments.clear()
             before, predicted = fake.allowed(), plan(new)
@@ -110,6 +115,15 @@ def test_a_call_that_fails_leads_to_a_reload_and_then_to_the_former_state(old, n
         reloads = fake.reloads
         pending.roll_back()
         assert (fake.state(), fake.reloads) == (state, reloads)
+
+
+def test_members_of_others_that_do_not_go_away_lead_to_a_reload(monkeypatch):
+    """As after a fill that was still under way when the set was filled again."""
+    fake = started(monkeypatch)
+    monkeypatch.setattr(fake, '_set_members', lambda name, entries: fake.kernel_sets.update({name: ('192.0.2.9',)}))
+    wanted = policy([('ingress', 'a', '80')], {'a': ['192.0.2.1', '192.0.2.2']})
+    assert plan(wanted).transition == 'hitless' and apply(wanted).transition == 'reload'
+    assert fake.allowed() == expected(wanted)
 
 
 def test_a_rollback_fills_no_set(monkeypatch):

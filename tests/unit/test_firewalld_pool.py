@@ -46,11 +46,11 @@ def test_too_many_members_and_too_many_rules_for_one_call_need_a_reload():
         return hitless.compute_steps(wanted, dict.fromkeys(sets, ()), present)
 
     rule = RichRule('ipv4', '@portmatrix-4-001', 'port', '443', 'tcp')
-    addresses = [f'10.{number // 256}.{number % 256}.0/28' for number in range(65536)]
-    assert steps([rule], tuple(addresses[:10000])) is not None
+    addresses = [f'10.{number // 256}.{number % 256}.0/28' for number in range(65536)] * 4
+    assert steps([rule], tuple(addresses[:65536])) is not None
     assert steps([rule], tuple(addresses)) is None
     assert steps([rule._replace(peer=address) for address in addresses[:1000]], ()) is not None
-    assert steps([rule._replace(peer=address) for address in addresses[:20000]], ()) is None
+    assert steps([rule._replace(peer=address) for address in addresses[:100000]], ()) is None
 
 
 @pytest.mark.parametrize(

@@ -1,53 +1,97 @@
-"""Rules that other programs have only in the running firewall survive every attempt of a rollback: a reload drops them,
-and may do so even if it fails."""
+"""What other programs have only in the running firewall survives every attempt of a change or a rollback: a reload
+drops it, and may do so even if it fails."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import (
-    applying,
-    bus,
-    service,
-    unmanaged_runtime,
-    verify,
-)
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import closing
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.documents import EMPTY, build
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import BackendError
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Members
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.policy import GUARD, Rule
+from fake_firewalld import FakeFirewalld
+from firewalld_changes import START, apply, plan, policy
+
+MORE_GROUPS = policy(
+    [('ingress', f'g{n}', '80') for n in range(9)], {f'g{n}': ['192.0.2.1', '192.0.2.5'] for n in range(9)}
+)
 
 
-class RunningFirewalld:
-    """Its direct rules; the first reload drops them and then fails."""
-
-    def __init__(self, rules: list[str]):
-        self.rules, self.reloads = rules, 0
-
-    def capture(self, reload_preserves_iptables: bool) -> unmanaged_runtime.Runtime:
-        return unmanaged_runtime.Runtime({}, {}, {'direct': list(self.rules)}, {})
-
-    def reload(self) -> None:
-        self.rules = []
-        self.reloads += 1
-        if self.reloads == 1:
-            raise BackendError('reload: timed out')
-
-    def restore(self, before: unmanaged_runtime.Runtime) -> None:
-        self.rules = list(before.direct['direct'])
+@pytest.fixture
+def firewalld(monkeypatch):
+    fake = FakeFirewalld()
+    fake.install(monkeypatch)
+    fake.others = ['a rule of others']
+    return fake
 
 
-@pytest.mark.parametrize('was_applied, expected', [(True, ['added later']), (False, ['there before'])])
-def test_a_second_attempt_restores_what_was_there_before_the_first(monkeypatch, was_applied, expected):
-    firewalld = RunningFirewalld(['added later'])
-    for module, name, function in (
-        (unmanaged_runtime, 'capture', firewalld.capture),
-        (unmanaged_runtime, 'restore', firewalld.restore),
-        (bus, 'reload', firewalld.reload),
-        (bus, 'is_running', lambda: False),
-        (service, 'observe', lambda: service.Service((1, 3, 0), True, 'enabled', ())),
-        (verify, 'wait_until_enforced', lambda documents: None),
-    ):
-        monkeypatch.setattr(module, name, function)
-    runtime = unmanaged_runtime.Runtime({}, {}, {'direct': ['there before']}, {}).to_data()
-    snapshot = {'files': {}, 'runtime': runtime}
+def test_a_reload_keeps_what_others_have(firewalld):
+    apply(START).confirm()
+    assert firewalld.others == ['a rule of others'] and firewalld.reloads == 1 and not plan(START).has_changes
+
+
+def test_a_second_attempt_restores_what_was_there_before_the_first(firewalld):
+    """Also if the first was another process, and has not told anybody."""
+    firewalld.is_restorable = False
+    changes = plan(START)
     with pytest.raises(BackendError):
-        applying.restore_running(snapshot, was_applied)
-    applying.restore_running(snapshot, was_applied)
-    assert firewalld.rules == expected
+        changes.apply(changes.snapshot())
+    assert firewalld.others == []
+    firewalld.is_restorable = True
+    apply(START).roll_back()
+    assert firewalld.others == ['a rule of others'] and firewalld.files == {} == firewalld.policies
+
+
+def test_a_rollback_keeps_what_others_added_during_the_window(firewalld):
+    pending = apply(START)
+    firewalld.others.append('added later')
+    pending.roll_back()
+    assert firewalld.others == ['a rule of others', 'added later']
+
+
+def test_a_rollback_that_cannot_restore_it_says_so_until_it_can(firewalld):
+    pending = apply(START)
+    firewalld.is_restorable = False
+    for _attempt in range(3):
+        with pytest.raises(BackendError):
+            pending.roll_back()
+    firewalld.is_restorable = True
+    pending.roll_back()
+    assert firewalld.others == ['a rule of others']
+
+
+def test_the_next_run_restores_it_without_a_reload(firewalld):
+    apply(START).confirm()
+    pending = apply(MORE_GROUPS)
+    assert pending.transition == 'reload'
+    firewalld.is_restorable = False
+    with pytest.raises(BackendError):
+        pending.roll_back()
+    firewalld.is_restorable = True
+    reloads = firewalld.reloads
+    changes = plan(START)
+    assert (
+        changes.transition == 'none'
+        and changes.has_changes
+        and 'was not restored after a reload' in changes.diff['before']
+    )
+    changes.apply(changes.snapshot())
+    assert firewalld.others == ['a rule of others'] and not plan(START).has_changes
+    assert firewalld.reloads == reloads
+
+
+def test_a_closed_host_admits_management_from_where_the_guard_does():
+    sources = Members(('198.51.100.0/24', '2001:db8::1/128'))
+    guard = [
+        Rule('ingress', 'tcp', ((22, 22), (2200, 2210)), GUARD, sources, (GUARD,)),
+        Rule('egress', 'tcp', ((22, 22),), GUARD, sources, (GUARD,), source_port=True),
+    ]
+    rules = closing.rules(EMPTY, build(START, guard))
+    assert [rule for rule in rules if 'dport' in rule and 'tcp' in rule] == [
+        'ip saddr 198.51.100.0/24 tcp dport 22 accept',
+        'ip saddr 198.51.100.0/24 tcp dport 2200-2210 accept',
+        'ip6 saddr 2001:db8::1 tcp dport 22 accept',
+        'ip6 saddr 2001:db8::1 tcp dport 2200-2210 accept',
+    ]
+    anywhere = [Rule('ingress', 'tcp', ((22, 22),), GUARD, ANY, (GUARD,))]
+    assert closing.rules(build(START, anywhere), EMPTY)[-1] == 'tcp dport 22 accept'

@@ -55,9 +55,8 @@ class Changes(t.Protocol):
     def apply(self, snapshot: PlainData) -> str:
         """Bring the change into force and verify it in the kernel. Configuration files do not change yet.
 
-        Returns the transition that was needed. SNAPSHOT may be completed in memory with what was captured on the way;
-        the copy that is stored for another process does not get that. Raises BackendError if the change is not in
-        force.
+        Returns the transition that was needed. SNAPSHOT is the result of `snapshot`. Raises BackendError if the change
+        is not in force.
         """
 
 
@@ -115,13 +114,11 @@ class Backend(t.Protocol):
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         """Keep what was applied, over a reboot too. Safe to repeat. BOOT: the host is booting."""
 
-    def restore(
-        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
-    ) -> None:
+    def restore(self, snapshot: PlainData, desired: PlainData, *, boot: bool = False) -> None:
         """Return from DESIRED to the state in SNAPSHOT. Safe to repeat.
 
-        BOOT: the host is booting, so the kernel has no rules yet. WAS_APPLIED: `apply` had ended.
-        Rules that other programs added to the running firewall after that are kept.
+        BOOT: the host is booting, so the kernel has no rules yet. Rules that other programs added to the running
+        firewall meanwhile are kept.
         """
 
     def concurrent_runs(self) -> t.List[int]:

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import subprocess
 import typing as t
 
 from .errors import BackendError
 
+# The kernel lets the arguments and the environment of a program take a quarter of the stack's limit, at most 6 MB.
+_STACK_BYTES, _RESERVED_BYTES = 24 << 20, 512 << 10
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
@@ -24,16 +28,17 @@ def run(
     """
     words = ' '.join(command[:6]) + (' ...' if len(command) > 6 else '')
     try:
-        result = subprocess.run(
-            list(command),
-            capture_output=True,
-            text=True,
-            errors='surrogateescape',
-            timeout=timeout,
-            check=False,
-            input=text,
-            env={**os.environ, 'PATH': PATH, 'LC_ALL': 'C'},
-        )
+        with _large_arguments():
+            result = subprocess.run(
+                list(command),
+                capture_output=True,
+                text=True,
+                errors='surrogateescape',
+                timeout=timeout,
+                check=False,
+                input=text,
+                env={**os.environ, 'PATH': PATH, 'LC_ALL': 'C', 'SYSTEMD_COLORS': '0'},
+            )
     except FileNotFoundError as error:
         raise BackendError(f'{command[0]}: not found on this host, but needed to manage the firewall') from error
     except OSError as error:
@@ -43,6 +48,28 @@ def run(
     if check and result.returncode:
         raise BackendError(f'{words}: {(result.stderr or result.stdout).strip()[:1000]}')
     return result
+
+
+def fits_arguments(words: t.Iterable[str]) -> bool:
+    """Whether WORDS can be arguments of one program: each takes a byte at its end and an address of 8 bytes."""
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    stack = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(hard, _STACK_BYTES)
+    return sum(len(word.encode('utf-8', 'surrogateescape')) + 9 for word in words) <= stack // 4 - _RESERVED_BYTES
+
+
+@contextlib.contextmanager
+def _large_arguments() -> t.Iterator[None]:
+    """Let programs that are started in the body have as many arguments as the kernel permits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    is_limited = soft != resource.RLIM_INFINITY and soft < _STACK_BYTES
+    wanted = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(hard, _STACK_BYTES)
+    if is_limited:
+        resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+    try:
+        yield
+    finally:
+        if is_limited:
+            resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
 
 def exists(program: str) -> bool:

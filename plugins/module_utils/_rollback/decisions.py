@@ -125,8 +125,7 @@ class _Ending:
             self.backend.persist(change.desired, boot=self.boot)
             return
         with contextlib.nullcontext() if self.is_locked else self.backend.lock():
-            was_applied = self.store.was_applied()
-            self.backend.restore(change.snapshot, change.desired, boot=self.boot, was_applied=was_applied)
+            self.backend.restore(change.snapshot, change.desired, boot=self.boot)
 
     def _dropped_connections(self) -> str:
         """Which documented connections were established before and are denied now, "" if none."""

@@ -120,11 +120,8 @@ class Store:
         files.sync_folder(self.home)
 
     def mark_applied(self) -> None:
-        """Note that applying has ended. Raises OSError if the change is no longer pending."""
+        """Note that applying has ended, for people who look. Raises OSError if the change is no longer pending."""
         os.close(os.open(f'{self.pending}/applied', os.O_WRONLY | os.O_CREAT, 0o600))
-
-    def was_applied(self) -> bool:
-        return os.path.exists(f'{self.pending}/applied')
 
     def read(self) -> t.Optional[PendingChange]:
         """The pending change, or None."""

@@ -13,10 +13,9 @@ import contextlib
 import typing as t
 
 from ..._base import files
-from ..._base.commands import run
 from ..._base.errors import BackendError
 from ..base import PlainData
-from . import bus, config_files, docker, hitless, kernel, pool, running, service, unmanaged_runtime, verify
+from . import closing, docker, hitless, kernel, pool, reloads, running, service, verify
 from .documents import Documents
 from .slots import SLOTS
 
@@ -32,7 +31,10 @@ def apply(changes: Changes, snapshot: PlainData) -> str:
         transition = 'reload'
     if transition == 'reload' or {'start', 'stop'} & set(changes.switch.steps):
         with docker.preserving_isolation(snapshot['isolation']):
-            _apply_files(changes, snapshot, transition)
+            _apply_files(changes, transition)
+    elif changes.state.unfinished:
+        reloads.finish()
+    closing.open_again()
     return transition
 
 
@@ -44,48 +46,52 @@ def _succeeds_without_reload(changes: Changes) -> bool:
     return not verify.full_deviation(changes.wanted)
 
 
-def _apply_files(changes: Changes, snapshot: PlainData, transition: str) -> None:
+def _apply_files(changes: Changes, transition: str) -> None:
     steps = changes.switch.steps
     if transition == 'reload' or 'start' in steps:
         try:
             files.write_all(changes.files)
             if 'start' in steps:
-                run(['firewall-offline-cmd', '--check-config'])
                 service.execute(['start'])
+                verify.wait_until_enforced(changes.wanted)
             else:
-                reload(snapshot)
-            verify.wait_until_enforced(changes.wanted)
+                _reload(changes.wanted, is_tried=changes.transition == 'reload')
         finally:
             files.write_all({path: changes.state.files.get(path) for path in changes.files})
     if 'stop' in steps:
         service.execute(['stop'])
 
 
-def reload(snapshot: PlainData, key: str = 'runtime') -> None:
-    """Reload firewalld without losing what other programs have only in the running firewall.
-
-    The first reload captures it as KEY of SNAPSHOT, for all later ones: a second attempt, or one on the way to the
-    former state, must not take what the first one dropped for what was there.
-    """
-    if snapshot.get(key) is None:
-        snapshot[key] = unmanaged_runtime.capture(service.observe().preserves_iptables).to_data()
-    bus.reload()
-    unmanaged_runtime.restore(unmanaged_runtime.Runtime.from_data(snapshot[key]))
+def _reload(wanted: Documents, *, is_tried: bool) -> None:
+    """Load the files, which contain WANTED, and wait until it is enforced."""
+    reloads.reload(is_tried=is_tried)
+    _remove_surplus_members(wanted)
+    verify.wait_until_enforced(wanted)
 
 
-def restore_running(snapshot: PlainData, was_applied: bool) -> None:
-    """Make the running firewall enforce the former files again, without a reload if it has the objects for that."""
-    former = config_files.parse(snapshot['files'])
+def _remove_surplus_members(wanted: Documents) -> None:
+    """With FlushAllOnReload=no, sets keep their members over a reload, and those without a file exist until firewalld
+    restarts."""
+    for name, entries in kernel.read().sets.items():
+        expected = wanted.sets[name].entries if name in wanted.sets else ()
+        if not pool.same_members((*entries, *expected), expected):
+            hitless.execute(hitless.Steps((hitless.Fill(name, expected),), ()))
+
+
+def restore_running(former: Documents) -> None:
+    """Make the running firewall enforce the FORMER files again, without a reload if it has the objects for that."""
     with contextlib.suppress(BackendError):
         if not _is_restored(former):
             # where a reload is needed in the end, this ends the effect of the change before it
             _restore_without_reload(former)
         if _is_restored(former):
+            reloads.finish()
             empty_idle_sets()
+            closing.open_again()
             return
     # what other programs have put into the running firewall since the change was applied stays
-    reload(snapshot, 'runtime_after_change' if was_applied else 'runtime')
-    verify.wait_until_enforced(former)
+    _reload(former, is_tried=False)
+    closing.open_again()
 
 
 def _is_restored(former: Documents) -> bool:

@@ -11,11 +11,12 @@ import os
 import typing as t
 
 from ..._base import files, systemd
+from ..._base.errors import BackendError
 from ..._model.connection import Connection, is_allowed
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import applying, config_files, docker, kernel, pool, running, service, unmanaged_rules, verify
-from .documents import allowed_traffic, build
+from . import applying, closing, config_files, docker, kernel, pool, reloads, running, service, unmanaged_rules, verify
+from .documents import Documents, allowed_traffic, build
 from .planning import State
 
 
@@ -47,10 +48,22 @@ class Firewalld:
         contents = config_files.read_all()
         documents = config_files.parse(contents)
         if not observed.active:
-            return State(observed, contents, documents, None, {}, unmanaged_rules.Unmanaged())
+            return State(
+                observed, contents, documents, None, {}, unmanaged_rules.Unmanaged(), False, closing.is_closed()
+            )
         policies = running.read_settings()
         unmanaged = unmanaged_rules.read(policies)
-        return State(observed, contents, documents, kernel.read(), running.managed(policies), unmanaged)
+        closed = closing.is_closed()
+        return State(
+            observed,
+            contents,
+            documents,
+            kernel.read(),
+            running.managed(policies),
+            unmanaged,
+            reloads.is_unfinished(),
+            closed,
+        )
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         return config_files.render(pool.fresh(build(policy, guard)))
@@ -81,9 +94,7 @@ class Firewalld:
         if boot and 'enable' in desired['steps']:
             systemd.start_during_boot(service.UNIT)
 
-    def restore(
-        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
-    ) -> None:
+    def restore(self, snapshot: PlainData, desired: PlainData, *, boot: bool = False) -> None:
         paths = {*snapshot['files'], *config_files.managed_paths(), *desired['files']}
         files.write_all({path: snapshot['files'].get(path) for path in paths})
         service.save_switched_on(snapshot['switched_on'])
@@ -93,7 +104,22 @@ class Firewalld:
         with docker.preserving_isolation(snapshot['isolation']):
             service.restore(snapshot['active'], snapshot['enabled'], boot=False)
             if snapshot['active']:
-                applying.restore_running(snapshot, was_applied)
+                self._restore_running(config_files.parse(snapshot['files']), config_files.parse(desired['wanted']))
+        if config_files.read_all() != snapshot['files']:
+            # for example `firewall-cmd --runtime-to-permanent`, which stores the change that is being rolled back
+            raise BackendError('another program has changed the portmatrix files in /etc/firewalld meanwhile')
+
+    @staticmethod
+    def _restore_running(former: Documents, wanted: Documents) -> None:
+        try:
+            applying.restore_running(former)
+        except BackendError as error:
+            if not closing.close_unless_restored(former, wanted):
+                raise
+            raise BackendError(
+                f'{error}; until a run or a rollback succeeds, all ingress but management access is denied (nft list '
+                f'table inet {closing.TABLE})'
+            ) from error
 
     def concurrent_runs(self) -> t.List[int]:
         return []  # only firewalld itself writes its files

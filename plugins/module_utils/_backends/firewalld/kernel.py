@@ -25,19 +25,21 @@ Sets = t.Dict[str, t.Tuple[str, ...]]
 
 class Kernel(t.NamedTuple):
     """The rules in the kernel and the names of the policies in force there; `faults` are deviations that only a reload
-    can repair; `sets` are those managed by portmatrix, name -> entries."""
+    can repair; `sets` are those managed by portmatrix, name -> entries; `filters_ingress`: firewalld has a chain for
+    it."""
 
     rules: t.Counter[TrafficRule]
     active: t.Tuple[str, ...]
     faults: t.Tuple[str, ...]
     sets: Sets
+    filters_ingress: bool
 
 
 def read() -> Kernel:
     """Read firewalld's table. A missing table is a fault, not an error."""
     result = run(['nft', '-j', 'list', 'table', 'inet', 'firewalld'], check=False)
     if result.returncode:
-        return Kernel(traffic.Builder().rules, (), ('the kernel has no table of firewalld',), {})
+        return Kernel(traffic.Builder().rules, (), ('the kernel has no table of firewalld',), {}, False)
     return parse(json.loads(result.stdout)['nftables'])
 
 
@@ -66,7 +68,7 @@ def parse(objects: t.List[t.Dict[str, t.Any]]) -> Kernel:
             if hook not in hooks or chain not in _reachable(hook, chains):
                 faults.append(f'the kernel does not pass {slot.direction} through {slot.name}')
             faults.extend(_parse_policy(slot, chain, chains, sets, builder))
-    return Kernel(builder.rules, tuple(active), tuple(faults), sets)
+    return Kernel(builder.rules, tuple(active), tuple(faults), sets, _CHAINS[INGRESS][0] in hooks)
 
 
 def _reachable(start: str, chains: t.Dict[str, t.List[NftRule]]) -> t.Set[str]:

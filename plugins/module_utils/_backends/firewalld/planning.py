@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._base.errors import Refused
 from ..._model import report
 from ..._model.connection import Connection, is_allowed
 from ..._model.policy import Policy, Rule
@@ -20,8 +21,8 @@ from . import (
     pool,
     running,
     service,
+    trial,
     unmanaged_rules,
-    unmanaged_runtime,
     verify,
 )
 from .documents import EMPTY, Documents, allowed_traffic, build
@@ -33,7 +34,8 @@ from .slots import SLOTS
 
 class State(t.NamedTuple):
     """The service, the managed files (path -> text), the kernel (None if firewalld does not run), and what portmatrix
-    does not manage."""
+    does not manage; `unfinished`: rules of others that a reload dropped were not restored; `closed`: a rollback failed
+    and has closed the host except for management."""
 
     service: Service
     files: t.Dict[str, str]
@@ -41,6 +43,8 @@ class State(t.NamedTuple):
     kernel: t.Optional[Kernel]
     running: Running
     unmanaged: unmanaged_rules.Unmanaged
+    unfinished: bool
+    closed: bool
 
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, policy, guard)
@@ -50,6 +54,10 @@ class State(t.NamedTuple):
         lines = display.state(self.service.text(), self.documents, self.kernel)
         if self.kernel is not None and not running.has_objects(self.running, self.documents.policies):
             lines.append('drift: the running policies have other settings than their configuration files')
+        if self.unfinished:
+            lines.append('drift: what other programs had only in the running firewalld was not restored after a reload')
+        if self.closed:
+            lines.append('drift: a rollback failed, so all ingress but management access is denied')
         return lines
 
     def gather(self) -> PlainData:
@@ -85,7 +93,8 @@ class Changes(t.NamedTuple):
 
     @property
     def has_changes(self) -> bool:
-        return bool(self.files or self.switch.steps or self.transition != 'none')
+        is_incomplete = self.state.unfinished or self.state.closed
+        return bool(self.files or self.switch.steps or self.transition != 'none' or is_incomplete)
 
     def would_allow(self, connection: Connection) -> bool:
         # without a portmatrix policy, firewalld's zones decide, which are as they were before
@@ -93,16 +102,11 @@ class Changes(t.NamedTuple):
 
     def snapshot(self) -> PlainData:
         observed = self.state.service
-        # captured here, before any reload: another process may have to restore it
-        runtime = None
-        if self.transition == 'reload' and observed.active:
-            runtime = unmanaged_runtime.capture(observed.preserves_iptables).to_data()
         return {
             'files': self.state.files,
             'active': observed.active,
             'enabled': observed.enablement,
             'switched_on': list(observed.switched_on),
-            'runtime': runtime,
             'isolation': docker.isolation(),
         }
 
@@ -130,6 +134,11 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         path: text for path, text in contents.items() if state.files.get(path) != text
     }
     changed.update({path: None for path in state.files if path not in contents})
+    warnings = (*unmanaged_rules.warnings(state.unmanaged, policy), *(service.warnings() if policy else ()))
+    if transition == 'reload' or 'start' in switch.steps:
+        warnings += _try_out(state.service, changed)
+    if transition != 'none':
+        service.require_changeable(state.service)
     before = report.Side(state.text(), display.rules(state.documents))
     after = report.Side(
         display.state(_service_after(state.service, switch).text(), wanted, None), display.rules(wanted)
@@ -143,8 +152,22 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         steps,
         report.diff(before, after, service.UNIT),
         report.counts(before.rules, after.rules),
-        unmanaged_rules.warnings(state.unmanaged, policy),
+        warnings,
     )
+
+
+def _try_out(observed: Service, changed: t.Mapping[str, t.Optional[str]]) -> t.Tuple[str, ...]:
+    """Raise Refused if firewalld could not load its files with those CHANGED; returns a warning if that is unknown."""
+    try:
+        problem = trial.problem(observed, changed)
+    except trial.CannotTell as error:
+        return (f'whether firewalld can load its configuration files could not be tried out on this host: {error}',)
+    if problem:
+        raise Refused(
+            f'firewalld cannot load its configuration files: {problem}; nothing was changed, since a reload would fail '
+            'and could leave all ports open. Correct that and run again'
+        )
+    return ()
 
 
 def _service_after(observed: Service, switch: Switch) -> Service:
@@ -162,8 +185,9 @@ def _target(
 ) -> t.Tuple[Documents, str, t.Optional[hitless.Steps]]:
     """(the objects that BUILT becomes on this host, the transition to them, its steps if it is hitless)."""
     if built is None:
-        has_objects = bool(state.running) or (state.kernel is not None and bool(state.kernel.sets))
-        is_reload = state.kernel is not None and 'stop' not in switch.steps and has_objects
+        # with FlushAllOnReload=no, empty sets without a file may exist until firewalld restarts
+        has_objects = bool(state.running) or (state.kernel is not None and any(state.kernel.sets.values()))
+        is_reload = state.kernel is not None and 'stop' not in switch.steps and (has_objects or state.closed)
         return EMPTY, 'reload' if is_reload else 'none', None
     in_files = _fitted_to_files(state, built)
     if state.kernel is None:
@@ -190,11 +214,12 @@ def _fitted_to_kernel(state: State, built: Documents) -> t.Optional[Documents]:
     in_kernel = state.kernel
     if in_kernel is None or in_kernel.faults or not running.has_objects(state.running, SLOTS):
         return None
-    if not pool.is_in_use(state.documents) or in_kernel.sets.keys() != state.documents.sets.keys():
+    if not pool.is_in_use(state.documents) or not in_kernel.sets.keys() >= state.documents.sets.keys():
         return None
     # what another program did to the kernel is unknown to firewalld, which can only load everything again
     if running.has_rules(state.running, state.documents) and verify.deviation(state.documents, in_kernel):
         return None
     if set(in_kernel.active) != {name for name, policy in state.running.items() if policy.active}:
         return None
-    return pool.fitted(built, in_kernel.sets, running.used_sets(state.running), pool.labels(state.documents))
+    loaded = {name: in_kernel.sets[name] for name in state.documents.sets}
+    return pool.fitted(built, loaded, running.used_sets(state.running), pool.labels(state.documents))

@@ -59,16 +59,16 @@ def fitted(
     for group, document in groups.items():
         if group not in names:
             taken = used | set(names.values())
-            idle = [name for name in loaded if _family(name) == document.family and name not in taken]
+            idle = [name for name in loaded if family_of(name) == document.family and name not in taken]
             if not idle:
                 return None
             # its own one first, so that after a rollback the names are those in the files
             names[group] = min(idle, key=lambda name: (not _belongs_to(name, document, labels), name))
-    return _named(documents, names, {name: SetDocument(_family(name), '', ()) for name in loaded})
+    return _named(documents, names, {name: SetDocument(family_of(name), '', ()) for name in loaded})
 
 
 def _belongs_to(name: str, group: SetDocument, labels: t.Mapping[str, str]) -> bool:
-    return (labels.get(name), _family(name)) == (group.label, group.family)
+    return (labels.get(name), family_of(name)) == (group.label, group.family)
 
 
 def labels(documents: Documents) -> t.Dict[str, str]:
@@ -80,7 +80,7 @@ def same_members(one: t.Iterable[str], other: t.Iterable[str]) -> bool:
     return traffic.merge(map(traffic.interval, one)) == traffic.merge(map(traffic.interval, other))
 
 
-def _family(name: str) -> str:
+def family_of(name: str) -> str:
     return f'ipv{name[len(PREFIX)]}'
 
 

@@ -98,11 +98,49 @@ def require_usable(service: Service) -> None:
         )
     if service.enablement.startswith('masked'):
         raise Refused('the service firewalld is masked on this host; unmask it: systemctl unmask firewalld')
-    if re.search(r'(?m)^\s*FirewallBackend\s*=\s*iptables', files.read('/etc/firewalld/firewalld.conf') or ''):
+    if _is_set('FirewallBackend', 'iptables'):
         raise Refused(
             '/etc/firewalld/firewalld.conf: FirewallBackend: must be nftables, got iptables; change it and restart '
             'firewalld'
         )
+
+
+def is_in_panic() -> bool:
+    """Whether firewalld drops everything: it then refuses all changes at run time."""
+    return bool(bus.call('', 'queryPanicMode'))
+
+
+def require_changeable(service: Service) -> None:
+    """Raise Refused if firewalld lets nobody change the running firewall, or not root."""
+    if not service.active:
+        return
+    if is_in_panic():
+        raise Refused(
+            'firewalld is in panic mode: nothing passes, and nothing can be changed; end it: firewall-cmd --panic-off'
+        )
+    if bus.call('policies', 'queryLockdown') and not any(
+        bus.call('policies', f'queryLockdownWhitelist{kind}', signature, value)
+        for kind, signature, value in (('Uid', 'i', '0'), ('User', 's', 'root'))
+    ):
+        raise Refused(
+            'the lockdown of firewalld does not let root change the running firewall; add <user id="0"/> to '
+            '/etc/firewalld/lockdown-whitelist.xml, then: firewall-cmd --reload'
+        )
+
+
+def warnings() -> t.Tuple[str, ...]:
+    """What in firewalld.conf weakens what a change promises."""
+    if not _is_set('IndividualCalls', 'yes|true'):
+        return ()
+    return (
+        '/etc/firewalld/firewalld.conf: IndividualCalls is set, so firewalld changes one rule after the other, and '
+        'allowed connections may be lost for a moment; set it to no and restart firewalld',
+    )
+
+
+def _is_set(name: str, pattern: str) -> bool:
+    text = files.read('/etc/firewalld/firewalld.conf') or ''
+    return re.search(rf'(?mi)^\s*{name}\s*=\s*({pattern})\s*$', text) is not None
 
 
 def switch_on(service: Service) -> Switch:

@@ -4,12 +4,13 @@
 """What exists only in the running firewall, put there by other programs and people.
 
 A reload makes the running firewall what the configuration files say, so it drops rules that were added only at run
-time, and below firewalld 2.0 those of iptables too (Docker, fail2ban). They are captured before a reload by portmatrix
-and restored after it.
+time. Below firewalld 2.0, or if there are direct rules, it also drops those of iptables (Docker, fail2ban).
 """
 
 from __future__ import annotations
 
+import json
+import time
 import typing as t
 
 from ..._base.commands import run
@@ -17,18 +18,10 @@ from ..._host import iptables
 from . import bus
 from .slots import PREFIX
 
-# interface of D-Bus -> (method that lists names, method that reads one, method that writes one)
-_OBJECTS = {
-    'zone': ('getZones', 'getZoneSettings2', 'setZoneSettings2'),
-    'policy': ('getPolicies', 'getPolicySettings', 'setPolicySettings'),
-}
-# method that lists direct rules -> (method that adds one, its signature)
-_DIRECT = {
-    'getAllChains': ('addChain', 'sss'),
-    'getAllRules': ('addRule', 'sssias'),
-    'getAllPassthroughs': ('addPassthrough', 'sas'),
-}
-# What firewalld lets programs change at run time, apart from the interfaces of zones.
+# interface of D-Bus -> (method that lists names, method that reads one)
+_OBJECTS = {'zone': ('getZones', 'getZoneSettings2'), 'policy': ('getPolicies', 'getPolicySettings')}
+_DIRECT_LISTS = ('getAllChains', 'getAllRules', 'getAllPassthroughs')
+# What firewalld lets programs change at run time.
 _CHANGEABLE = (
     'services',
     'ports',
@@ -38,77 +31,96 @@ _CHANGEABLE = (
     'icmp_blocks',
     'rules_str',
     'rich_rules',
+    'interfaces',
     'sources',
     'masquerade',
     'forward',
     'icmp_block_inversion',
 )
 Settings = t.Dict[str, t.Dict[str, t.Any]]
+ObjectKey = t.Tuple[str, str]
+Elements = t.Dict[str, t.List[t.Any]]
 
 
 class Runtime(t.NamedTuple):
-    """`objects`: (interface, name) -> settings of zones and policies; `sets`: name -> entries; `direct`: method that
-    lists them -> direct rules; `tables`: command -> rules of iptables, empty if a reload preserves them."""
+    """`objects`: (interface, name) -> settings of zones and policies; `sets`: name -> entries; `elements`: name of a
+    set -> what its kernel set contains, in nft's JSON; `direct`: method that lists them -> direct rules; `tables`:
+    command -> rules of iptables, empty if a reload preserves them; `time`: when it was read, in seconds since boot."""
 
-    objects: t.Dict[t.Tuple[str, str], Settings]
+    objects: t.Dict[ObjectKey, Settings]
     sets: t.Dict[str, t.List[str]]
+    elements: Elements
     direct: t.Dict[str, t.List[t.Any]]
     tables: t.Dict[str, str]
+    time: float
 
     def to_data(self) -> t.List[t.Any]:
-        """As plain data, for a rollback by another process."""
+        """As plain data, for another process."""
         objects = [[*key, settings] for key, settings in self.objects.items()]
-        return [objects, self.sets, self.direct, self.tables]
+        return [objects, *self[1:]]
 
     @classmethod
     def from_data(cls, data: t.List[t.Any]) -> Runtime:
         """From the result of `to_data`, by way of JSON."""
-        objects, sets, direct, tables = data
-        return cls({(interface, name): settings for interface, name, settings in objects}, sets, direct, tables)
+        objects, *others = data
+        return cls({(interface, name): settings for interface, name, settings in objects}, *others)
 
 
-def capture(reload_preserves_iptables: bool) -> Runtime:
+def capture(version_preserves_iptables: bool) -> Runtime:
     """Everything in the running firewall that portmatrix does not manage."""
     objects = {
         (interface, name): bus.call(interface, read, 's', name)
-        for interface, (list_names, read, _write) in _OBJECTS.items()
+        for interface, (list_names, read) in _OBJECTS.items()
         for name in bus.call(interface, list_names)
         if not name.startswith(PREFIX)
     }
-    set_names = [name for name in bus.call('ipset', 'getIPSets') if not name.startswith(PREFIX)]
-    sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in set_names}
-    direct = {method: bus.call('direct', method) for method in _DIRECT}
-    return Runtime(objects, sets, direct, {} if reload_preserves_iptables else iptables.saved_rules())
+    names = [name for name in bus.call('ipset', 'getIPSets') if not name.startswith(PREFIX)]
+    sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in names}
+    direct = {method: bus.call('direct', method) for method in _DIRECT_LISTS}
+    preserves = version_preserves_iptables and not any(direct.values())
+    tables = {} if preserves else iptables.saved_rules()
+    return Runtime(objects, sets, capture_elements(names), direct, tables, time.monotonic())
 
 
-def restore(before: Runtime) -> None:
-    """Add what BEFORE contains and the running firewall no longer has."""
-    now = capture(not before.tables)
-    _restore_objects(before, now)
-    for name, entries in before.sets.items():
-        if name in now.sets and sorted(now.sets[name]) != sorted(entries):
-            words = bus.arguments('as', entries)
-            bus.call('ipset', 'setEntries', 'sas', name, *words, timeout=bus.SLOW_SECONDS)
-    for method, (add, signature) in _DIRECT.items():
-        for item in before.direct[method]:
-            if item not in now.direct[method]:
-                bus.call('direct', add, signature, *bus.arguments(f'({signature})', item))
-    for command, text in before.tables.items():
-        if text != now.tables.get(command):
-            run([f'{command}-restore'], text=text)
+def preserves_iptables(version_preserves_iptables: bool) -> bool:
+    """Whether a reload leaves the rules of iptables alone: since firewalld 2.0, unless there are direct rules."""
+    return version_preserves_iptables and not any(bus.call('direct', method) for method in _DIRECT_LISTS)
 
 
-def _restore_objects(before: Runtime, now: Runtime) -> None:
-    for (interface, name), settings in before.objects.items():
-        lost = _lost_settings(settings, now.objects.get((interface, name), {}))
-        if lost and (interface, name) in now.objects:
-            bus.set_dictionary(interface, _OBJECTS[interface][2], name, lost)
+def capture_elements(names: t.List[str]) -> Elements:
+    """Name -> elements of the sets NAMES in the kernel: those of a set with a timeout are unknown to firewalld."""
+    result = run(['nft', '-j', 'list', 'table', 'inet', 'firewalld'], check=False) if names else None
+    objects = json.loads(result.stdout)['nftables'] if result and result.returncode == 0 else []
+    return {
+        item['set']['name']: item['set'].get('elem', [])
+        for item in objects
+        if 'set' in item and item['set']['name'] in names
+    }
+
+
+def lost_settings(before: Runtime, now: Runtime) -> t.Iterator[t.Tuple[ObjectKey, Settings]]:
+    """The settings to write to each zone and policy so that NOW becomes BEFORE."""
     assigned = {name for settings in now.objects.values() for name in _interfaces(settings)}
-    for (interface, zone), settings in before.objects.items():
-        for name in _interfaces(settings):
+    for key, former in before.objects.items():
+        if key in now.objects:
             # an interface that is in a zone now was put there by another program (NetworkManager)
-            if name not in assigned and (interface, zone) in now.objects:
-                bus.call(interface, 'changeZoneOfInterface', 'ss', zone, name)
+            returning = [name for name in _interfaces(former) if name not in assigned]
+            lost = _lost(former, now.objects[key], returning)
+            if lost:
+                yield key, lost
+
+
+def _lost(before: Settings, now: Settings, returning: t.List[str]) -> Settings:
+    lost: Settings = {}
+    for key in _CHANGEABLE:
+        variant = before.get(key) or now.get(key)  # firewalld omits empty ones
+        if key == 'interfaces':
+            if returning:
+                lost[key] = {'type': 'as', 'data': [*_interfaces(now), *returning]}
+        elif before.get(key) != now.get(key) and variant:
+            empty = {'type': variant['type'], 'data': False if variant['type'] == 'b' else []}
+            lost[key] = before.get(key, empty)
+    return lost
 
 
 def _interfaces(settings: Settings) -> t.List[str]:
@@ -116,12 +128,40 @@ def _interfaces(settings: Settings) -> t.List[str]:
     return list(settings.get('interfaces', {}).get('data', []))
 
 
-def _lost_settings(before: Settings, now: Settings) -> Settings:
-    """The settings to write so that NOW becomes BEFORE; firewalld omits empty ones."""
-    lost: Settings = {}
-    for key in _CHANGEABLE:
-        variant = before.get(key) or now.get(key)
-        if before.get(key) != now.get(key) and variant:
-            empty = {'type': variant['type'], 'data': False if variant['type'] == 'b' else []}
-            lost[key] = before.get(key, empty)
-    return lost
+def lost_elements(before: Runtime, now: Elements) -> t.Iterator[t.Tuple[str, t.List[t.Any]]]:
+    """Name of a set -> the elements that are missing in the kernel NOW, with what is left of their time."""
+    elapsed = int(time.monotonic() - before.time)
+    for name, elements in before.elements.items():
+        if name in now:
+            present = {json.dumps(_value(element), sort_keys=True) for element in now[name]}
+            missing = [item for item in elements if json.dumps(_value(item), sort_keys=True) not in present]
+            lasting = [_after(item, elapsed) for item in missing]
+            if any(lasting):
+                yield name, [item for item in lasting if item]
+
+
+def _value(element: t.Any) -> t.Any:
+    """An element without its times."""
+    return element['elem']['val'] if isinstance(element, dict) and 'elem' in element else element
+
+
+def _after(element: t.Any, seconds: int) -> t.Any:
+    """ELEMENT when SECONDS have passed, None if its time is over."""
+    if not isinstance(element, dict) or 'expires' not in element.get('elem', {}):
+        return element
+    rest = element['elem']['expires'] - seconds
+    return {'elem': {**element['elem'], 'expires': rest}} if rest > 0 else None
+
+
+def lost(before: Runtime, now: Runtime) -> t.Iterator[str]:
+    """What BEFORE contains and NOW does not, in words; without the rules of iptables, which others change often."""
+    for (kind, name), settings in lost_settings(before, now):
+        yield f'{kind} {name}: {", ".join(settings)}'
+    for name, entries in before.sets.items():
+        if name in now.sets and sorted(now.sets[name]) != sorted(entries):
+            yield f'entries of the set {name}'
+    for name, _missing in lost_elements(before, now.elements):
+        yield f'elements of the set {name} in the kernel'
+    for method, items in before.direct.items():
+        if any(item not in now.direct[method] for item in items):
+            yield 'direct rules'

@@ -12,7 +12,7 @@ from ..._base.errors import BackendError
 from . import bus, kernel, running
 from .documents import Documents, kernel_rules
 
-VERIFY_SECONDS = 20
+VERIFY_SECONDS = 60
 
 
 def deviation(wanted: Documents, in_kernel: kernel.Kernel) -> t.Optional[str]:

@@ -96,9 +96,7 @@ class Ufw:
             systemd.start_during_boot(service.UNIT)
         formers.save(former)  # an empty one is saved last: until here it is needed
 
-    def restore(
-        self, snapshot: PlainData, desired: PlainData, *, boot: bool = False, was_applied: bool = False
-    ) -> None:
+    def restore(self, snapshot: PlainData, desired: PlainData, *, boot: bool = False) -> None:
         """What another program changed in the files since is kept, and the kernel then follows the files."""
         systemd.restore_enablement(service.UNIT, snapshot['enabled'])
         for path, text in desired['files'].items():

@@ -1,0 +1,134 @@
+"""What other programs have only in the running firewall survives the reload of the first application and that of the
+release, whatever it is; a host on which that could not work is refused."""
+
+from __future__ import annotations
+
+import typing as t
+
+import faults
+import pytest
+from faults import Fault
+from fleet import Fleet
+
+HOSTS = ['mgmt1', 'mgmt2']  # Debian 12 and 13
+FIREWALLD = Fleet(dict.fromkeys(HOSTS, 'firewalld'))
+INTERFACES = 20
+ENTRIES = [f'10.{number // 256}.{number % 256}.7' for number in range(20000)]
+SET = '/etc/firewalld/ipsets/blocklist.xml'
+DIRECT = '<?xml version="1.0" encoding="utf-8"?><direct><rule ipv="ipv4" table="filter" chain="INPUT" priority="0">-s 192.0.2.11 -j ACCEPT</rule></direct>'
+CHAIN = 'iptables -N FOREIGN; iptables -A FOREIGN -s 192.0.2.13 -j ACCEPT; iptables -A INPUT -j FOREIGN'
+# with direct rules, firewalld 2.3 would use the program ipset, for which the lab's kernel may have no module
+HIDE_IPSET = 'mv /usr/sbin/ipset /root 2>/dev/null; systemctl restart firewalld'
+SHOW_IPSET = 'mv /root/ipset /usr/sbin 2>/dev/null; systemctl restart firewalld'
+NAT = 'iptables -t nat -A POSTROUTING -s 10.88.0.0/16 -j MASQUERADE'
+
+
+def address_set(option: str, entries: t.Iterable[str]) -> str:
+    members = ''.join(f'<entry>{entry}</entry>' for entry in entries)
+    return f'<?xml version="1.0" encoding="utf-8"?><ipset type="hash:ip">{option}{members}</ipset>'
+
+
+# what -> (files to load first, what others then do, what they see of it, what removes it)
+OTHERS: dict[str, tuple[dict[str, str], str, str, str]] = {
+    'ports, one with a timeout': (
+        {},
+        'firewall-cmd -q --zone=public --add-port=9100/tcp; firewall-cmd -q --zone=public --remove-service=dhcpv6-client',
+        'firewall-cmd --zone=public --list-ports; firewall-cmd --zone=public --list-services',
+        'firewall-cmd -q --reload',
+    ),
+    'many interfaces': (
+        {},
+        f'for n in $(seq {INTERFACES}); do ip link add office$n type dummy; done; busctl --timeout=300 -- call '
+        'org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone '
+        f"setZoneSettings2 'sa{{sv}}' work 1 interfaces as {INTERFACES} $(seq -f office%g {INTERFACES})",
+        'firewall-cmd --zone=work --list-interfaces | tr " " "\\n" | sort',
+        f'for n in $(seq {INTERFACES}); do ip link del office$n; done; firewall-cmd -q --reload',
+    ),
+    'one entry more and one less in a large set': (
+        {SET: address_set('', ENTRIES)},
+        f'firewall-cmd -q --ipset=blocklist --add-entry=192.0.2.9; firewall-cmd -q --ipset=blocklist --remove-entry={ENTRIES[5]}',
+        'firewall-cmd --ipset=blocklist --get-entries | sort | md5sum; nft list set inet firewalld blocklist | tr , "\\n" | sort | md5sum',
+        f'rm {SET}; firewall-cmd -q --reload',
+    ),
+    # on Debian 13, firewalld owns its table unless it is told not to
+    'elements with a timeout': (
+        {SET: address_set('<option name="timeout" value="3600"/>', ())},
+        'sed -i s/NftablesTableOwner=yes/NftablesTableOwner=no/ /etc/firewalld/firewalld.conf; systemctl restart firewalld; '
+        "nft add element inet firewalld blocklist '{ 192.0.2.9 timeout 1h, 192.0.2.10 timeout 2h expires 90m }'",
+        "nft list set inet firewalld blocklist | sed 's/expires [0-9hms]*//g' | grep -o 192.*",
+        'sed -i s/NftablesTableOwner=no/NftablesTableOwner=yes/ /etc/firewalld/firewalld.conf; '
+        f'rm {SET}; systemctl restart firewalld',
+    ),
+    'rules of iptables beside a direct rule': (
+        {'/etc/firewalld/direct.xml': DIRECT},
+        f'{HIDE_IPSET}; {CHAIN}; {NAT}',
+        'iptables -S FOREIGN; iptables -S INPUT; iptables -t nat -S; firewall-cmd --direct --get-all-rules',
+        f'rm /etc/firewalld/direct.xml; {SHOW_IPSET}; nft delete table ip nat; nft delete table ip filter; true',
+    ),
+}
+
+
+@pytest.fixture(params=OTHERS)
+def others(request, released):
+    """What shows what others have."""
+    contents, script, read, remove = OTHERS[request.param]
+    FIREWALLD.write(contents)
+    FIREWALLD.shell(f'{"firewall-cmd -q --reload;" if contents else ""} {script}')
+    yield read
+    FIREWALLD.release()
+    FIREWALLD.shell(remove)
+
+
+def test_it_survives_a_first_application_and_a_release(others):
+    before = FIREWALLD.shell(others)
+    assert all(before.values())
+    run = FIREWALLD.play()
+    assert {run.results[host].get('transition') for host in HOSTS} == {'reload'}, run.output
+    assert FIREWALLD.shell(others) == before
+    assert set(FIREWALLD.play().statuses().values()) == {'ok'}
+    FIREWALLD.release()
+    assert FIREWALLD.shell(others) == before
+
+
+def test_a_rollback_whose_first_attempt_fails_restores_it_too(released):
+    """The first call that restores something of others fails, in the rollback of a first application."""
+    read = 'firewall-cmd --zone=public --query-port=9100/tcp; true'
+    FIREWALLD.shell('firewall-cmd -q --zone=public --add-port=9100/tcp')
+    FIREWALLD.apply_and_kill_controller()
+    FIREWALLD.map(lambda host: faults.install(host, Fault('busctl', '*setZoneSettings2*', before='exit 1')))
+    FIREWALLD.end_window()
+    FIREWALLD.wait_until_decided()
+    assert all(FIREWALLD.map(faults.has_happened).values())
+    FIREWALLD.map(faults.remove)
+    assert FIREWALLD.shell(read) == dict.fromkeys(HOSTS, 'yes\n')
+    assert set(FIREWALLD.shell('ls /run/portmatrix-firewalld* 2>/dev/null; true').values()) == {''}
+    FIREWALLD.shell('firewall-cmd -q --reload')
+
+
+LOCK = """
+cp -p /etc/firewalld/lockdown-whitelist.xml /root
+sed -i '/user id/d' /etc/firewalld/lockdown-whitelist.xml
+firewall-cmd -q --reload; firewall-cmd -q --lockdown-on
+"""
+UNLOCK = """
+cp -p /root/lockdown-whitelist.xml /etc/firewalld
+sed -i s/Lockdown=yes/Lockdown=no/ /etc/firewalld/firewalld.conf
+systemctl restart firewalld
+"""
+
+
+def test_a_lockdown_that_excludes_root_is_refused(released):
+    """firewalld 2.3 has no lockdown any more."""
+    locked = Fleet({'mgmt1': 'firewalld'})
+    locked.shell(LOCK)
+    try:
+        before = locked.states()
+        for arguments in (['--check'], []):
+            run = locked.play(*arguments)
+            assert run.statuses() == {'mgmt1': 'failed'} and 'add <user id="0"/>' in run.results['mgmt1']['msg'], (
+                run.output
+            )
+        locked.assert_unchanged(before)
+    finally:
+        locked.shell(UNLOCK)
+    assert locked.play().statuses() == {'mgmt1': 'changed'}

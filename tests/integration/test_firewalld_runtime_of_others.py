@@ -18,8 +18,8 @@ SET = '/etc/firewalld/ipsets/blocklist.xml'
 DIRECT = '<?xml version="1.0" encoding="utf-8"?><direct><rule ipv="ipv4" table="filter" chain="INPUT" priority="0">-s 192.0.2.11 -j ACCEPT</rule></direct>'
 CHAIN = 'iptables -N FOREIGN; iptables -A FOREIGN -s 192.0.2.13 -j ACCEPT; iptables -A INPUT -j FOREIGN'
 # with direct rules, firewalld 2.3 would use the program ipset, for which the lab's kernel may have no module
-HIDE_IPSET = 'mv /usr/sbin/ipset /root 2>/dev/null; systemctl restart firewalld'
-SHOW_IPSET = 'mv /root/ipset /usr/sbin 2>/dev/null; systemctl restart firewalld'
+HIDE_IPSET = 'mv /usr/sbin/ipset /root 2>/dev/null; systemctl reset-failed; systemctl restart firewalld'
+SHOW_IPSET = 'mv /root/ipset /usr/sbin 2>/dev/null; systemctl reset-failed; systemctl restart firewalld'
 NAT = 'iptables -t nat -A POSTROUTING -s 10.88.0.0/16 -j MASQUERADE'
 
 
@@ -38,7 +38,7 @@ OTHERS: dict[str, tuple[dict[str, str], str, str, str]] = {
     ),
     'many interfaces': (
         {},
-        f'for n in $(seq {INTERFACES}); do ip link add office$n type dummy; done; busctl --timeout=300 -- call '
+        f'for n in $(seq {INTERFACES}); do ip link add office$n type bridge; done; busctl --timeout=300 -- call '
         'org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone '
         f"setZoneSettings2 'sa{{sv}}' work 1 interfaces as {INTERFACES} $(seq -f office%g {INTERFACES})",
         'firewall-cmd --zone=work --list-interfaces | tr " " "\\n" | sort',
@@ -106,12 +106,13 @@ def test_a_rollback_whose_first_attempt_fails_restores_it_too(released):
 
 
 LOCK = """
-cp -p /etc/firewalld/lockdown-whitelist.xml /root
-sed -i '/user id/d' /etc/firewalld/lockdown-whitelist.xml
+mv /etc/firewalld/lockdown-whitelist.xml /root 2>/dev/null
+echo '<whitelist><user name="nobody"/></whitelist>' > /etc/firewalld/lockdown-whitelist.xml
 firewall-cmd -q --reload; firewall-cmd -q --lockdown-on
 """
 UNLOCK = """
-cp -p /root/lockdown-whitelist.xml /etc/firewalld
+rm /etc/firewalld/lockdown-whitelist.xml
+mv /root/lockdown-whitelist.xml /etc/firewalld 2>/dev/null
 sed -i s/Lockdown=yes/Lockdown=no/ /etc/firewalld/firewalld.conf
 systemctl restart firewalld
 """

@@ -260,7 +260,7 @@ class FakeFirewalld:
     def _restore_others(self, before: unmanaged_runtime.Runtime, preserves: bool) -> None:
         if not self.is_restorable:
             raise BackendError('what others had cannot be restored')
-        self.others = list(before.direct['direct'])
+        self.others.extend(rule for rule in before.direct['direct'] if rule not in self.others)
 
     def _step(self) -> None:
         self.moments.append(self.allowed())

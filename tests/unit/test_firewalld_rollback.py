@@ -60,6 +60,19 @@ def test_a_rollback_that_cannot_restore_it_says_so_until_it_can(firewalld):
     assert firewalld.others == ['a rule of others']
 
 
+def test_what_others_add_between_two_attempts_is_not_lost(firewalld):
+    pending = apply(START)
+    firewalld.is_restorable = False
+    with pytest.raises(BackendError):
+        pending.roll_back()
+    firewalld.others.append('added between')
+    with pytest.raises(BackendError):
+        pending.roll_back()
+    firewalld.is_restorable = True
+    pending.roll_back()
+    assert sorted(firewalld.others) == ['a rule of others', 'added between']
+
+
 def test_the_next_run_restores_it_without_a_reload(firewalld):
     apply(START).confirm()
     pending = apply(MORE_GROUPS)

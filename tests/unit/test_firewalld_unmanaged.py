@@ -35,6 +35,7 @@ MANY = [f'10.0.{number // 250}.{number % 250}' for number in range(20000)]
 # what -> (before, after the reload, the calls)
 CASES: dict[str, tuple[Runtime, Runtime, list[str]]] = {
     'nothing was lost': (zones(public=zone(ports=['80'])), zones(public=zone(ports=['80'])), []),
+    'the same in another order': (zones(public=zone(ports=['80', '81'])), zones(public=zone(ports=['81', '80'])), []),
     'two settings of a zone': (
         zones(public=zone(ports=['80'], masquerade=True), work=zone(ports=['1'])),
         zones(public=zone(), work=zone(ports=['1'])),
@@ -134,6 +135,14 @@ def test_elements_return_with_the_rest_of_their_time(monkeypatch):
         'name': 's',
         'elem': [element(prefix, 50), '192.0.2.97'],  # 100 s have passed, so one is over
     }
+
+
+def test_two_captures_are_merged():
+    earlier = zones(public=zone(ports=['80'], masquerade=True), gone=zone(ports=['1']))._replace(sets={'s': ['a', 'b']})
+    now = zones(public=zone(ports=['81'], services=['ssh'], masquerade=False))._replace(sets={'s': ['b', 'c']})
+    merged = unmanaged_runtime.merged(earlier, now)
+    assert merged.objects == zones(public=zone(ports=['80', '81'], masquerade=True, services=['ssh'])).objects
+    assert merged.sets == {'s': ['a', 'b', 'c']}
 
 
 def test_it_goes_through_a_file():

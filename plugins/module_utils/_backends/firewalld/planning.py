@@ -18,18 +18,17 @@ from . import (
     display,
     docker,
     hitless,
-    pool,
     running,
     service,
+    targets,
     trial,
     unmanaged_rules,
     verify,
 )
-from .documents import EMPTY, Documents, allowed_traffic, build
+from .documents import Documents, allowed_traffic, build
 from .kernel import Kernel
 from .running import Running
 from .service import Service, Switch
-from .slots import SLOTS
 
 
 class State(t.NamedTuple):
@@ -128,7 +127,7 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     if policy is not None:
         service.require_usable(state.service)
     switch = service.switch_on(state.service) if policy else service.switch_off(state.service)
-    wanted, transition, steps = _target(state, build(policy, guard) if policy else None, switch)
+    wanted, transition, steps = targets.compute(state, build(policy, guard) if policy else None, switch)
     contents = config_files.render(wanted)
     changed: t.Dict[str, t.Optional[str]] = {
         path: text for path, text in contents.items() if state.files.get(path) != text
@@ -178,48 +177,3 @@ def _service_after(observed: Service, switch: Switch) -> Service:
         enablement = 'disabled'
     active = (observed.active or 'start' in switch.steps) and 'stop' not in switch.steps
     return observed._replace(active=active, enablement=enablement, switched_on=switch.switched_on)
-
-
-def _target(
-    state: State, built: t.Optional[Documents], switch: Switch
-) -> t.Tuple[Documents, str, t.Optional[hitless.Steps]]:
-    """(the objects that BUILT becomes on this host, the transition to them, its steps if it is hitless)."""
-    if built is None:
-        # with FlushAllOnReload=no, empty sets without a file may exist until firewalld restarts
-        has_objects = bool(state.running) or (state.kernel is not None and any(state.kernel.sets.values()))
-        is_reload = state.kernel is not None and 'stop' not in switch.steps and (has_objects or state.closed)
-        return EMPTY, 'reload' if is_reload else 'none', None
-    in_files = _fitted_to_files(state, built)
-    if state.kernel is None:
-        # what the files contain is what will be loaded
-        return in_files or pool.fresh(built), 'none', None
-    fitted = _fitted_to_kernel(state, built)
-    steps = hitless.compute_steps(fitted, state.kernel.sets, state.running) if fitted else None
-    if fitted is None or steps is None:
-        return in_files or pool.fresh(built), 'reload', None
-    return fitted, 'hitless' if steps.any else 'none', steps
-
-
-def _fitted_to_files(state: State, built: Documents) -> t.Optional[Documents]:
-    """BUILT with the sets of the configuration files, None if these are not those of this version, or too few."""
-    documents = state.documents
-    if not pool.is_in_use(documents):
-        return None
-    entries = {name: document.entries for name, document in documents.sets.items()}
-    return pool.fitted(built, entries, documents.used_sets, pool.labels(documents))
-
-
-def _fitted_to_kernel(state: State, built: Documents) -> t.Optional[Documents]:
-    """BUILT with the objects of the running firewalld, None if these are not those that a hitless change needs."""
-    in_kernel = state.kernel
-    if in_kernel is None or in_kernel.faults or not running.has_objects(state.running, SLOTS):
-        return None
-    if not pool.is_in_use(state.documents) or not in_kernel.sets.keys() >= state.documents.sets.keys():
-        return None
-    # what another program did to the kernel is unknown to firewalld, which can only load everything again
-    if running.has_rules(state.running, state.documents) and verify.deviation(state.documents, in_kernel):
-        return None
-    if set(in_kernel.active) != {name for name, policy in state.running.items() if policy.active}:
-        return None
-    loaded = {name: in_kernel.sets[name] for name in state.documents.sets}
-    return pool.fitted(built, loaded, running.used_sets(state.running), pool.labels(state.documents))

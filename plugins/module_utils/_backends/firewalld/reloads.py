@@ -37,9 +37,18 @@ def reload(*, is_tried: bool) -> None:
             problem = trial.problem(observed, {})
     if problem:
         raise BackendError(f'firewalld cannot load its configuration files: {problem}')
-    before = _unfinished() or _begin(unmanaged_runtime.capture(observed.preserves_iptables))
+    before = _capture(observed.preserves_iptables)
     bus.reload()
     _restore(before, observed.preserves_iptables)
+
+
+def _capture(version_preserves_iptables: bool) -> Runtime:
+    """What others have now, with what an earlier reload has dropped."""
+    with contextlib.suppress(BackendError):
+        finish()
+    now = unmanaged_runtime.capture(version_preserves_iptables)
+    earlier = _unfinished()
+    return _begin(unmanaged_runtime.merged(earlier, now) if earlier else now)
 
 
 def is_unfinished() -> bool:

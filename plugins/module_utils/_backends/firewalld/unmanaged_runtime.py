@@ -98,6 +98,32 @@ def capture_elements(names: t.List[str]) -> Elements:
     }
 
 
+def merged(earlier: Runtime, now: Runtime) -> Runtime:
+    """What EARLIER or NOW contains; a setting that is not a list is the EARLIER one."""
+    objects = {
+        key: {name: _union(earlier.objects.get(key, {}).get(name), own.get(name)) for name in _names(key, earlier, own)}
+        for key, own in now.objects.items()
+    }
+    sets = {name: _joined(earlier.sets.get(name, []), entries) for name, entries in now.sets.items()}
+    elements = {name: _joined(items, earlier.elements.get(name, [])) for name, items in now.elements.items()}
+    direct = {method: _joined(earlier.direct[method], items) for method, items in now.direct.items()}
+    return Runtime(objects, sets, elements, direct, {**now.tables, **earlier.tables}, now.time)
+
+
+def _names(key: ObjectKey, earlier: Runtime, own: Settings) -> t.List[str]:
+    return list(dict.fromkeys((*earlier.objects.get(key, {}), *own)))
+
+
+def _union(one: t.Any, other: t.Any) -> t.Any:
+    if one is None or other is None:
+        return one or other
+    return {**one, 'data': _joined(one['data'], other['data'])} if isinstance(one['data'], list) else one
+
+
+def _joined(one: t.List[t.Any], other: t.List[t.Any]) -> t.List[t.Any]:
+    return [*one, *(item for item in other if item not in one)]
+
+
 def lost_settings(before: Runtime, now: Runtime) -> t.Iterator[t.Tuple[ObjectKey, Settings]]:
     """The settings to write to each zone and policy so that NOW becomes BEFORE."""
     assigned = {name for settings in now.objects.values() for name in _interfaces(settings)}
@@ -117,10 +143,16 @@ def _lost(before: Settings, now: Settings, returning: t.List[str]) -> Settings:
         if key == 'interfaces':
             if returning:
                 lost[key] = {'type': 'as', 'data': [*_interfaces(now), *returning]}
-        elif before.get(key) != now.get(key) and variant:
+        elif variant and _content(before, key) != _content(now, key):
             empty = {'type': variant['type'], 'data': False if variant['type'] == 'b' else []}
             lost[key] = before.get(key, empty)
     return lost
+
+
+def _content(settings: Settings, key: str) -> t.Any:
+    """A setting for a comparison: firewalld lists what it contains in any order, and omits what is empty."""
+    data = settings.get(key, {}).get('data')
+    return sorted(map(str, data)) if isinstance(data, list) else data or []
 
 
 def _interfaces(settings: Settings) -> t.List[str]:

@@ -30,11 +30,6 @@ def enablement(unit: str) -> str:
     return run(['systemctl', 'is-enabled', unit], check=False).stdout.strip() if exists('systemctl') else ''
 
 
-def invocation(unit: str) -> str:
-    """A word that is another one after each start of UNIT; "" while it does not run."""
-    return run(['systemctl', 'show', '--property=InvocationID', '--value', unit], check=False).stdout.strip()
-
-
 def execute(verb: str, unit: str) -> None:
     """Run `systemctl VERB UNIT` (enable, disable, start, stop). Raises BackendError if it fails."""
     run(['systemctl', '--quiet', verb, unit], timeout=_START_SECONDS)

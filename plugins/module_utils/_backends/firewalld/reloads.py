@@ -13,7 +13,7 @@ import contextlib
 import json
 import typing as t
 
-from ..._base import files, systemd
+from ..._base import files
 from ..._base.errors import BackendError
 from . import bus, service, trial, unmanaged_restore, unmanaged_runtime
 from .unmanaged_runtime import Runtime
@@ -69,8 +69,7 @@ def _restore(before: Runtime, version_preserves_iptables: bool) -> None:
 
 
 def _begin(before: Runtime) -> Runtime:
-    content = json.dumps({'start': systemd.invocation(service.UNIT), 'runtime': before.to_data()})
-    files.write(_UNFINISHED, content, 0o600)
+    files.write(_UNFINISHED, json.dumps(before.to_data()), 0o600)
     return before
 
 
@@ -79,9 +78,6 @@ def _end() -> None:
 
 
 def _unfinished() -> t.Optional[Runtime]:
-    """What an unfinished reload has to restore, None if there is none: a restart of firewalld drops it rightly."""
+    """What an unfinished reload has to restore, None if there is none."""
     text = files.read(_UNFINISHED)
-    if not text:
-        return None
-    data = json.loads(text)
-    return Runtime.from_data(data['runtime']) if data['start'] == systemd.invocation(service.UNIT) else None
+    return Runtime.from_data(json.loads(text)) if text else None

@@ -52,9 +52,14 @@ def run(
 
 def fits_arguments(words: t.Iterable[str]) -> bool:
     """Whether WORDS can be arguments of one program: each takes a byte at its end and an address of 8 bytes."""
+    size = sum(len(word.encode('utf-8', 'surrogateescape')) + 9 for word in words)
+    return size <= _largest_stack() // 4 - _RESERVED_BYTES
+
+
+def _largest_stack() -> int:
+    """The limit of the stack that programs get here, in bytes."""
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    stack = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(hard, _STACK_BYTES)
-    return sum(len(word.encode('utf-8', 'surrogateescape')) + 9 for word in words) <= stack // 4 - _RESERVED_BYTES
+    return _STACK_BYTES if hard == resource.RLIM_INFINITY else min(hard, _STACK_BYTES)
 
 
 @contextlib.contextmanager
@@ -62,9 +67,8 @@ def _large_arguments() -> t.Iterator[None]:
     """Let programs that are started in the body have as many arguments as the kernel permits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
     is_limited = soft != resource.RLIM_INFINITY and soft < _STACK_BYTES
-    wanted = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(hard, _STACK_BYTES)
     if is_limited:
-        resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+        resource.setrlimit(resource.RLIMIT_STACK, (_largest_stack(), hard))
     try:
         yield
     finally:

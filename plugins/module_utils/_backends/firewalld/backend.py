@@ -47,23 +47,13 @@ class Firewalld:
         observed = service.observe()
         contents = config_files.read_all()
         documents = config_files.parse(contents)
-        if not observed.active:
-            return State(
-                observed, contents, documents, None, {}, unmanaged_rules.Unmanaged(), False, closing.is_closed()
-            )
-        policies = running.read_settings()
-        unmanaged = unmanaged_rules.read(policies)
         closed = closing.is_closed()
-        return State(
-            observed,
-            contents,
-            documents,
-            kernel.read(),
-            running.managed(policies),
-            unmanaged,
-            reloads.is_unfinished(),
-            closed,
-        )
+        if not observed.active:
+            return State(observed, contents, documents, None, {}, unmanaged_rules.Unmanaged(), False, closed)
+        policies = running.read_settings()
+        unmanaged, managed = unmanaged_rules.read(policies), running.managed(policies)
+        unfinished = reloads.is_unfinished()
+        return State(observed, contents, documents, kernel.read(), managed, unmanaged, unfinished, closed)
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         return config_files.render(pool.fresh(build(policy, guard)))

@@ -131,7 +131,7 @@ def test_a_host_without_systemd_is_rolled_back_too(before):
     hosts = FLEET.with_firewall('ufw')
     testbed.map_hosts(lambda host: testbed.shell(host, 'mv /run/systemd/system /run/systemd/system.gone'), hosts)
     try:
-        FLEET.apply_and_kill_controller(hosts)
+        FLEET.apply_and_kill_controller(hosts=hosts)
         waiting = 'grep -la "program rollback" /proc/[0-9]*/cmdline 2>/dev/null | grep -vc self; true'
         counts = testbed.map_hosts(lambda host: testbed.shell(host, waiting), hosts)
         assert all(int(count) for count in counts.values())

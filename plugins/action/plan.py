@@ -13,7 +13,7 @@ from ..module_utils._base import files
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._action.base import PortmatrixAction
 from ..plugin_utils._inventory import address_book_file
-from ..plugin_utils._inventory.host_variables import Inventory
+from ..plugin_utils._inventory.host_variables import PLAYBOOK_VARIABLES, Inventory
 from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
 from ..plugin_utils._plan.rules import Plans
@@ -32,6 +32,7 @@ class ActionModule(PortmatrixAction):
 
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         inventory = Inventory(task_vars, self._templar)
+        inventory.task().refuse_facts(PLAYBOOK_VARIABLES)
         preflight = preflights.run_preflight(inventory)
         plans = plan_hosts(preflight, inventory)
         if arguments['table']:

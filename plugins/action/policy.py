@@ -18,10 +18,35 @@ from ..plugin_utils._action.platforms import registry
 from ..plugin_utils._action.platforms.base import Platform
 from ..plugin_utils._base.ansible_core import RemoteHost
 from ..plugin_utils._inventory import settings
-from ..plugin_utils._inventory.host_variables import HostVariables, Inventory
+from ..plugin_utils._inventory.host_variables import PLAYBOOK_VARIABLES, HostVariables, Inventory
 from ..plugin_utils._policy.compiler import HostPolicy, compile_policy
 
 MAX_ATTEMPTS = 3
+# Of what a host answers, only this is passed on: Ansible would also take facts for other hosts from it, and new hosts.
+RESULT_KEYS = frozenset(
+    [
+        'added',
+        'backend',
+        'changed',
+        'diff',
+        'digest',
+        'exception',
+        'failed',
+        'gathered',
+        'kept',
+        'module_stderr',
+        'module_stdout',
+        'msg',
+        'pending',
+        'rc',
+        'removed',
+        'rolled_back',
+        'settled',
+        'transition',
+        'unreachable',
+        'warnings',
+    ]
+)
 ARGUMENTS = dict(
     state=dict(type='str', choices=['enforced', 'absent', 'rendered', 'gathered'], default='enforced'),
     backend=dict(type='str', choices=list(settings.BACKENDS)),
@@ -45,6 +70,7 @@ class ActionModule(PortmatrixAction):
         inventory = Inventory(task_vars, self._templar)
         host = RemoteHost(self, task_vars)
         variables = inventory.task()
+        variables.refuse_facts(PLAYBOOK_VARIABLES)
         state = arguments['state']
         compiled = None
         if state in ('enforced', 'rendered'):
@@ -105,8 +131,7 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
     arguments = platform.module_arguments(wanted, host.check_mode)
     for _attempt in range(MAX_ATTEMPTS):
         result = host.execute_module(platform.module, arguments)
-        # the arguments of the module contain the whole policy, which no result may contain
-        result.pop('invocation', None)
+        result = {key: value for key, value in result.items() if key in RESULT_KEYS}
         _add_host_to_warnings(result, host.name)
         seconds = wanted.get('confirm_timeout', 0)
         result = confirmation.complete(host, lambda pending: platform.open_channel(host, pending), result, seconds)

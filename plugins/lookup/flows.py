@@ -69,6 +69,7 @@ from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._base import libraries
 from ..plugin_utils._catalog.loader import existing_path, load_catalogs
 from ..plugin_utils._catalog.model import Flow
+from ..plugin_utils._inventory.host_variables import Inventory
 
 
 class LookupModule(LookupBase):
@@ -78,6 +79,8 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         try:
             libraries.require()
+            if 'catalogs' not in kwargs:
+                Inventory(variables or {}, self._templar).task().refuse_facts(['portmatrix_catalogs'])
             folder = (variables or {}).get('inventory_dir')
             extra = [existing_path(str(path), folder) for path in self.get_option('catalogs') or []]
             return _flows([str(term) for term in terms], extra, self.get_option('query'))

@@ -46,6 +46,16 @@ def raw_variables(hostvars: t.Any, host: str) -> dict[str, t.Any]:
     return t.cast('dict[str, t.Any]', hostvars.raw_get(host))
 
 
+def names_from_facts(hostvars: t.Any, host: str, variables: t.Mapping[str, t.Any]) -> set[str]:
+    """Names of the VARIABLES of HOST that modules have set: facts, cached ones too, `set_fact` and `register`.
+
+    Facts of Ansible's own are here without their prefix "ansible_".
+    """
+    facts = variables.get('ansible_facts')
+    set_by_tasks = hostvars._variable_manager._nonpersistent_fact_cache.get(host, ())
+    return {*(facts if isinstance(facts, dict) else ()), *set_by_tasks}
+
+
 def plain(value: t.Any) -> t.Any:
     """VALUE as built-in types, without the tags of ansible-core 2.19 and later."""
     if isinstance(value, dict):

@@ -87,9 +87,13 @@ def load_file(path: Path) -> Catalog:
     try:
         content = path.read_bytes()
         data = strict_yaml.load(content)
-    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
-        message = ' '.join(str(error).split())
-        raise PortmatrixError(f'{path}: not valid YAML: {message}; fix the line that it names') from error
+    except OSError as error:
+        raise PortmatrixError(f'{path}: cannot be read ({error.strerror}); set a catalog file') from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # without its lines: the file may be no catalog at all, but one that nobody else may read
+        raise PortmatrixError(
+            f'{path}: not valid YAML: {strict_yaml.explain(error)}; fix the line that it names'
+        ) from None
     return build(data, str(path), hashlib.sha256(content).hexdigest())
 
 

@@ -27,6 +27,7 @@ _CATALOG = dict(
     notes=dict(type='list', elements='str', default=[]),
     flows=dict(type='list', elements='dict', required=True),
 )
+_DISTINCTIVE = {'product', 'documents', 'components', 'flows'}
 _DOCUMENT = dict(
     title=dict(type='str', required=True),
     version=dict(type='str', required=True),
@@ -70,6 +71,9 @@ def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
     Raises PortmatrixError that lists every wrong key as 'WHERE: key: ...'.
     """
     problems: list[str] = []
+    if isinstance(data, dict) and not _DISTINCTIVE & set(data):
+        # nothing of it is quoted: it may be a file that nobody else may read
+        raise PortmatrixError(f'{where}: is no catalog: it must be a mapping with {", ".join(sorted(_CATALOG))}')
     catalog = _checked(_CATALOG, data, where, problems)
     _raise(problems)
     for part, spec in _PARTS:

@@ -5,14 +5,26 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import yaml
+
+# the words of a file that PyYAML quotes; what is in other quotes is YAML's own punctuation
+_WORDS_OF_FILE = re.compile(r"(?<=alias |nchor |e tag )(?:'[^']*'|\"[^\"]*\")")
 
 
 def load(content: bytes) -> t.Any:
     """The one document in CONTENT. Raises yaml.YAMLError."""
     return yaml.load(content, Loader=_UniqueKeyLoader)
+
+
+def explain(error: Exception) -> str:
+    """What is wrong and in which line, without a part of the file."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f'line {mark.line + 1}, column {mark.column + 1}: {_WORDS_OF_FILE.sub("...", error.problem or "")}'
+    return type(error).__name__
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

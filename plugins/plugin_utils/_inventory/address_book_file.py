@@ -38,7 +38,7 @@ def read(path: str, catalogs: Catalogs) -> dict[str, Host]:
     try:
         data = json.loads(Path(path).read_text())
         if data['format'] != FORMAT:
-            raise ValueError(f'format must be {FORMAT}, got {data["format"]!r}')
+            raise ValueError(f'format must be {FORMAT}')
         entries = [(name, _Entry.from_data(entry)) for name, entry in data['hosts'].items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PortmatrixError(

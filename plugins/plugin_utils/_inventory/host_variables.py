@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .._base.ansible_core import TemplateResolver, raw_variables
+from ...module_utils._base.errors import PortmatrixError
+from .._base.ansible_core import TemplateResolver, names_from_facts, raw_variables
 
 Variables = t.Mapping[str, t.Any]
+# read by the playbooks, not by our code
+PLAYBOOK_VARIABLES = ('portmatrix_hosts', 'portmatrix_plan_file', 'portmatrix_address_book_file')
 
 
 class HostVariables:
@@ -21,18 +24,37 @@ class HostVariables:
         variables: Variables,
         resolver: TemplateResolver | None = None,
         overriding: Overriding | None = None,
+        from_facts: t.Container[str] = (),
     ) -> None:
-        """Without a RESOLVER, VARIABLES are plain data already."""
+        """Without a RESOLVER, VARIABLES are plain data already; those FROM_FACTS are refused when they are read."""
         self.host = host
         self._variables, self._resolver, self._overriding = variables, resolver, overriding
+        self._from_facts = from_facts
 
     def get(self, name: str, default: t.Any = None) -> t.Any:
-        """The variable NAME as plain data, DEFAULT if it is not set. Raises PortmatrixError for a broken template."""
+        """The variable NAME as plain data, DEFAULT if it is not set.
+
+        Raises PortmatrixError for a broken template, and for a variable that a module has set: a host would decide what
+        other hosts, or the controller, believe.
+        """
+        self.refuse_facts([name])
         overridden = self._overriding is not None and self._overriding.applies(name)
         variables = self._overriding.variables if self._overriding and overridden else self._variables
         if name not in variables:
             return default
         return self._resolver.resolve(variables, name) if self._resolver else variables[name]
+
+    def refuse_facts(self, names: t.Iterable[str]) -> None:
+        """Raise PortmatrixError for each variable of NAMES that a module has set."""
+        problems = [
+            f'{self.host}: {name}: set by a module (facts, cached facts, set_fact or register), which decides nothing '
+            'here; set it in the inventory, in vars of the play or with --extra-vars, and remove a cached fact with '
+            'ansible.builtin.meta: clear_facts'
+            for name in names
+            if name in self._from_facts
+        ]
+        if problems:
+            raise PortmatrixError(*problems)
 
 
 class Overriding(t.NamedTuple):
@@ -63,20 +85,24 @@ class Inventory:
 
     def declared(self, host: str) -> HostVariables:
         """The variables of HOST as every other host sees them: from the inventory and extra vars."""
-        return HostVariables(host, self._read(host), self._resolver)
+        return HostVariables(host, self._read(host), self._resolver, from_facts=self._from_facts(host))
 
     def in_play(self, host: str) -> HostVariables:
         """The variables of HOST as a task of this play sees them: those of the play count for all its hosts."""
-        return HostVariables(host, self._read(host), self._resolver, Overriding(self._task_vars, self._is_of_play))
+        overriding = Overriding(self._task_vars, self._is_of_play)
+        return HostVariables(host, self._read(host), self._resolver, overriding, self._from_facts(host))
 
     def task(self) -> HostVariables:
         """The variables of the host of the task, as this task sees them."""
-        return HostVariables(self.host, self._task_vars, self._resolver)
+        return HostVariables(self.host, self._task_vars, self._resolver, from_facts=self._from_facts(self.host))
 
     def _read(self, host: str) -> dict[str, t.Any]:
         if host not in self._raw:
             self._raw[host] = raw_variables(self._hostvars, host)
         return self._raw[host]
+
+    def _from_facts(self, host: str) -> set[str]:
+        return names_from_facts(self._hostvars, host, self._read(host))
 
     def _is_of_play(self, name: str) -> bool:
         """Whether the task has a variable that its host does not have, or not with this value, from the inventory."""

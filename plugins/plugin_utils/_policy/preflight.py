@@ -90,9 +90,9 @@ def unresolved(component: str, direction: str, hosts: list[str]) -> str:
 
 def _refuse_slices(variables: HostVariables, has_book: bool) -> None:
     """A job slice of AWX reads only a part of the inventory; a missing peer would be a missing rule."""
-    name = variables.get('awx_workflow_job_name')
+    name, template = variables.get('awx_workflow_job_name'), variables.get('awx_job_template_name')
     is_workflow = variables.get('awx_job_launch_type') == 'workflow'
-    if not has_book and is_workflow and name and name == variables.get('awx_job_template_name'):
+    if not has_book and is_workflow and name and name == template:
         raise PortmatrixError(
             'this job is a slice and reads only a part of the inventory; set the slice count of the template to 1, or '
             'set portmatrix_address_book to the address book of a run that reads all of it'

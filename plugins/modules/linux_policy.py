@@ -67,6 +67,8 @@ gathered:
   type: dict
 '''
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._base.errors import PortmatrixError, RolledBack
@@ -75,6 +77,7 @@ from ..module_utils._converge.run import run
 
 
 def main() -> None:
+    os.umask(0o022)  # whatever the host's own is: folders that are made here belong to root
     module = AnsibleModule(
         argument_spec=dict(
             state=dict(type='str', choices=['enforced', 'absent', 'gathered'], default='enforced'),

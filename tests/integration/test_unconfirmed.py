@@ -94,7 +94,7 @@ def test_the_confirmation_is_killed_while_it_keeps_the_change(before):
 def test_the_controller_is_killed(before):
     """On hosts that execute nothing under /var, as hardening guides recommend. The timer itself ends the window."""
     for _round in range(ROUNDS):
-        FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o noexec tmpfs /var/lib/portmatrix')
+        FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o noexec,mode=700 tmpfs /var/lib/portmatrix')
         FLEET.apply_and_kill_controller(window=FLEET.short_window)
         FLEET.map(faults.accept_new_connections)
         with outage.Outage(FLEET.hosts) as management:
@@ -102,7 +102,7 @@ def test_the_controller_is_killed(before):
         FLEET.shell('umount /var/lib/portmatrix; rmdir /var/lib/portmatrix')
         FLEET.assert_unchanged(before)
         outage.record('controller killed after apply', len(FLEET.hosts), max(management.longest.values()))
-    FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o noexec tmpfs /var/lib/portmatrix')
+    FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o noexec,mode=700 tmpfs /var/lib/portmatrix')
     FLEET.assert_converges()
     FLEET.release()
     FLEET.shell('umount /var/lib/portmatrix; rmdir /var/lib/portmatrix')

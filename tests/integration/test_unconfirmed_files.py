@@ -20,7 +20,7 @@ FULL = (
 
 
 def test_no_room_on_the_disk_for_the_rollback(before):
-    FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o size=16k tmpfs /var/lib/portmatrix')
+    FLEET.shell('mkdir -p /var/lib/portmatrix; mount -t tmpfs -o size=16k,mode=700 tmpfs /var/lib/portmatrix')
     run = FLEET.play()
     assert all(
         'the rollback could not be prepared, so nothing was changed' in run.results[host]['msg'] for host in FLEET.hosts

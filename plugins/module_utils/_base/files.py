@@ -6,9 +6,17 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import secrets
 import stat
+import time
 import typing as t
+
+from .errors import BackendError
+
+_SUFFIX = '.portmatrix-new'
+_STALE_SECONDS = 3600  # a temporary file of this age belongs to a process that was killed
 
 
 def read(path: str) -> t.Optional[str]:
@@ -21,15 +29,16 @@ def read(path: str) -> t.Optional[str]:
 
 
 def write(path: str, content: t.Union[str, bytes], mode: t.Optional[int] = None) -> None:
-    """Write CONTENT to PATH: to a temporary file beside it, which is synced and then renamed.
+    """Write CONTENT to PATH: to a temporary file of its own beside it, which is synced and then renamed.
 
-    MODE None keeps the mode of an existing file; a new one gets 0644.
+    MODE None keeps the mode of an existing file; a new one gets 0644. Of several writers the last one wins as a whole.
     """
     if mode is None:
         mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
-    temporary = f'{path}.portmatrix-new'
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    _remove_stale(path)
+    temporary = f'{path}.{secrets.token_hex(4)}{_SUFFIX}'
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, 'wb') as file:
             os.fchmod(file.fileno(), mode)
@@ -40,6 +49,34 @@ def write(path: str, content: t.Union[str, bytes], mode: t.Optional[int] = None)
     except BaseException:
         remove(temporary)
         raise
+
+
+def _remove_stale(path: str) -> None:
+    """Remove what writers of PATH have left that were killed."""
+    for temporary in glob.glob(f'{glob.escape(path)}.*{_SUFFIX}'):
+        with contextlib.suppress(FileNotFoundError):
+            if abs(time.time() - os.lstat(temporary).st_mtime) > _STALE_SECONDS:
+                remove(temporary)
+
+
+def make_private_folder(path: str) -> None:
+    """Make the folder PATH, which nobody else may open. Raises BackendError as `require_private`."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    require_private(path)
+
+
+def require_private(path: str) -> None:
+    """Raise BackendError if anybody else may change what is in the folder PATH; a missing one is as good as empty."""
+    if not os.path.lexists(path):
+        return
+    status = os.lstat(path)
+    is_private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+    if not is_private:
+        raise BackendError(
+            f'{path}: must be a folder that only root can write to, but has the mode {stat.filemode(status.st_mode)} '
+            f'and the owner {status.st_uid}, so nothing in it is trusted; look at it, remove it, then run again'
+        )
 
 
 def write_all(contents: t.Mapping[str, t.Optional[str]]) -> None:

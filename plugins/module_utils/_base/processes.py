@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
+
+_DELETED = ' (deleted)'
 
 
 def process_ids() -> t.List[int]:
@@ -16,6 +19,22 @@ def process_ids() -> t.List[int]:
 def command_line(pid: int) -> t.List[str]:
     """The program and arguments of the process PID."""
     return _read(pid, 'cmdline').decode('utf-8', 'replace').split('\0')
+
+
+def executable(pid: int) -> str:
+    """The path of the program that PID runs, which it cannot choose; "" if it has ended."""
+    try:
+        path = os.readlink(f'/proc/{pid}/exe')
+    except OSError:
+        return ''
+    # of a program that was upgraded since
+    return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+
+
+def user(pid: int) -> int:
+    """The id of the real user of PID, as seen from here; -1 if it has ended."""
+    match = re.search(rb'(?m)^Uid:\s+(\d+)', _read(pid, 'status'))
+    return int(match.group(1)) if match else -1
 
 
 def environment(pid: int) -> t.Dict[str, str]:

@@ -15,6 +15,8 @@ from .._model.connection import Connection
 from .._model.directions import INGRESS
 from . import sockets
 
+_SSH_SERVERS = ('sshd', 'dropbear')
+
 
 def current_connection() -> t.Optional[Connection]:
     """The SSH connection of this run, or None if there is none.
@@ -29,9 +31,16 @@ def current_connection() -> t.Optional[Connection]:
             # a connection from this host itself uses loopback, which is never filtered
             if peer == local or sockets.is_loopback(peer):
                 return None
-            return Connection(INGRESS, peer.split('%')[0], int(port), local.split('%')[0], int(peer_port))
+            connection = Connection(INGRESS, peer.split('%')[0], int(port), local.split('%')[0], int(peer_port))
+            return connection if _exists(connection) else None
         pid = processes.parent(pid)
     return None
+
+
+def _exists(connection: Connection) -> bool:
+    """Whether this host has CONNECTION: an environment can say anything."""
+    end = (connection.local, connection.port, connection.peer, connection.other_port)
+    return any(entry[:4] == end for entry in sockets.established())
 
 
 def ports(connection: t.Optional[Connection]) -> t.List[int]:
@@ -53,7 +62,7 @@ def interface(address: str) -> str:
 def _sshd_ports() -> t.Iterator[int]:
     listening = {listener.inode: listener.port for listener in sockets.listening()}
     for pid in processes.process_ids():
-        if not _is_sshd_listener(processes.command_line(pid)[0]):
+        if not is_ssh_server(pid):
             continue
         for target in processes.open_files(pid):
             match = re.fullmatch(r'socket:\[(\d+)\]', target)
@@ -61,6 +70,10 @@ def _sshd_ports() -> t.Iterator[int]:
                 yield listening[match.group(1)]
 
 
-def _is_sshd_listener(program: str) -> bool:
+def is_ssh_server(pid: int) -> bool:
+    """By its program and its user: any user can give a process any name."""
+    if processes.user(pid) != 0 or os.path.basename(processes.executable(pid)) not in _SSH_SERVERS:
+        return False
     # "sshd: NAME" is a session: its sockets are forwarded ports, which give no access to the host
-    return ('[listener]' in program and program.startswith('sshd: ')) or os.path.basename(program) == 'sshd'
+    name = processes.command_line(pid)[0]
+    return not name.startswith('sshd: ') or '[listener]' in name

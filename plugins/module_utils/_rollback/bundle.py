@@ -8,6 +8,8 @@ from __future__ import annotations
 import glob
 import io
 import os
+import shlex
+import sys
 import typing as t
 import zipfile
 
@@ -27,6 +29,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '{NA
 from {_PACKAGE}._rollback import program
 sys.exit(program.main(sys.argv[1:]))
 """
+
+
+def starter() -> str:
+    """A shell script that starts the program in its own folder: the one place where the interpreter is named, whose
+    path may contain anything. It is read by sh, since some hosts execute nothing in /var (noexec, SELinux)."""
+    return f'exec {shlex.quote(sys.executable)} "${{0%/*}}/program" "$@"\n'
 
 
 def archive() -> bytes:

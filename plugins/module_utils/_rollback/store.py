@@ -15,7 +15,6 @@ import glob
 import json
 import os
 import shutil
-import sys
 import time
 import typing as t
 
@@ -23,11 +22,11 @@ from .._backends.base import PlainData
 from .._base import files, processes
 from .._base.commands import run
 from .._base.errors import BackendError
+from .._base.memory import HOME
 from .._model.connection import Connection
 from . import bundle
 from .outcomes import Outcome
 
-HOME = '/var/lib/portmatrix'
 OUTCOME = '/run/portmatrix-outcome.json'
 MARK_ARMED, MARK_CONFIRMED, MARK_ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
 _MARKS = (MARK_ARMED, MARK_CONFIRMED, MARK_ROLLING_BACK)
@@ -83,13 +82,13 @@ class Store:
     def __init__(self, home: str = HOME, outcome_path: str = OUTCOME) -> None:
         self.home, self.pending, self.outcome_path = home, f'{home}/pending', outcome_path
 
-    def command(self) -> t.List[str]:
-        """What starts the program: its interpreter, since some hosts execute nothing in /var (noexec, SELinux)."""
-        return [sys.executable, f'{self.pending}/program']
+    def command(self, folder: str = '') -> t.List[str]:
+        """What starts the program in FOLDER, that of the pending change by default. No word needs quotes."""
+        return ['/bin/sh', f'{folder or self.pending}/run']
 
     def rehearsal_command(self, token: str) -> t.List[str]:
         """What proves that the program of a change that is not committed yet can run."""
-        return [sys.executable, f'{self.unfinished(token)}/program', 'check']
+        return [*self.command(self.unfinished(token)), 'check']
 
     def unfinished(self, token: str) -> str:
         """The folder of the change TOKEN until it is committed."""
@@ -104,11 +103,13 @@ class Store:
 
     def prepare(self, change: PendingChange) -> None:
         """Write CHANGE to disk, beside its final place."""
+        files.make_private_folder(self.home)
         self._remove_unfinished()
         folder = self.unfinished(change.token)
         os.makedirs(folder, mode=0o700)
         files.write(os.path.join(folder, bundle.NAME), bundle.archive(), 0o600)
         files.write(os.path.join(folder, 'program'), bundle.PROGRAM, 0o600)
+        files.write(os.path.join(folder, 'run'), bundle.starter(), 0o600)
         files.write(os.path.join(folder, 'state.json'), json.dumps(change._asdict()), 0o600)
         files.write(os.path.join(folder, MARK_ARMED), '', 0o600)
         files.sync_folder(folder)
@@ -170,8 +171,9 @@ class Store:
         """Wait until no change is pending.
 
         One that nobody decided in its time (its timer was stopped, its end was cut short) is rolled back now. Raises
-        BackendError if it is pending even then.
+        BackendError if it is pending even then, and if others may have written it.
         """
+        files.require_private(self.home)
         deadline = time.monotonic() + self._timeout() + _GRACE_SECONDS
         while self.is_pending():
             if time.monotonic() > deadline:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import typing as t
 
 from .._base import files, systemd
@@ -21,7 +22,7 @@ _BOOT_LINK = f'/etc/systemd/system/sysinit.target.wants/{UNIT}-boot.service'
 _BOOT_TEXT = """[Unit]
 Description=Roll back a firewall change that was not confirmed (portmatrix.firewall)
 DefaultDependencies=no
-RequiresMountsFor={command}
+RequiresMountsFor={pending} {interpreter}
 After=local-fs.target
 Before=firewalld.service ufw.service network-pre.target
 ConditionPathExists={pending}/program
@@ -85,7 +86,8 @@ class RollbackTimer:
         )
 
     def _arm_boot(self) -> None:
-        files.write(_BOOT_UNIT, _BOOT_TEXT.format(command=self._command, pending=self._store.pending))
+        words = dict(command=self._command, pending=self._store.pending, interpreter=_quoted(sys.executable))
+        files.write(_BOOT_UNIT, _BOOT_TEXT.format(**words))
         os.makedirs(os.path.dirname(_BOOT_LINK), exist_ok=True)
         if not os.path.islink(_BOOT_LINK):
             os.symlink(_BOOT_UNIT, _BOOT_LINK)
@@ -104,3 +106,8 @@ def _timer_options(seconds: int) -> t.List[str]:
         '--property=Restart=on-failure',
         f'--property=RestartSec={RESTART_SECONDS}',
     ]
+
+
+def _quoted(path: str) -> str:
+    """PATH as a word in a unit file of systemd."""
+    return '"' + path.replace('\\', '\\\\').replace('"', '\\"').replace('%', '%%') + '"'

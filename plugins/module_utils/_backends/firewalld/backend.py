@@ -7,10 +7,9 @@ content changes, without a reload."""
 from __future__ import annotations
 
 import contextlib
-import os
 import typing as t
 
-from ..._base import files, systemd
+from ..._base import files, memory, systemd
 from ..._base.errors import BackendError
 from ..._model.connection import Connection, is_allowed
 from ..._model.policy import Policy, Rule
@@ -38,7 +37,7 @@ class Firewalld:
 
     @staticmethod
     def has_rules() -> bool:
-        return os.path.exists(service.MEMORY) or any(True for _path in config_files.managed_paths())
+        return memory.exists(service.UNIT) or any(True for _path in config_files.managed_paths())
 
     def lock(self) -> t.ContextManager[None]:
         return contextlib.nullcontext()  # firewalld handles one D-Bus call after the other

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 import time
 import typing as t
 
-from ..._base import files, systemd
+from ..._base import files, memory, systemd
 from ..._base.commands import exists, run
 from ..._base.errors import BackendError, Refused
 from . import bus
@@ -24,7 +22,6 @@ MINIMUM_VERSION = (1, 0, 0)
 # Since this version, the rules of iptables survive a start, stop or reload.
 PRESERVES_IPTABLES = (2, 0, 0)
 START_SECONDS = 30
-MEMORY = '/var/lib/portmatrix/firewalld.json'
 _OPPOSITES = {'start': 'stop', 'enable': 'disable'}
 
 
@@ -75,7 +72,7 @@ def observe() -> Service:
         )
     active = systemd.is_active(UNIT)
     version = parse_version(bus.get_property('version')) if active else _installed_version()
-    switched_on = json.loads(files.read(MEMORY) or '{}').get('switched_on', [])
+    switched_on = memory.load(UNIT).get('switched_on', [])
     return Service(version, active, systemd.enablement(UNIT), tuple(switched_on))
 
 
@@ -176,13 +173,7 @@ def restore(active: bool, enablement: str, boot: bool) -> None:
 def save_switched_on(steps: t.Iterable[str]) -> None:
     """Store what `switch_off` has to undo; the file exists only if there is anything."""
     switched_on = list(steps)
-    if switched_on:
-        text = json.dumps({'switched_on': switched_on}) + '\n'
-        if files.read(MEMORY) != text:
-            files.write(MEMORY, text, 0o600)
-    else:
-        files.remove(MEMORY)
-        files.remove_folder(os.path.dirname(MEMORY))
+    memory.save(UNIT, {'switched_on': switched_on} if switched_on else {})
 
 
 def _installed_version() -> t.Tuple[int, ...]:

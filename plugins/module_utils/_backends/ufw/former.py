@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import typing as t
 
-from ..._base import files
+from ..._base import memory
 from . import settings, user_rules
 
-PATH = '/var/lib/portmatrix/ufw.json'
+_NAME = 'ufw'
 
 
 class Former(t.NamedTuple):
@@ -53,17 +51,13 @@ class Former(t.NamedTuple):
 
 
 def exists() -> bool:
-    return os.path.exists(PATH)
+    return memory.exists(_NAME)
 
 
 def load() -> Former:
-    return Former.from_data(json.loads(files.read(PATH) or '{}'))
+    return Former.from_data(memory.load(_NAME))
 
 
 def save(former: Former) -> None:
     """Store FORMER; an empty one removes the file."""
-    if former == Former():
-        files.remove(PATH)
-        files.remove_folder(os.path.dirname(PATH))
-    elif former != load():
-        files.write(PATH, json.dumps(former._asdict()) + '\n', 0o600)
+    memory.save(_NAME, {} if former == Former() else former._asdict())

@@ -18,7 +18,7 @@ SECONDS, WAIT_SECONDS = 60, 30
 
 def hold() -> t.ContextManager[None]:
     """Keep other runs of ufw from changing its files. Raises Busy if one keeps the lock for SECONDS."""
-    return locks.hold(SECONDS, PATH, fcntl.lockf, 'ufw')
+    return locks.hold(SECONDS, PATH, fcntl.lockf)
 
 
 def concurrent_runs() -> t.List[int]:

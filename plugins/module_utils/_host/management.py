@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Management access: the connection that this run uses and the ports that sshd listens on, as observed on the host."""
+"""Management access: the connection that this run uses and the ports of SSH servers, as observed on the host."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .._base import processes
 from .._base.commands import exists, run
 from .._model.connection import Connection
 from .._model.directions import INGRESS
-from . import sockets
+from . import sockets, ssh_sockets
 
-_SSH_SERVERS = ('sshd', 'dropbear')
+SSH_SERVERS = ('sshd', 'dropbear')
 
 
 def current_connection() -> t.Optional[Connection]:
@@ -44,11 +44,11 @@ def _exists(connection: Connection) -> bool:
 
 
 def ports(connection: t.Optional[Connection]) -> t.List[int]:
-    """The ports to keep open: that of CONNECTION, and every port of sshd.
+    """The ports to keep open: that of CONNECTION, and every port of an SSH server, started or not.
 
     So the answer is the same whichever of them this run uses.
     """
-    return sorted({*_sshd_ports(), *((connection.port,) if connection else ())})
+    return sorted({*_ssh_ports(), *((connection.port,) if connection else ())})
 
 
 def interface(address: str) -> str:
@@ -59,20 +59,27 @@ def interface(address: str) -> str:
     return fields[1] if fields else ''
 
 
-def _sshd_ports() -> t.Iterator[int]:
+def _ssh_ports() -> t.Iterator[int]:
     listening = {listener.inode: listener.port for listener in sockets.listening()}
     for pid in processes.process_ids():
-        if not is_ssh_server(pid):
-            continue
-        for target in processes.open_files(pid):
-            match = re.fullmatch(r'socket:\[(\d+)\]', target)
-            if match and match.group(1) in listening:
-                yield listening[match.group(1)]
+        if pid != 1 and is_ssh_server(pid):
+            yield from _ports_of(pid, listening)
+    of_systemd = set(_ports_of(1, listening))
+    if of_systemd:
+        yield from ssh_sockets.ports(of_systemd, SSH_SERVERS)
+
+
+def _ports_of(pid: int, listening: t.Dict[str, int]) -> t.Iterator[int]:
+    """The ports among LISTENING (inode -> port) that the process PID holds."""
+    for target in processes.open_files(pid):
+        match = re.fullmatch(r'socket:\[(\d+)\]', target)
+        if match and match.group(1) in listening:
+            yield listening[match.group(1)]
 
 
 def is_ssh_server(pid: int) -> bool:
     """By its program and its user: any user can give a process any name."""
-    if processes.user(pid) != 0 or os.path.basename(processes.executable(pid)) not in _SSH_SERVERS:
+    if processes.user(pid) != 0 or os.path.basename(processes.executable(pid)) not in SSH_SERVERS:
         return False
     # "sshd: NAME" is a session: its sockets are forwarded ports, which give no access to the host
     name = processes.command_line(pid)[0]

@@ -13,8 +13,8 @@ from ...module_utils._model.protocols import NUMBERS
 from .._base.ansible_core import validate
 
 OPTION_TYPES = ('bool', 'port', 'int', 'list', 'choice')
-NAME = re.compile(r'[a-z][a-z0-9_]*')
-FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]*')
+NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
+FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]{0,63}')
 PORT = re.compile(r'(?P<low>\d+)(-(?P<high>\d+))?|(?P<option>[a-z][a-z0-9_]*)(\+(?P<offset>\d+))?')
 
 _CATALOG = dict(
@@ -115,12 +115,13 @@ def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> 
     names = [('product', catalog['product'])]
     names += [(part, name) for part in ('options', 'components', 'groups') for name in catalog[part]]
     problems.extend(
-        f'{where}: {part}: {name!r} is not a valid name; use lower case letters, digits and _, beginning with a letter'
+        f'{where}: {part}: {name!r} is not a valid name; use at most 64 lower case letters, digits and _, beginning '
+        'with a letter'
         for part, name in names
         if not NAME.fullmatch(str(name))
     )
     problems.extend(
-        f'{where}: flows: {flow["id"]!r} is not a valid id; use lower case letters, digits, - and _'
+        f'{where}: flows: {flow["id"]!r} is not a valid id; use at most 64 lower case letters, digits, - and _'
         for flow in catalog['flows']
         if not FLOW_ID.fullmatch(flow['id'])
     )

@@ -8,14 +8,16 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
+from . import long_lines
 
 BEFORE = {'ipv4': '/etc/ufw/before.rules', 'ipv6': '/etc/ufw/before6.rules'}
 AFTER = {'ipv4': '/etc/ufw/after.rules', 'ipv6': '/etc/ufw/after6.rules'}
 
 
 def tables(path: str, text: str) -> t.Iterator[t.Tuple[str, t.List[str]]]:
-    """(table, lines) of every table in the TEXT of PATH. Raises Refused for lines outside of a table, and for a table
-    without its COMMIT."""
+    """(table, lines) of every table in the TEXT of PATH. Raises Refused for lines outside of a table, for a table
+    without its COMMIT, and for lines that are too long."""
+    long_lines.require_none(path, text)
     table = ''
     lines: t.List[str] = []
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):

@@ -20,7 +20,8 @@ from .user_rules import PREFIXES
 
 BEGIN, END = '# portmatrix begin', '# portmatrix end'
 _OFF = '# portmatrix off: '
-_SECTION = re.compile(rf'(?ms)^{BEGIN}\b.*?^{END}\n?')
+# whole lines, of which no note of a flow ("# portmatrix PRODUCT/ID") can be one
+_SECTION = re.compile(rf'(?ms)^{BEGIN}(?: \([^\n]*)?\n.*?^{END}(?:\n|\Z)')
 
 
 def unmanaged(text: str) -> str:

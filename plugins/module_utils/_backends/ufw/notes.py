@@ -9,11 +9,11 @@ import typing as t
 
 from ..._model.policy import GUARD
 from ..._model.traffic import Ports
+from .long_lines import MAX_COMMENT_BYTES
 from .tuples import Tuple
 
 MARK = 'portmatrix'
 EXCLUSIVE = f'{MARK} exclusive'
-MAX_COMMENT = 1500  # characters; a line of iptables-restore may have 10,240, and contains comments in hexadecimal
 PortFlows = t.Dict[Ports, t.List[str]]
 
 
@@ -38,7 +38,7 @@ def note(port_flows: PortFlows) -> str:
         for flow, ports in sorted(by_flow.items())
     ]
     text = ' '.join([MARK, *labels])
-    return text if len(text) <= MAX_COMMENT else text[:MAX_COMMENT].rpartition(' ')[0] + ' ...'
+    return text if len(text) <= MAX_COMMENT_BYTES else text[:MAX_COMMENT_BYTES].rpartition(' ')[0] + ' ...'
 
 
 def flows_of(rule: Tuple) -> t.Iterator[t.Tuple[str, t.Tuple[str, ...]]]:

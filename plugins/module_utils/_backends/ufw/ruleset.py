@@ -15,7 +15,7 @@ from ..._model import policy as policies, traffic
 from ..._model.directions import INGRESS, preposition
 from ..._model.peers import ANY, Any, Peer
 from ..._model.traffic import AllowedTraffic
-from . import managed_section, tuples
+from . import long_lines, managed_section, tuples
 from .notes import EXCLUSIVE, PortFlows, is_managed, note, port_text
 from .tuples import Tuple
 from .user_rules import PREFIXES
@@ -23,7 +23,6 @@ from .user_rules import PREFIXES
 # The protocols of catalogs that every ufw since 0.36 supports in tuples.
 IN_TUPLES = ('tcp', 'udp', 'esp', 'ah', 'gre')
 MAX_PORT_SLOTS = 15  # ports that iptables compares in one rule; a range takes two
-MAX_CITATION = 1000
 _TAILS = {'ingress': 'in', 'egress': 'out'}
 _Service = t.Tuple[str, str, str, bool, Peer]  # family, direction, protocol, source_port, peer
 
@@ -167,7 +166,7 @@ def _citations(policy: policies.Policy) -> t.List[str]:
     """The rows of the vendor's document behind every flow, as comments."""
     used = {flow for rule in policy.rules if rule.direction in policy.enforced_directions for flow in rule.flows}
     return [
-        f'# {flow} = {" ".join(text.split())[:MAX_CITATION]}'
+        long_lines.shorten(f'# {flow} = {" ".join(text.split())}')
         for flow in sorted(used & set(policy.citations))
         for text in policy.citations[flow]
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
-from . import tuples
+from . import long_lines, tuples
 from .settings import Settings
 from .tuples import Tuple
 
@@ -27,7 +27,9 @@ class UserRules(t.NamedTuple):
 
 
 def parse(path: str, text: str) -> UserRules:
-    """The rules in the TEXT of PATH. Raises Refused for lines that ufw itself would drop with its next change."""
+    """The rules in the TEXT of PATH. Raises Refused for lines that ufw itself would drop with its next change, and for
+    those that are too long."""
+    long_lines.require_none(path, text)
     rules: t.List[Tuple] = []
     problems: t.List[str] = []
     for number, line in enumerate(text.splitlines(), 1):

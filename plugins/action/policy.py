@@ -80,7 +80,10 @@ class ActionModule(PortmatrixAction):
         platform = registry.choose(variables, backend)
         seconds = settings.read_confirm_timeout(variables, arguments['confirm_timeout'])
         if state != 'rendered':
+            registry.require_host_itself(host)
             registry.require_same(platform, host)
+        if state in ('enforced', 'absent'):
+            registry.require_proof(platform, host, seconds)
         if compiled is None:
             wanted = {'state': state, 'backend': backend, **({'confirm_timeout': seconds} if state == 'absent' else {})}
             return _execute(host, platform, wanted)
@@ -130,8 +133,7 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
     platform.prepare(host)
     arguments = platform.module_arguments(wanted, host.check_mode)
     for _attempt in range(MAX_ATTEMPTS):
-        result = host.execute_module(platform.module, arguments)
-        result = {key: value for key, value in result.items() if key in RESULT_KEYS}
+        result = _run_module(host, platform, arguments)
         _add_host_to_warnings(result, host.name)
         seconds = wanted.get('confirm_timeout', 0)
         result = confirmation.complete(host, lambda pending: platform.open_channel(host, pending), result, seconds)
@@ -142,6 +144,14 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
             break
     first.pop('settled', None)
     return first
+
+
+def _run_module(host: RemoteHost, platform: Platform, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What the module of PLATFORM returns. It is called once more if the host has begun to track the connection."""
+    result = host.execute_module(platform.module, arguments)
+    if result.get('again'):
+        result = host.execute_module(platform.module, arguments)
+    return {key: value for key, value in result.items() if key in RESULT_KEYS}
 
 
 def _add_host_to_warnings(result: dict[str, t.Any], host: str) -> None:

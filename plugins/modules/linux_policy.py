@@ -61,6 +61,11 @@ pending:
   description: The pending change (token, the command that confirms it, and the file with its outcome).
   returned: when something was changed with O(confirm_timeout)
   type: dict
+again:
+  description: Nothing was changed yet; the module has to be called once more, over the same connection, whose packets
+    the kernel tracks from now on.
+  returned: when a firewall has to start that denies egress
+  type: bool
 gathered:
   description: The rules that portmatrix manages on the host.
   returned: when O(state=gathered)

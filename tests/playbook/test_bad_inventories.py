@@ -70,3 +70,44 @@ def test_a_role_checks_its_options(tmp_path, role, options, expected):
     )
     code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'a': {'ansible_host': '192.0.2.1', **options}}})
     assert code != 0 and 'Validating arguments against arg spec' in output and expected in output
+
+
+ONE_API = {'portmatrix_addresses': ['192.0.2.1'], 'portmatrix_components': ['enstratius.api']}
+
+
+def play_task(tmp_path, host, task, *arguments):
+    """(return code, message) of TASK on one host with the variables HOST."""
+    (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'a', 'gather_facts': False, 'tasks': [task]}]))
+    inventory = {'hosts': {'a': host, 'b': {'ansible_connection': 'local'}}, 'vars': NOBODY_ELSE}
+    code, output = ansible_runs.play(tmp_path, 'site.yml', inventory, *arguments)
+    return code, ansible_runs.message(output) if code else output
+
+
+NOBODY_ELSE = {
+    'portmatrix_peers': {
+        f'enstratius.{name}': [] for name in ('console', 'dispatcher', 'key_manager', 'mysql', 'monitor')
+    }
+}
+
+
+@pytest.mark.parametrize('state', ['enforced', 'absent', 'gathered'])
+@pytest.mark.parametrize('delegate', [{'delegate_to': 'b'}, {'delegate_to': 'localhost', 'connection': 'local'}])
+def test_a_policy_for_one_host_is_not_applied_to_another(state, delegate, tmp_path):
+    task = {'portmatrix.firewall.policy': {'state': state}, **delegate}
+    code, message = play_task(tmp_path, {**ONE_API, 'ansible_host': '192.0.2.1'}, task, '--check')
+    assert code != 0 and f'a: delegate_to: {delegate["delegate_to"]} would get the policy of a' in message
+
+
+def test_what_is_only_rendered_may_be_delegated(tmp_path):
+    task = {'portmatrix.firewall.policy': {'state': 'rendered'}, 'delegate_to': 'localhost', 'connection': 'local'}
+    code, message = play_task(tmp_path, ONE_API, task)
+    assert code == 0, message
+
+
+@pytest.mark.parametrize('arguments', [('--check',), ()])
+@pytest.mark.parametrize('state', ['enforced', 'absent'])
+def test_a_connection_that_passes_no_firewall_confirms_nothing(state, arguments, tmp_path):
+    task = {'portmatrix.firewall.policy': {'state': state}}
+    code, message = play_task(tmp_path, {**ONE_API, 'ansible_connection': 'local'}, task, *arguments)
+    assert code != 0 and 'a: the connection local does not reach the host through its firewall' in message
+    assert 'set portmatrix_confirm_timeout: 0' in message

@@ -83,6 +83,10 @@ class FakeBackend:
         return True
 
     @staticmethod
+    def is_running() -> bool:
+        return True
+
+    @staticmethod
     def is_active() -> bool:
         return True
 

@@ -68,7 +68,7 @@ def test_files_contain_the_plan_and_are_parsed_as_they_were_rendered(catalog, ho
                             for net in map(ipaddress.ip_network, whole if rule.peers is ANY else rule.peers.addresses)
                             if net.version == version
                         ]
-                        side = ('source' if rule.source_port else 'destination') if rule.ports else ''
+                        side = 'destination' if rule.ports else ''
                         if networks:
                             expected.setdefault((rule.direction, family, rule.protocol, side, low, high), []).extend(
                                 networks

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,22 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._rollback.stor
 NOBODY = 65534
 
 
+@pytest.fixture
+def anybodys_folder():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize(
     ('name', 'program', 'user'),
     [('sshd', 'sleep', 0), ('sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups', 'sleep', 0)]
     + [('sshd', 'sshd', NOBODY), ('dropbear', 'dropbear', NOBODY)],
 )
-def test_a_process_is_no_ssh_server_because_it_says_so(name, program, user, tmp_path):
-    path = tmp_path / program
+def test_a_process_is_no_ssh_server_because_it_says_so(name, program, user, anybodys_folder):
+    path = anybodys_folder / program
     shutil.copy(shutil.which('sleep'), path)
     options = {'user': user} if os.geteuid() == 0 else {}
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     process = subprocess.Popen([name, '60'], executable=str(path), **options)
     try:
         assert processes.command_line(process.pid)[0] == name

@@ -19,9 +19,11 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw 
     edits,
     notes,
     ruleset,
+    stock,
     tuples,
     user_rules,
 )
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw.former import Former
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import (
     peers as peers_of,
@@ -145,7 +147,7 @@ def test_rendered_files_allow_exactly_what_the_policy_allows(document):
             ]
             for low, high in (rule.ports or ((0, 0),)) if applies and networks else ():
                 for port in range(low, high + 1):
-                    side = ('source' if rule.source_port else 'destination') if port else ''
+                    side = 'destination' if port else ''
                     expected.setdefault(
                         ({'ingress': 'input', 'egress': 'output'}[rule.direction], rule.protocol, side, port), []
                     ).extend(networks)
@@ -217,18 +219,35 @@ def test_new_rules_come_last_and_with_exclusive_first():
     assert edits.merge('f', exclusive, MANAGED, False) == (*UNMANAGED, *MANAGED)
 
 
-def test_a_rule_that_exists_unmanaged_is_not_added_and_its_opposite_is_refused():
+@pytest.mark.parametrize('exclusive', [False, True])
+@pytest.mark.parametrize('action', ['allow', 'limit'])
+def test_a_rule_of_ours_stays_when_somebody_deletes_his_own_like_it(action, exclusive):
+    same = f'{action} tcp 443 0.0.0.0/0 any 192.0.2.9 in comment=6d696e65'
+    gre = f'{action} gre any 0.0.0.0/0 any 192.0.2.9 in'
+    texts = {**stock.texts(), user_rules.PATHS['ipv4']: '\n'.join(['### tuple ### ' + text for text in (same, gre)])}
+    own = (*MANAGED, MANAGED[0]._replace(protocol='gre', dport='any'))
+    wanted = ruleset.EMPTY._replace(
+        is_managed=True, tuples={'ipv4': own, 'ipv6': ()}, directions=('ingress',), exclusive=exclusive
+    )
+    edited = edits.edit(texts, Former(), wanted, {'ipv4': True})
+    rules = edited.rules['ipv4']
+    assert len({entry.key for entry in rules}) == len(rules), 'for ufw, two rules with one key are one'
+    mine = [entry.as_command() for entry in rules if notes.is_managed(entry) and entry.action == 'allow']
+    source = 'from 192.0.2.9'
+    assert mine == [
+        f'allow in proto tcp {source} port 1:65535 to any port 443',
+        f'allow in proto tcp {source} to any port 444',
+    ]
+    assert '-A ufw-before-input -s 192.0.2.9 -p gre -j ACCEPT' in edited.texts['/etc/ufw/before.rules']
+
+
+def test_the_opposite_of_a_rule_is_refused():
     same = rule('allow tcp 443 0.0.0.0/0 any 192.0.2.9 in comment=6d696e65')
-    assert edits.merge('f', [same], MANAGED, False) == (same, MANAGED[1])
     with pytest.raises(Refused, match='replace it: ufw allow in proto tcp from 192.0.2.9 to any port 443'):
         edits.merge('f', [same._replace(action='deny')], MANAGED, False)
 
 
-def test_exclusive_keeps_denials_that_come_first_and_no_key_exists_twice():
+def test_exclusive_keeps_denials_that_come_first():
     banned = rule('deny any any 0.0.0.0/0 any 192.0.2.66 in')
     merged = edits.merge('f', [banned, *UNMANAGED], [*MANAGED, REST], True)
     assert merged == (banned, *MANAGED, REST, *UNMANAGED)
-    own = ruleset.EMPTY._replace(tuples={'ipv4': (*MANAGED, REST), 'ipv6': ()})
-    tuples_left, in_section = ruleset.split_conflicting('ipv4', own, [MANAGED[0].key])
-    assert tuples_left == (MANAGED[1], REST)
-    assert in_section == ['# portmatrix p/f', '-A ufw-before-input -s 192.0.2.9 -p tcp --dport 443 -j ACCEPT']

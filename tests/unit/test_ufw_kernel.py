@@ -54,11 +54,10 @@ def test_the_interface_and_the_replies_count():
     )
     assert verdict.accepts(table, CONNECTION, 'eth0')
     leaving = kernel.parse(
-        ':OUTPUT DROP [0:0]\n-A OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A OUTPUT -p tcp -m tcp --sport '
-        '22 -j ACCEPT\n'
+        ':OUTPUT DROP [0:0]\n-A OUTPUT -o eth0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n'
     )
     assert verdict.accepts_replies(leaving, CONNECTION, 'eth0')
-    assert not verdict.accepts_replies(leaving, CONNECTION._replace(port=23), 'eth0')
+    assert not verdict.accepts_replies(leaving, CONNECTION, 'eth1')
 
 
 OWNED = {'ufw-before-input', 'ufw-user-input'}

@@ -77,7 +77,7 @@ def build_atomic_rules(rule: rules.Rule):
     flows = tuple(rule.description.removeprefix('Flows: ').split('. Source: ')[0].split(', '))
     for port in rule.ports or ('',):
         for peer in (ANY,) if rule.peers is ANY else rule.peers.addresses:
-            yield report.AtomicRule(rule.direction, rule.protocol, False, port, peer, flows)
+            yield report.AtomicRule(rule.direction, rule.protocol, port, peer, flows)
 
 
 def test_host_and_controller_build_the_same_rules(driver):

@@ -92,6 +92,10 @@ class Backend(t.Protocol):
         """Whether it filters packets now, or will after the next boot."""
 
     @staticmethod
+    def is_running() -> bool:
+        """Whether it filters packets now, and so knows the connections of this host."""
+
+    @staticmethod
     def has_rules() -> bool:
         """Whether its configuration contains anything managed by portmatrix."""
 

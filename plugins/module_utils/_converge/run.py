@@ -13,7 +13,7 @@ from .._backends import registry
 from .._backends.base import Backend, Changes
 from .._base.errors import BackendError, Refused
 from .._base.locks import SECONDS
-from .._host import containers
+from .._host import containers, tracking
 from .._model import policy as policies
 from .._model.policy import Policy
 from .._rollback import dependencies as dependencies_of
@@ -29,7 +29,8 @@ def run(request: Request) -> Result:
     """The result of the module for REQUEST on this host.
 
     With a confirm_timeout, a change is in force but not kept when this returns: the result names it as `pending`, and
-    the host rolls it back unless `COMMAND confirm TOKEN` is called over a new connection in that time.
+    the host rolls it back unless `COMMAND confirm TOKEN` is called over a new connection in that time. `again`: nothing
+    was changed yet, call it once more, over the same connection.
 
     Raises Refused with nothing changed; RolledBack if the host has its former rules again; another PortmatrixError if
     it is not known.
@@ -75,17 +76,29 @@ def converge(backend: Backend, policy: t.Optional[Policy], request: Request, dep
         changes = planning.plan(backend, backend.observe(), policy, dependencies.management)
         return _result(backend, policy, changes, changes.transition, _container_warnings(policy))
     with _exclusive_run(dependencies):
-        # read before a change, to which container engines react for a while
-        warnings = _container_warnings(policy)
-        applied = apply(backend, policy, dependencies, request.confirm_timeout, request.confirm_connections)
-        result = _result(backend, policy, applied.changes, applied.transition, warnings)
-        if applied.pending:
-            return {**result, 'pending': applied.pending}
-        for _attempt in range(MAX_ATTEMPTS):
-            # another program may have overwritten the files: then the rules are added again, beside its own
-            if not applied.changes.has_changes or backend.wait_until_stable(applied.concurrent_runs):
-                return result
-            applied = apply(backend, policy, dependencies)
+        starts_unknown = _starts_with_unknown_connections(backend, policy)
+        if starts_unknown and not tracking.is_on():
+            tracking.switch_on()
+            return {**UNCHANGED, 'backend': backend.name, 'again': True}
+        try:
+            return _apply(backend, policy, request, dependencies)
+        finally:
+            if starts_unknown or policy is None:
+                tracking.switch_off()
+
+
+def _apply(backend: Backend, policy: t.Optional[Policy], request: Request, dependencies: Dependencies) -> Result:
+    # read before a change, to which container engines react for a while
+    warnings = _container_warnings(policy)
+    applied = apply(backend, policy, dependencies, request.confirm_timeout, request.confirm_connections)
+    result = _result(backend, policy, applied.changes, applied.transition, warnings)
+    if applied.pending:
+        return {**result, 'pending': applied.pending}
+    for _attempt in range(MAX_ATTEMPTS):
+        # another program may have overwritten the files: then the rules are added again, beside its own
+        if not applied.changes.has_changes or backend.wait_until_stable(applied.concurrent_runs):
+            return result
+        applied = apply(backend, policy, dependencies)
     if not applied.changes.has_changes:
         return result
     raise BackendError(
@@ -95,6 +108,11 @@ def converge(backend: Backend, policy: t.Optional[Policy], request: Request, dep
 
 def _container_warnings(policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
     return containers.warnings() if policy else ()
+
+
+def _starts_with_unknown_connections(backend: Backend, policy: t.Optional[Policy]) -> bool:
+    """Whether POLICY would deny the answer to this run: a firewall that starts takes it for a new connection."""
+    return bool(policy and policy.egress == 'deny' and not backend.is_running())
 
 
 @contextlib.contextmanager

@@ -26,8 +26,7 @@ GUARD = 'management'
 
 
 class Rule(t.NamedTuple):
-    """What is allowed. `ports` is empty for protocols without ports; `source_port`: they are those of the sender;
-    `label` names the group of peers."""
+    """What is allowed. `ports` is empty for protocols without ports; `label` names the group of peers."""
 
     direction: str
     protocol: str
@@ -35,7 +34,6 @@ class Rule(t.NamedTuple):
     label: str
     peers: Peers
     flows: t.Tuple[str, ...]
-    source_port: bool = False
 
 
 class Policy(t.NamedTuple):
@@ -87,17 +85,11 @@ def parse(text: str) -> Policy:
 
 
 def guard(policy: Policy, ports: t.Iterable[int]) -> t.Tuple[Rule, ...]:
-    """The rules that keep management access open on PORTS.
-
-    If egress is denied, the replies get a rule of their own: connection tracking does not know a session that is older
-    than the firewall.
-    """
+    """The rules that keep management access open on PORTS. Replies need none: the kernel knows their connection."""
     spans = tuple((port, port) for port in sorted(set(ports)))
     if not spans:
         return ()
-    access = Rule(INGRESS, 'tcp', spans, GUARD, policy.management_sources, (GUARD,))
-    replies = access._replace(direction=EGRESS, source_port=True)
-    return (access, replies) if policy.egress == 'deny' else (access,)
+    return (Rule(INGRESS, 'tcp', spans, GUARD, policy.management_sources, (GUARD,)),)
 
 
 def peers_by_family(rule: Rule) -> t.Iterator[t.Tuple[str, Peers]]:
@@ -118,7 +110,7 @@ def allowed_traffic(policy: Policy, guard_rules: t.Iterable[Rule]) -> traffic.Al
     """Everything that POLICY and its guard allow, in the directions that the policy enforces."""
     builder = traffic.Builder()
     for rule in (*guard_rules, *policy.rules):
-        side = ('source' if rule.source_port else 'destination') if rule.ports else ''
+        side = 'destination' if rule.ports else ''
         for family, peers in peers_by_family(rule) if rule.direction in policy.enforced_directions else ():
             for ports in rule.ports or (traffic.NO_PORTS,):
                 builder.add(rule.direction, family, rule.protocol, side, ports, peers)

@@ -20,7 +20,6 @@ class AtomicRule(t.NamedTuple):
 
     direction: str
     protocol: str
-    source_port: bool
     ports: str
     peer: Peer
     flows: t.Tuple[str, ...]
@@ -34,14 +33,13 @@ class DisplayRule(t.NamedTuple):
     ports: str
     peers: Peers
     flows: t.Tuple[str, ...]
-    source_port: bool = False
 
     def text(self) -> str:
         return f'{self.traffic_text()} ({", ".join(self.flows) or "no flow of the catalogs"})'
 
     def traffic_text(self) -> str:
         """The line without its flows: "ingress tcp 443 from 192.0.2.1"."""
-        service = f"{self.protocol} {'from port ' if self.source_port else ''}{self.ports}".strip()
+        service = f'{self.protocol} {self.ports}'.strip()
         addresses = peers_of.to_data(self.peers)
         return f'{self.direction} {service} {preposition(self.direction)} {shorten(addresses, MAX_PEERS)}'
 
@@ -64,21 +62,21 @@ def display_rules(atomic_rules: t.Iterable[AtomicRule]) -> t.List[DisplayRule]:
 
     The same atomic rules give the same lines on every back end.
     """
-    peers: t.Dict[t.Tuple[str, str, bool, str, str, bool], t.Set[str]] = {}
+    peers: t.Dict[t.Tuple[str, str, str, str, bool], t.Set[str]] = {}
     for rule in atomic_rules:
         for flow in rule.flows or ('',):
-            key = (rule.direction, rule.protocol, rule.source_port, rule.ports, flow, isinstance(rule.peer, Any))
+            key = (rule.direction, rule.protocol, rule.ports, flow, isinstance(rule.peer, Any))
             peers.setdefault(key, set()).update(() if isinstance(rule.peer, Any) else (rule.peer,))
-    flows: t.Dict[t.Tuple[str, str, bool, str, Peers], t.Set[str]] = {}
-    for (direction, protocol, source_port, port, flow, is_any), addresses in peers.items():
+    flows: t.Dict[t.Tuple[str, str, str, Peers], t.Set[str]] = {}
+    for (direction, protocol, port, flow, is_any), addresses in peers.items():
         members = ANY if is_any else Members(tuple(sorted(addresses, key=_address_order)))
-        flows.setdefault((direction, protocol, source_port, port, members), set()).update((flow,) if flow else ())
-    ports: t.Dict[t.Tuple[str, str, bool, Peers, t.Tuple[str, ...]], t.List[str]] = {}
-    for (direction, protocol, source_port, port, members), names in flows.items():
-        ports.setdefault((direction, protocol, source_port, members, tuple(sorted(names))), []).append(port)
+        flows.setdefault((direction, protocol, port, members), set()).update((flow,) if flow else ())
+    ports: t.Dict[t.Tuple[str, str, Peers, t.Tuple[str, ...]], t.List[str]] = {}
+    for (direction, protocol, port, members), names in flows.items():
+        ports.setdefault((direction, protocol, members, tuple(sorted(names))), []).append(port)
     return [
-        DisplayRule(direction, protocol, ', '.join(sorted(texts, key=_port_order)), members, names, source_port)
-        for (direction, protocol, source_port, members, names), texts in ports.items()
+        DisplayRule(direction, protocol, ', '.join(sorted(texts, key=_port_order)), members, names)
+        for (direction, protocol, members, names), texts in ports.items()
     ]
 
 
@@ -92,7 +90,6 @@ def ordered(rules: t.Iterable[DisplayRule]) -> t.List[DisplayRule]:
             rule.ports,
             () if isinstance(rule.peers, Any) else rule.peers.addresses,
             rule.flows,
-            rule.source_port,
         ),
     )
 

@@ -74,7 +74,6 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.D
             data["ports"] = Ports;
             data["peers"] = new List<object>((Peers.Count == 0 ? new List<string> { "any" } : Peers).ToArray());
             data["flows"] = new List<object>(Flows.ToArray());
-            data["source_port"] = false;
             return data;
         }
 

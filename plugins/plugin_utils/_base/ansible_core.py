@@ -90,6 +90,17 @@ class RemoteHost:
         return str(self._action._task._uuid)
 
     @property
+    def delegate(self) -> str | None:
+        """The host on which the task acts, if that is another one than the host of its variables."""
+        delegate = self._action._task.delegate_to
+        return str(delegate) if delegate and delegate != self.name else None
+
+    @property
+    def connection_name(self) -> str:
+        """The short name of the connection plugin: ssh, local, podman, ..."""
+        return str(self._action._connection.transport).rpartition('.')[2]
+
+    @property
     def has_windows_shell(self) -> bool:
         return bool(getattr(self._action._connection._shell, '_IS_WINDOWS', False))
 

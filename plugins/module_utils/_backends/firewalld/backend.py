@@ -36,6 +36,10 @@ class Firewalld:
         return service.is_active()
 
     @staticmethod
+    def is_running() -> bool:
+        return systemd.is_active(service.UNIT)
+
+    @staticmethod
     def has_rules() -> bool:
         return memory.exists(service.UNIT) or any(True for _path in config_files.managed_paths())
 

@@ -164,7 +164,7 @@ def _parse_rule(element: ElementTree.Element, direction: str) -> t.Optional[Rich
     """The rule in ELEMENT, or None if it has another form than those that portmatrix writes."""
     parts = {child.tag: child for child in element}
     peer_element = parts.pop(peer_side(direction), None)
-    service = next((parts.pop(tag) for tag in ('port', 'source-port', 'protocol') if tag in parts), None)
+    service = next((parts.pop(tag) for tag in ('port', 'protocol') if tag in parts), None)
     if service is None or list(parts) != ['accept'] or set(element.attrib) - {'family'} or len(parts['accept']):
         return None
     if len(element) != 2 + (peer_element is not None):

@@ -49,7 +49,7 @@ def _atomic_rules(document: PolicyDocument, rule: RichRule, documents: Documents
     ports = '' if rule.element == 'protocol' else rule.value
     for peer in _peers(rule, documents):
         protocol = protocols.catalog_name(rule.protocol)
-        yield AtomicRule(document.direction, protocol, rule.element == 'source-port', ports, peer, flows)
+        yield AtomicRule(document.direction, protocol, ports, peer, flows)
 
 
 def _peers(rule: RichRule, documents: Documents) -> t.Sequence[Peer]:

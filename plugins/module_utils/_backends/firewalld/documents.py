@@ -21,8 +21,7 @@ DescriptionKey = t.Tuple[str, str, str]
 
 
 class RichRule(t.NamedTuple):
-    """One rule of a policy. `peer` is ANY, an address, or "@NAME" of a set; `element` is port, source-port or
-    protocol."""
+    """One rule of a policy. `peer` is ANY, an address, or "@NAME" of a set; `element` is port or protocol."""
 
     family: t.Optional[str]
     peer: Peer
@@ -126,8 +125,7 @@ def _rich_rules(
     described: t.Dict[DescriptionKey, t.Tuple[str, ...]],
 ) -> t.Iterator[RichRule]:
     protocol = protocols.system_name(rule.protocol)
-    element = 'source-port' if rule.source_port else 'port'
-    elements = [(element, policies.ports_text(ports)) for ports in rule.ports] or [('protocol', protocol)]
+    elements = [('port', policies.ports_text(ports)) for ports in rule.ports] or [('protocol', protocol)]
     for family, peer in _peers(rule, sets):
         for name, value in elements:
             rich_rule = RichRule(family, peer, name, value, protocol)
@@ -172,7 +170,7 @@ def kernel_rules(documents: Documents) -> t.Counter[traffic.TrafficRule]:
 
 def _collect(documents: Documents) -> traffic.Builder:
     builder = traffic.Builder()
-    sides = {'protocol': '', 'port': 'destination', 'source-port': 'source'}
+    sides = {'protocol': '', 'port': 'destination'}
     for document in documents.active.values():
         for rule in document.rules:
             side = sides[rule.element]

@@ -54,6 +54,10 @@ class Ufw:
         return service.is_active()
 
     @staticmethod
+    def is_running() -> bool:
+        return kernel.read('ipv4').has_ufw('ipv4')
+
+    @staticmethod
     def has_rules() -> bool:
         paths = administrator_files.BEFORE.values()
         return formers.exists() or any(managed_section.BEGIN in (files.read(path) or '') for path in paths)

@@ -50,16 +50,13 @@ class Changes(t.NamedTuple):
         return is_starting(self.state, self.edited)
 
     def would_allow(self, connection: Connection) -> bool:
-        """Unmanaged rules included; if ufw starts, the replies must be allowed too: the kernel does not know the
-        connection yet."""
+        """Unmanaged rules and the replies included."""
         table = self.expected.get(traffic.family(connection.peer))
         if table is None:
             # ufw denies a family that it does not manage as a whole
             return not self.edited.settings.enabled
         interface = management.interface(connection.local)
-        if not verdict.accepts(table, connection, interface):
-            return False
-        return not self.is_starting or verdict.accepts_replies(table, connection, interface)
+        return all(check(table, connection, interface) for check in (verdict.accepts, verdict.accepts_replies))
 
     def snapshot(self) -> PlainData:
         return {

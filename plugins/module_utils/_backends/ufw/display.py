@@ -23,7 +23,7 @@ _DENIED = {'DROP': 'dropped', 'REJECT': 'rejected', 'ACCEPT': 'accepted'}
 _DEFAULT_NAMES = {INGRESS: 'incoming', EGRESS: 'outgoing'}
 _LINE = re.compile(
     r'-A ufw6?-(?:user|before)-(?P<chain>input|output)(?: -s (?P<src>\S+))?(?: -d (?P<dst>\S+))? -p (?P<protocol>\S+)'
-    r'(?: -m \S+)?(?: --(?P<side>[sd])ports? (?P<ports>\S+))? -j ACCEPT'
+    r'(?: -m \S+)?(?: --dports? (?P<ports>\S+))? -j ACCEPT'
 )
 MAX_DENIALS = 3
 
@@ -48,7 +48,7 @@ def _from_tuples(managed_tuples: t.Iterable[Tuple]) -> t.Iterator[AtomicRule]:
         if rule.action == 'allow':
             peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
             for port, flows in notes.flows_of(rule):
-                yield AtomicRule(rule.direction, rule.protocol, rule.sport != 'any', port, peer, flows)
+                yield AtomicRule(rule.direction, rule.protocol, port, peer, flows)
 
 
 def _from_section(text: str) -> t.Iterator[AtomicRule]:
@@ -56,16 +56,16 @@ def _from_section(text: str) -> t.Iterator[AtomicRule]:
     for line in text.splitlines():
         match = _LINE.fullmatch(line)
         if match:
-            direction, protocol, source_port = _service(match)
+            direction, protocol = _service(match)
             for port, flows in notes.flows_of(note._replace(dport=match.group('ports') or 'any')):
-                yield AtomicRule(direction, protocol, source_port, port, _peer(match), flows)
+                yield AtomicRule(direction, protocol, port, _peer(match), flows)
         elif line.startswith(f'# {notes.MARK} '):
             note = note._replace(comment=tuples.comment(line[2:]))
 
 
-def _service(match: t.Match[str]) -> t.Tuple[str, str, bool]:
+def _service(match: t.Match[str]) -> t.Tuple[str, str]:
     direction = INGRESS if match.group('chain') == CHAINS[INGRESS] else EGRESS
-    return direction, protocols.catalog_name(match.group('protocol')), match.group('side') == 's'
+    return direction, protocols.catalog_name(match.group('protocol'))
 
 
 def _peer(match: t.Match[str]) -> Peer:
@@ -77,11 +77,11 @@ def line_text(line: str) -> str:
     match = _LINE.fullmatch(line)
     if not match:
         return line
-    direction, protocol, source_port = _service(match)
+    direction, protocol = _service(match)
     peer = _peer(match)
     ports = (match.group('ports') or '').replace(':', '-').replace(',', ', ')
     peers = Members((traffic.without_full_prefix(peer),)) if isinstance(peer, str) else ANY
-    return DisplayRule(direction, protocol, ports, peers, (), source_port).traffic_text()
+    return DisplayRule(direction, protocol, ports, peers, ()).traffic_text()
 
 
 def state(settings: Settings, starts_at_boot: bool, managed_tuples: t.Iterable[Tuple]) -> t.List[str]:

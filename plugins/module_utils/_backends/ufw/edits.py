@@ -105,16 +105,16 @@ def _has_strict_value(texts: Texts, name: str) -> bool:
 
 def _managed_rules(family: str, old: UserRules, ruleset: Ruleset) -> t.Tuple[t.Sequence[Tuple], t.Sequence[str]]:
     """The managed tuples, and the lines that become part of the section in place of some."""
-    if not ruleset.exclusive:
-        return ruleset.tuples[family], ()
-    return rulesets.split_conflicting(family, ruleset, [rule.key for rule in old.tuples if not is_managed(rule)])
+    # a denial with the key of ours contradicts it, unless everything of others is closed anyway
+    keys = [rule.key for rule in old.tuples if not is_managed(rule) and (rule.allows or ruleset.exclusive)]
+    return rulesets.make_distinct(family, ruleset, keys)
 
 
 def merge(path: str, old: t.Sequence[Tuple], managed: t.Sequence[Tuple], exclusive: bool) -> t.Tuple[Tuple, ...]:
     """The rules of the file PATH: unmanaged ones in their order, the managed ones in one block where they were.
 
-    New ones are added at the end, exclusive ones at the beginning. A rule that an unmanaged rule equals is not added
-    again. Raises Refused if that one denies.
+    New ones are added at the end, exclusive ones at the beginning. Raises Refused for a rule that an unmanaged one
+    denies.
     """
     others = [rule for rule in old if not is_managed(rule)]
     if exclusive:
@@ -135,7 +135,7 @@ def merge(path: str, old: t.Sequence[Tuple], managed: t.Sequence[Tuple], exclusi
     before = len(others)
     if place is not None and not is_exclusive(old):
         before = sum(not is_managed(rule) for rule in old[:place])
-    return (*others[:before], *(rule for rule in managed if rule.key not in existing), *others[before:])
+    return (*others[:before], *managed, *others[before:])
 
 
 def _user_file_after_release(

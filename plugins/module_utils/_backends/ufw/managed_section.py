@@ -48,12 +48,12 @@ def compose(text: str, section_text: str, closing: t.Container[str]) -> str:
     return body + ('\n' if section_text and body and not body.endswith('\n') else '') + section_text
 
 
-def accept_line(family: str, direction: str, protocol: str, peer: Peer, port_side: str, ports: str) -> str:
-    """An iptables line that accepts; PORT_SIDE is "d" (destination) or "s" (source), PORTS as of port_text."""
+def accept_line(family: str, direction: str, protocol: str, peer: Peer, ports: str) -> str:
+    """An iptables line that accepts; PORTS as of port_text."""
     several = any(mark in ports for mark in ',:')
-    option = '' if ports == 'any' else f' --{port_side}port {ports}'
+    option = '' if ports == 'any' else f' --dport {ports}'
     if several:
-        option = f' -m multiport --{port_side}ports {ports}'
+        option = f' -m multiport --dports {ports}'
     address = ''
     if not isinstance(peer, Any):
         address = f' {"-s" if direction == INGRESS else "-d"} {traffic.without_full_prefix(peer)}'

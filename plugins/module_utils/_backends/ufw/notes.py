@@ -43,9 +43,8 @@ def note(port_flows: PortFlows) -> str:
 
 def flows_of(rule: Tuple) -> t.Iterator[t.Tuple[str, t.Tuple[str, ...]]]:
     """(port, flows) of each port of a managed tuple; "" if the protocol has none."""
-    ports = [port for port in (rule.dport, rule.sport) if port != 'any']
     labels = [word.partition(':') for word in rule.note().split()[1:] if '/' in word or word.split(':')[0] == GUARD]
-    for port in ports[0].split(',') if ports else ['']:
+    for port in rule.dport.split(',') if rule.dport != 'any' else ['']:
         flows = tuple(flow for flow, _colon, only in labels if not only or port in only.split(','))
         yield port.replace(':', '-'), flows
 

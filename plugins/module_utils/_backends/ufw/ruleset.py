@@ -23,8 +23,9 @@ from .user_rules import PREFIXES
 # The protocols of catalogs that every ufw since 0.36 supports in tuples.
 IN_TUPLES = ('tcp', 'udp', 'esp', 'ah', 'gre')
 MAX_PORT_SLOTS = 15  # ports that iptables compares in one rule; a range takes two
+_ALL_SOURCE_PORTS = '1:65535'
 _TAILS = {'ingress': 'in', 'egress': 'out'}
-_Service = t.Tuple[str, str, str, bool, Peer]  # family, direction, protocol, source_port, peer
+_Service = t.Tuple[str, str, str, Peer]  # family, direction, protocol, peer
 
 
 class Ruleset(t.NamedTuple):
@@ -55,10 +56,10 @@ def build(policy: t.Optional[policies.Policy], guard: t.Iterable[policies.Rule])
     guard = tuple(guard)
     tuples_of: t.Dict[str, t.List[Tuple]] = {family: [] for family in PREFIXES}
     lines: t.Dict[str, t.List[str]] = {family: _citations(policy) for family in PREFIXES}
-    for (family, direction, protocol, source_port, peer), port_flows in _services(policy, guard).items():
+    for (family, direction, protocol, peer), port_flows in _services(policy, guard).items():
         for chunk in _chunks(port_flows):
             if protocol in IN_TUPLES:
-                tuples_of[family].append(_tuple(family, direction, protocol, source_port, peer, chunk))
+                tuples_of[family].append(_tuple(family, direction, protocol, peer, chunk))
             else:
                 lines[family].extend(_section_lines(family, direction, protocol, peer, chunk))
     if policy.exclusive:
@@ -81,7 +82,7 @@ def _services(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> t.Di
     for rule in (*guard, *policy.rules):
         for family, peers in policies.peers_by_family(rule) if rule.direction in policy.enforced_directions else ():
             for peer in (ANY,) if isinstance(peers, Any) else peers.addresses:
-                service = (family, rule.direction, rule.protocol, rule.source_port, peer)
+                service = (family, rule.direction, rule.protocol, peer)
                 port_flows = services.setdefault(service, {})
                 for ports in rule.ports or (traffic.NO_PORTS,):
                     flows = port_flows.setdefault(ports, [])
@@ -103,13 +104,12 @@ def _chunks(port_flows: PortFlows) -> t.Iterator[PortFlows]:
     yield chunk
 
 
-def _tuple(family: str, direction: str, protocol: str, source_port: bool, peer: Peer, port_flows: PortFlows) -> Tuple:
+def _tuple(family: str, direction: str, protocol: str, peer: Peer, port_flows: PortFlows) -> Tuple:
     ports, anywhere = port_text(port_flows), tuples.ANYWHERE[family]
     address = anywhere if isinstance(peer, Any) else traffic.without_full_prefix(peer)
     src, dst = (address, anywhere) if direction == INGRESS else (anywhere, address)
-    dport, sport = ('any', ports) if source_port else (ports, 'any')
     comment = tuples.comment(note(port_flows))
-    return Tuple('allow', protocol, dport, dst, sport, src, _TAILS[direction], comment=comment)
+    return Tuple('allow', protocol, ports, dst, 'any', src, _TAILS[direction], comment=comment)
 
 
 def _denial(family: str, direction: str) -> Tuple:
@@ -122,25 +122,28 @@ def _denial(family: str, direction: str) -> Tuple:
 
 def _section_lines(family: str, direction: str, protocol: str, peer: Peer, port_flows: PortFlows) -> t.Tuple[str, str]:
     return f'# {note(port_flows)}', managed_section.accept_line(
-        family, direction, protocol, peer, 'd', port_text(port_flows)
+        family, direction, protocol, peer, port_text(port_flows)
     )
 
 
-def split_conflicting(
+def make_distinct(
     family: str, ruleset: Ruleset, keys: t.Container[t.Tuple[t.Union[str, bool], ...]]
 ) -> t.Tuple[t.Tuple[Tuple, ...], t.List[str]]:
-    """(tuples, lines for the section): ufw would take a tuple whose key is in KEYS for a rule that exists already, so
-    it becomes a line of the section."""
-    conflicting = [rule for rule in ruleset.tuples[family] if rule.key in keys and rule.action == 'allow']
+    """(tuples, lines for the section) that do the same, but none has a key in KEYS, those of unmanaged rules.
+
+    For ufw it would be the same rule, and gone when somebody deletes his."""
+    rules: t.List[Tuple] = []
     lines: t.List[str] = []
-    for rule in conflicting:
-        side, ports = ('s', rule.sport) if rule.sport != 'any' else ('d', rule.dport)
-        peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
-        lines += [
-            f'# {rule.note()}',
-            managed_section.accept_line(family, rule.direction, rule.protocol, peer, side, ports),
-        ]
-    return tuple(rule for rule in ruleset.tuples[family] if rule not in conflicting), lines
+    for rule in ruleset.tuples[family]:
+        if rule.action != 'allow' or rule.key not in keys:
+            rules.append(rule)
+        elif rule.dport != 'any':
+            rules.append(rule._replace(sport=_ALL_SOURCE_PORTS))
+        else:
+            peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
+            accept = managed_section.accept_line(family, rule.direction, rule.protocol, peer, rule.dport)
+            lines.extend((f'# {rule.note()}', accept))
+    return tuple(rules), lines
 
 
 def exceeds(rule: Tuple, family: str, ruleset: Ruleset) -> bool:

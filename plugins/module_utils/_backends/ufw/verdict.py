@@ -50,7 +50,7 @@ def accepts(table: Table, connection: Connection, interface: str = '') -> bool:
 
 
 def accepts_replies(table: Table, connection: Connection, interface: str = '') -> bool:
-    """Whether TABLE accepts the replies to an ingress CONNECTION that the kernel does not know."""
+    """Whether TABLE accepts the replies to an ingress CONNECTION that it has accepted."""
     return _accepts('OUTPUT', table, _Packet(connection, interface, is_reply=True))
 
 
@@ -115,7 +115,7 @@ def _matches(option: str, value: str, packet: _Packet) -> t.Optional[bool]:
         port = packet.ports()[option.rstrip('s')]
         return any(low <= port <= high for low, high in parse_ports(value))
     if option in ('--ctstate', '--state'):
-        return 'NEW' in value.split(',')
+        return ('ESTABLISHED' if packet.is_reply else 'NEW') in value.split(',')
     if option in ('-i', '-o'):
         return _matches_interface(option, value, packet)
     if option == '--dst-type':

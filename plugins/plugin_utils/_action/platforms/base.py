@@ -31,6 +31,8 @@ class Platform(t.Protocol):
     title: t.ClassVar[str]
     # the module that converges a host
     module: t.ClassVar[str]
+    # the connection plugins that reach a host through its firewall; a new connection of another one proves nothing
+    connections: t.ClassVar[tuple[str, ...]]
     # the values of `backend` that it supports
     backends: t.ClassVar[tuple[str, ...]]
 

@@ -44,6 +44,7 @@ class Linux:
     name: t.ClassVar[str] = 'linux'
     title: t.ClassVar[str] = 'Linux'
     module: t.ClassVar[str] = 'portmatrix.firewall.linux_policy'
+    connections: t.ClassVar[tuple[str, ...]] = ('ssh', 'paramiko', 'paramiko_ssh', 'libssh', 'mitogen_ssh')
     backends: t.ClassVar[tuple[str, ...]] = ('auto', *registry.BACKENDS)
 
     def __init__(self, variables: HostVariables) -> None:
@@ -60,7 +61,7 @@ class Linux:
         name = registry.DEFAULT if backend == 'auto' else backend
         policy = policies.parse(document)
         port = int(self._variables.get('ansible_port') or SSH_PORT)
-        files = registry.create(name).render(policy, policies.guard(policy, [port]))
+        files = registry.create(name).render(policy, policies.guard(policy, [port, *policy.management_ports]))
         rendered = [{'path': path, 'content': content} for path, content in sorted(files.items())]
         return {'backend': name, 'digest': policy.digest, 'rendered': rendered}
 

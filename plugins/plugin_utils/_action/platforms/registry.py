@@ -27,6 +27,25 @@ def choose(variables: HostVariables, backend: str) -> Platform:
     return platform
 
 
+def require_host_itself(host: RemoteHost) -> None:
+    """Raise PortmatrixError if the task of HOST acts on another host, which would get its policy."""
+    if host.delegate:
+        raise PortmatrixError(
+            f'{host.name}: delegate_to: {host.delegate} would get the policy of {host.name}; run the task on the hosts '
+            'that are to be changed (state: rendered may be delegated)'
+        )
+
+
+def require_proof(platform: Platform, host: RemoteHost, confirm_timeout: int) -> None:
+    """Raise PortmatrixError if a change cannot be confirmed over HOST's connection, since it passes no firewall."""
+    if confirm_timeout and host.connection_name not in platform.connections:
+        raise PortmatrixError(
+            f'{host.name}: the connection {host.connection_name} does not reach the host through its firewall, so '
+            'a new one proves nothing about management access; set portmatrix_confirm_timeout: 0 to keep changes '
+            f'without that proof, or connect with {platform.connections[0]}'
+        )
+
+
 def require_same(platform: Platform, host: RemoteHost) -> None:
     """Raise PortmatrixError if the shell of HOST's connection belongs to another platform than the plan assumes."""
     connected = Windows.name if host.has_windows_shell else Linux.name

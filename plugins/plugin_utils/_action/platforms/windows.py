@@ -38,6 +38,7 @@ class Windows:
     name: t.ClassVar[str] = 'windows'
     title: t.ClassVar[str] = 'Windows'
     module: t.ClassVar[str] = 'portmatrix.firewall.windows_policy'
+    connections: t.ClassVar[tuple[str, ...]] = ('winrm', 'psrp', 'ssh', 'paramiko', 'paramiko_ssh')
     backends: t.ClassVar[tuple[str, ...]] = ('auto', name)
 
     def __init__(self, variables: HostVariables) -> None:

@@ -39,7 +39,7 @@ def build(policy: policies.Policy, ports: t.Iterable[int]) -> list[Rule]:
     rules: list[Rule] = []
     used: dict[str, int] = {}
     # a reply needs no rule: Windows applies the rules of the direction in which a connection was opened
-    guard = [rule for rule in policies.guard(policy, ports) if not rule.source_port]
+    guard = policies.guard(policy, ports)
     for rule in (*guard, *policy.rules):
         if rule.ports and rule.protocol not in _WITH_PORTS:
             raise PortmatrixError(

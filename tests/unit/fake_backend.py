@@ -109,6 +109,9 @@ class FakeBackend:
     def external_change(self, snapshot: PlainData, desired: PlainData) -> str | None:
         return None if self.host.running == frozenset(desired['rules']) else 'another program changed the rules'
 
+    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
+        return 'management' in snapshot['running']
+
     def allows(self, desired: PlainData, connection: Connection) -> bool:
         return 'management' in desired['rules']
 

@@ -19,6 +19,9 @@ class FakeManagement:
     def current_connection(self) -> Connection | None:
         return self._host.connection
 
+    def is_carried(self) -> bool:
+        return self._host.connection is None
+
     def ports(self, connection: Connection | None) -> list[int]:
         return [22]
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
+from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import planning
 from ansible_collections.portmatrix.firewall.plugins.module_utils._host import established_connections, sockets
 from ansible_collections.portmatrix.firewall.plugins.module_utils._host.sockets import Socket
-from ansible_collections.portmatrix.firewall.plugins.module_utils._model import traffic
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies, traffic
+from fake_backend import FakeBackend
+from fake_host import Host
+from fake_rollback import FakeManagement
 
 ALLOWED = {
     traffic.Service('ingress', 'ipv4', 'tcp', 'destination', 443, 443): (traffic.interval('192.0.2.0/24'),),
@@ -37,18 +43,35 @@ def test_documented_connections_are_listed_once_for_each_service_and_peer(connec
     ]
 
 
-def test_an_incoming_connection_is_dropped_if_the_rules_in_force_deny_it(connections):
-    incoming = [connection for connection in connections if connection.direction == 'ingress']
-    assert established_connections.dropped(incoming, lambda connection: False) == incoming
-    assert established_connections.dropped(incoming, lambda connection: connection.local == '198.51.100.1') == []
+def test_what_this_host_has_opened_without_a_document_is_named(connections):
+    standing = established_connections.undocumented_outgoing(ALLOWED)
+    assert [connection.display() for connection in standing] == ['egress tcp 8444 to 2001:db8::6']
 
 
-def test_an_outgoing_connection_is_dropped_if_it_cannot_be_opened_again():
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        port = server.getsockname()[1]
-        connection = established_connections.Connection('egress', '127.0.0.1', port)
-        assert established_connections.dropped([connection], lambda _connection: False) == []
-    assert established_connections.dropped([connection], lambda _connection: True) == [connection]
+EGRESS_DENIED = {'format': 1, 'egress': 'deny', 'exclusive': False, 'management': {'sources': ['any'], 'ports': []}}
+POLICY = policies.parse(json.dumps({**EGRESS_DENIED, 'groups': {}, 'rules': [], 'citations': {}}))
+
+
+@pytest.mark.parametrize('is_carried', [False, True])
+def test_what_carries_management_is_not_cut(monkeypatch, is_carried):
+    """An outbound tunnel of the host brings the session of this run in: the kernel knows it now, but not after its
+    restart."""
+    monkeypatch.setattr(sockets, 'listening', lambda: LISTENING)
+    monkeypatch.setattr(sockets, 'established', lambda: ESTABLISHED)
+    host = Host()
+    host.connection = None if is_carried else host.connection
+    backend, management = FakeBackend(host), FakeManagement(host)
+    if is_carried:
+        with pytest.raises(Refused, match=r'a tunnel or an agent carries it.*egress tcp 8444 to 2001:db8::5.*document'):
+            planning.plan(backend, backend.observe(), POLICY, management)
+    else:
+        changes = planning.plan(backend, backend.observe(), POLICY, management)
+        assert planning.warnings(POLICY, changes) == [
+            'connections of this host that could not be opened again: egress tcp 8444 to 2001:db8::5, egress tcp 8444 '
+            'to 2001:db8::6'
+        ]
+    is_open = POLICY._replace(egress='allow')
+    assert planning.warnings(is_open, planning.plan(backend, backend.observe(), is_open, management)) == []
 
 
 def test_the_sockets_of_this_machine_are_read():

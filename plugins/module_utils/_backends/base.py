@@ -112,6 +112,9 @@ class Backend(t.Protocol):
     def external_change(self, snapshot: PlainData, desired: PlainData) -> t.Optional[str]:
         """What another program has changed since `apply`, or None."""
 
+    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
+        """Whether the rules in SNAPSHOT allow a new connection like CONNECTION; true if that is not known."""
+
     def allows(self, desired: PlainData, connection: Connection) -> bool:
         """Whether a new connection like CONNECTION is allowed now that DESIRED is in force."""
 

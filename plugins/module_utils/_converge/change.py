@@ -51,7 +51,7 @@ def apply(
         snapshot, desired = changes.snapshot(), changes.desired()
         pending: t.Dict[str, str] = {}
         if confirm_timeout:
-            connections = _documented_connections(policy) if confirm_connections else []
+            connections = _documented_connections(backend, snapshot, policy) if confirm_connections else []
             pending = _arm(backend, snapshot, desired, confirm_timeout, connections, dependencies)
         try:
             transition = changes.apply(snapshot)
@@ -70,9 +70,10 @@ def apply(
         return Applied(changes, transition, pending, backend.concurrent_runs())
 
 
-def _documented_connections(policy: t.Optional[Policy]) -> t.List[Connection]:
-    """The established connections that POLICY documents; without a policy, none are."""
-    return established_connections.documented(policies.allowed_traffic(policy, ())) if policy else []
+def _documented_connections(backend: Backend, snapshot: PlainData, policy: t.Optional[Policy]) -> t.List[Connection]:
+    """The established connections that POLICY documents and the rules in SNAPSHOT allow; without a policy, none."""
+    documented = established_connections.documented(policies.allowed_traffic(policy, ())) if policy else []
+    return [connection for connection in documented if backend.allowed_before(snapshot, connection)]
 
 
 def _arm(

@@ -9,12 +9,15 @@ import typing as t
 
 from .._backends.base import Backend, Changes, State
 from .._base.errors import Refused
+from .._host import established_connections
 from .._model import policy as policies
 from .._model.connection import Connection
 from .._model.policy import Policy
+from .._model.report import shorten
 from .._rollback.dependencies import Management
 
 _NOTHING_CHANGED = 'nothing was changed'
+MAX_CONNECTIONS = 5  # in a message
 
 
 def plan(backend: Backend, state: State, policy: t.Optional[Policy], management: Management) -> Changes:
@@ -33,6 +36,8 @@ def plan(backend: Backend, state: State, policy: t.Optional[Policy], management:
             f'kept open; list its ports in portmatrix_management_ports; {_NOTHING_CHANGED}'
         )
     changes = state.plan(policy, policies.guard(policy, ports))
+    if policy.egress == 'deny' and changes.has_changes and management.is_carried():
+        _refuse_cut_carriers(policy)
     if connection and not changes.would_allow(connection):
         raise Refused(
             f'the new rules would lock out the management connection from {connection.peer} to port '
@@ -40,6 +45,29 @@ def plan(backend: Backend, state: State, policy: t.Optional[Policy], management:
             f'{_NOTHING_CHANGED}'
         )
     return changes
+
+
+def _refuse_cut_carriers(policy: Policy) -> None:
+    """Raise Refused if something carries the connection of this run that could not be opened again."""
+    standing = established_connections.undocumented_outgoing(policies.allowed_traffic(policy, ()))
+    if standing:
+        raise Refused(
+            'management comes in from this host itself, so a tunnel or an agent carries it, and these connections of '
+            f'this host could not be opened again, since the policy denies them: {display(standing)}; document the one '
+            f'that carries management (a flow of a catalog, portmatrix_peers), or allow egress; {_NOTHING_CHANGED}'
+        )
+
+
+def warnings(policy: t.Optional[Policy], changes: Changes) -> t.List[str]:
+    """What POLICY denies from the next time on that works now."""
+    if not policy or policy.egress != 'deny' or not changes.has_changes:
+        return []
+    standing = established_connections.undocumented_outgoing(policies.allowed_traffic(policy, ()))
+    return [f'connections of this host that could not be opened again: {display(standing)}'] if standing else []
+
+
+def display(connections: t.Sequence[Connection]) -> str:
+    return shorten([connection.display() for connection in connections], MAX_CONNECTIONS)
 
 
 def _plan_release(backend: Backend, state: State, connection: t.Optional[Connection]) -> Changes:

@@ -138,7 +138,7 @@ def _result(
         'diff': changes.diff,
         'backend': backend.name,
         'digest': policy.digest if policy else '',
-        'warnings': [*changes.warnings, *warnings],
+        'warnings': [*changes.warnings, *planning.warnings(policy, changes), *warnings],
         'transition': transition,
         **changes.counts,
     }

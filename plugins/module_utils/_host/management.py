@@ -21,20 +21,32 @@ SSH_SERVERS = ('sshd', 'dropbear')
 def current_connection() -> t.Optional[Connection]:
     """The SSH connection of this run, or None if there is none.
 
-    It is read from the environment of this process or (sudo cleans it) of an ancestor.
+    One from this host itself uses loopback, which is never filtered, and is none; see `is_carried`.
     """
+    connection = _claimed_connection()
+    return connection if connection and not _is_from_here(connection) and _exists(connection) else None
+
+
+def is_carried() -> bool:
+    """Whether the SSH connection of this run comes from this host itself: a tunnel or an agent carries it."""
+    connection = _claimed_connection()
+    return bool(connection and _is_from_here(connection))
+
+
+def _claimed_connection() -> t.Optional[Connection]:
+    """What the environment of this process says, or (sudo cleans it) that of an ancestor."""
     pid = os.getpid()
     while pid > 1:
         fields = processes.environment(pid).get('SSH_CONNECTION', '').split()
         if len(fields) == 4:
             peer, peer_port, local, port = fields
-            # a connection from this host itself uses loopback, which is never filtered
-            if peer == local or sockets.is_loopback(peer):
-                return None
-            connection = Connection(INGRESS, peer.split('%')[0], int(port), local.split('%')[0], int(peer_port))
-            return connection if _exists(connection) else None
+            return Connection(INGRESS, peer.split('%')[0], int(port), local.split('%')[0], int(peer_port))
         pid = processes.parent(pid)
     return None
+
+
+def _is_from_here(connection: Connection) -> bool:
+    return connection.peer == connection.local or sockets.is_loopback(connection.peer)
 
 
 def _exists(connection: Connection) -> bool:

@@ -12,7 +12,6 @@ import sys
 
 from .._backends.base import Backend
 from .._base.locks import Busy
-from .._host import established_connections
 from .dependencies import Dependencies
 from .outcomes import CONFIRMED, ERROR, NOTHING, REFUSED, ROLLED_BACK, Outcome
 from .store import MARK_ARMED, MARK_CONFIRMED, MARK_ROLLING_BACK, PendingChange
@@ -130,9 +129,7 @@ class _Ending:
     def _dropped_connections(self) -> str:
         """Which documented connections were established before and are denied now, "" if none."""
         desired = self.change.desired
-        dropped = established_connections.dropped(
-            self.change.connections, lambda connection: self.backend.allows(desired, connection)
-        )
+        dropped = [connection for connection in self.change.connections if not self.backend.allows(desired, connection)]
         if not dropped:
             return ''
         texts = '; '.join(connection.display() for connection in dropped[:MAX_CONNECTIONS])

@@ -74,9 +74,11 @@ class Firewalld:
             else None
         )
 
+    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
+        return _allows(config_files.parse(snapshot['files']), connection)
+
     def allows(self, desired: PlainData, connection: Connection) -> bool:
-        documents = config_files.parse(desired['wanted'])
-        return not documents.active or is_allowed(allowed_traffic(documents), connection)
+        return _allows(config_files.parse(desired['wanted']), connection)
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         files.write_all(desired['files'])
@@ -119,3 +121,8 @@ class Firewalld:
 
     def wait_until_stable(self, runs: t.Iterable[int]) -> bool:
         return True
+
+
+def _allows(documents: Documents, connection: Connection) -> bool:
+    is_enforced = any(policy.direction == connection.direction for policy in documents.active.values())
+    return not is_enforced or is_allowed(allowed_traffic(documents), connection)

@@ -85,6 +85,10 @@ class Ufw:
             return f'another program changed the rules of ufw in the kernel while the change was pending ({families})'
         return None
 
+    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
+        table = kernel.from_data(snapshot['live']).get(traffic.family(connection.peer))
+        return table is None or verdict.accepts(table, connection, management.interface(connection.local))
+
     def allows(self, desired: PlainData, connection: Connection) -> bool:
         family = traffic.family(connection.peer)
         interface = management.interface(connection.local)

@@ -13,6 +13,7 @@ import typing as t
 
 from ..._model import traffic
 from ..._model.connection import Connection
+from ..._model.directions import INGRESS
 from .kernel import Table
 from .tuples import parse_ports
 
@@ -25,37 +26,41 @@ YES, NO, UNKNOWN = 'yes', 'no', 'unknown'
 
 
 class _Packet(t.NamedTuple):
-    """The first packet of an ingress connection, or (`is_reply`) a reply to it. `interface` "": unknown."""
+    """A TCP packet of a connection; `interface` is where it arrives or leaves ("": unknown), `state` as conntrack
+    names it."""
 
-    connection: Connection
+    chain: str
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
     interface: str
-    is_reply: bool
+    state: str
 
-    def ends(self) -> t.Dict[str, str]:
-        """Option of iptables -> the address that it matches."""
-        peer, local = self.connection.peer, self.connection.local
-        return {'-s': local, '-d': peer} if self.is_reply else {'-s': peer, '-d': local}
-
-    def ports(self) -> t.Dict[str, int]:
-        """Option of iptables -> the port that it matches."""
-        peer_port, port = self.connection.other_port, self.connection.port
-        if self.is_reply:
-            return {'--sport': port, '--dport': peer_port}
-        return {'--sport': peer_port, '--dport': port}
+    @property
+    def is_leaving(self) -> bool:
+        return self.chain == 'OUTPUT'
 
 
 def accepts(table: Table, connection: Connection, interface: str = '') -> bool:
-    """Whether TABLE accepts a new ingress CONNECTION that arrives at INTERFACE ("": unknown)."""
-    return _accepts('INPUT', table, _Packet(connection, interface, is_reply=False))
+    """Whether TABLE accepts a new CONNECTION over INTERFACE ("": unknown)."""
+    peer, local = (connection.peer, connection.other_port), (connection.local, connection.port)
+    if connection.direction == INGRESS:
+        return _accepts(table, _Packet('INPUT', *peer, *local, interface, 'NEW'))
+    return _accepts(
+        table,
+        _Packet('OUTPUT', connection.local, connection.other_port, connection.peer, connection.port, interface, 'NEW'),
+    )
 
 
 def accepts_replies(table: Table, connection: Connection, interface: str = '') -> bool:
     """Whether TABLE accepts the replies to an ingress CONNECTION that it has accepted."""
-    return _accepts('OUTPUT', table, _Packet(connection, interface, is_reply=True))
+    peer, local = (connection.peer, connection.other_port), (connection.local, connection.port)
+    return _accepts(table, _Packet('OUTPUT', *local, *peer, interface, 'ESTABLISHED'))
 
 
-def _accepts(chain: str, table: Table, packet: _Packet) -> bool:
-    return (_walk(chain, table, packet, 0) or table.policies.get(chain, 'ACCEPT')) == 'ACCEPT'
+def _accepts(table: Table, packet: _Packet) -> bool:
+    return (_walk(packet.chain, table, packet, 0) or table.policies.get(packet.chain, 'ACCEPT')) == 'ACCEPT'
 
 
 def _walk(chain: str, table: Table, packet: _Packet, depth: int) -> t.Optional[str]:
@@ -106,25 +111,25 @@ def _matches(option: str, value: str, packet: _Packet) -> t.Optional[bool]:
     if option == '-m':
         return False if value in _NEVER_MATCHING else True if value in _OPTIONS_ONLY else None
     if option in ('-s', '-d'):
-        address = packet.ends()[option]
+        address = packet.source if option == '-s' else packet.destination
         same_family = traffic.family(value) == traffic.family(address)
         return same_family and traffic.contains([traffic.interval(value)], address)
     if option == '-p':
         return value in ('tcp', '6')
     if option.rstrip('s') in ('--dport', '--sport'):
-        port = packet.ports()[option.rstrip('s')]
+        port = packet.source_port if option.startswith('--s') else packet.destination_port
         return any(low <= port <= high for low, high in parse_ports(value))
     if option in ('--ctstate', '--state'):
-        return ('ESTABLISHED' if packet.is_reply else 'NEW') in value.split(',')
+        return packet.state in value.split(',')
     if option in ('-i', '-o'):
         return _matches_interface(option, value, packet)
     if option == '--dst-type':
-        return (value == 'UNICAST') if packet.is_reply else value in ('LOCAL', 'UNICAST')
+        return (value == 'UNICAST') if packet.is_leaving else value in ('LOCAL', 'UNICAST')
     return True if option == '--comment' else None
 
 
 def _matches_interface(option: str, value: str, packet: _Packet) -> t.Optional[bool]:
-    if option != ('-o' if packet.is_reply else '-i'):
+    if option != ('-o' if packet.is_leaving else '-i'):
         return False
     if packet.interface:
         return value == packet.interface

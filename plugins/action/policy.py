@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 
 from ..module_utils._base.errors import PortmatrixError
-from ..plugin_utils._action import confirmation
+from ..plugin_utils._action import confirmation, failed_module
 from ..plugin_utils._action.base import PortmatrixAction
 from ..plugin_utils._action.platforms import registry
 from ..plugin_utils._action.platforms.base import Platform
@@ -131,9 +132,13 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
     again."""
     first: dict[str, t.Any] = {}
     platform.prepare(host)
+    if wanted.get('confirm_timeout') and platform.names_changes:
+        wanted = {**wanted, 'token': secrets.token_hex(8)}
     arguments = platform.module_arguments(wanted, host.check_mode)
     for _attempt in range(MAX_ATTEMPTS):
         result = _run_module(host, platform, arguments)
+        if platform.names_changes and result.get('failed') and 'rolled_back' not in result and not host.check_mode:
+            return failed_module.explain(host, platform, result, wanted)
         _add_host_to_warnings(result, host.name)
         seconds = wanted.get('confirm_timeout', 0)
         result = confirmation.complete(host, lambda pending: platform.open_channel(host, pending), result, seconds)

@@ -37,6 +37,10 @@ options:
       is confirmed.
     type: bool
     default: false
+  token:
+    description: A name for the change, by which the controller can ask for its end; without it, one is made up.
+    type: str
+    default: ''
 attributes:
   check_mode:
     support: full
@@ -90,6 +94,7 @@ def main() -> None:
             backend=dict(type='str', default='auto'),
             confirm_timeout=dict(type='int', default=0),
             confirm_connections=dict(type='bool', default=False),
+            token=dict(type='str', default='', no_log=False),
         ),
         required_if=[('state', 'enforced', ('policy',))],
         supports_check_mode=True,
@@ -102,6 +107,7 @@ def main() -> None:
         module.check_mode,
         parameters['confirm_timeout'],
         parameters['confirm_connections'],
+        parameters['token'],
     )
     try:
         result = run(request)

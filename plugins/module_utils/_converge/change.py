@@ -19,6 +19,7 @@ from .._rollback.dependencies import Dependencies
 from .._rollback.outcomes import ERROR
 from .._rollback.store import MARK_ARMED, PendingChange, Process
 from . import planning
+from .request import Request
 
 
 class Applied(t.NamedTuple):
@@ -35,12 +36,11 @@ def apply(
     backend: Backend,
     policy: t.Optional[Policy],
     dependencies: Dependencies,
-    confirm_timeout: int = 0,
-    confirm_connections: bool = False,
+    request: Request,
 ) -> Applied:
-    """Bring the host to POLICY (None: remove what portmatrix manages).
+    """Bring the host to POLICY (None: remove what portmatrix manages), as the REQUEST says.
 
-    With a CONFIRM_TIMEOUT, the change is in force but not kept when this returns. Raises RolledBack if it failed and
+    With a confirm_timeout, the change is in force but not kept when this returns. Raises RolledBack if it failed and
     the host has its former rules again; BackendError if these could not be restored.
     """
     store = dependencies.store
@@ -50,9 +50,9 @@ def apply(
             return Applied(changes, changes.transition, {}, [])
         snapshot, desired = changes.snapshot(), changes.desired()
         pending: t.Dict[str, str] = {}
-        if confirm_timeout:
-            connections = _documented_connections(backend, snapshot, policy) if confirm_connections else []
-            pending = _arm(backend, snapshot, desired, confirm_timeout, connections, dependencies)
+        if request.confirm_timeout:
+            connections = _documented_connections(backend, snapshot, policy) if request.confirm_connections else []
+            pending = _arm(backend, snapshot, desired, connections, dependencies, request)
         try:
             transition = changes.apply(snapshot)
             if pending:
@@ -64,8 +64,8 @@ def apply(
                 raise _failure(backend, snapshot, desired, bool(pending), error, dependencies) from error
         if pending and store.decision() != MARK_ARMED:
             raise RolledBack(
-                f'applying took longer than confirm_timeout ({confirm_timeout} s), so the host has its former rules '
-                'back; set a longer one'
+                f'applying took longer than confirm_timeout ({request.confirm_timeout} s), so the host has its former '
+                'rules back; set a longer one'
             )
         return Applied(changes, transition, pending, backend.concurrent_runs())
 
@@ -80,22 +80,20 @@ def _arm(
     backend: Backend,
     snapshot: PlainData,
     desired: PlainData,
-    confirm_timeout: int,
     connections: t.List[Connection],
     dependencies: Dependencies,
+    request: Request,
 ) -> t.Dict[str, str]:
     """Make the host roll back by itself from here on. Raises BackendError, with nothing changed, if it could not."""
-    token = secrets.token_hex(8)
+    token, seconds = request.token or secrets.token_hex(8), request.confirm_timeout
     store, timer = dependencies.store, dependencies.timer
     over = dependencies.management.current_connection()
-    change = PendingChange(
-        token, backend.name, confirm_timeout, Process.current(), over, connections, snapshot, desired
-    )
+    change = PendingChange(token, backend.name, seconds, Process.current(), over, connections, snapshot, desired)
     try:
         store.prepare(change)
         timer.rehearse(token)
         # the timer first: a pending change without one would wait for ever, a timer without a change does nothing
-        timer.arm(confirm_timeout, token)
+        timer.arm(seconds, token)
         store.commit(token)
     except (OSError, BackendError) as error:
         store.remove()

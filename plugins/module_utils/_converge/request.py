@@ -15,7 +15,8 @@ UNCHANGED: Result = {'changed': False, 'digest': '', 'transition': 'none', 'adde
 class Request(t.NamedTuple):
     """`state`: enforced, absent or gathered; `document`: the policy as JSON, for enforced; `check`: change nothing;
     `confirm_timeout`: seconds in which a change has to be confirmed, 0 keeps it at once; `confirm_connections`: the
-    documented connections that are established have to pass after the change too."""
+    documented connections that are established have to pass after the change too; `token`: the name of the change, by
+    which the controller can ask for its end even if the module dies."""
 
     state: str
     backend: str = 'auto'
@@ -23,6 +24,7 @@ class Request(t.NamedTuple):
     check: bool = False
     confirm_timeout: int = 0
     confirm_connections: bool = False
+    token: str = ''
 
 
 def combined(results: t.Sequence[Result]) -> Result:

@@ -90,7 +90,7 @@ def converge(backend: Backend, policy: t.Optional[Policy], request: Request, dep
 def _apply(backend: Backend, policy: t.Optional[Policy], request: Request, dependencies: Dependencies) -> Result:
     # read before a change, to which container engines react for a while
     warnings = _container_warnings(policy)
-    applied = apply(backend, policy, dependencies, request.confirm_timeout, request.confirm_connections)
+    applied = apply(backend, policy, dependencies, request)
     result = _result(backend, policy, applied.changes, applied.transition, warnings)
     if applied.pending:
         return {**result, 'pending': applied.pending}
@@ -98,7 +98,7 @@ def _apply(backend: Backend, policy: t.Optional[Policy], request: Request, depen
         # another program may have overwritten the files: then the rules are added again, beside its own
         if not applied.changes.has_changes or backend.wait_until_stable(applied.concurrent_runs):
             return result
-        applied = apply(backend, policy, dependencies)
+        applied = apply(backend, policy, dependencies, request._replace(confirm_timeout=0))
     if not applied.changes.has_changes:
         return result
     raise BackendError(

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
+OUTCOME = '/run/portmatrix-outcome.json'  # that of the last change since boot
 CONFIRMED, ROLLED_BACK, REFUSED, ERROR, NOTHING = 'confirmed', 'rolled back', 'refused', 'error', 'nothing'
 Outcome = t.Dict[str, t.Any]  # `outcome` (one of these), `reason`, `token`, and `settled` if it is confirmed

@@ -25,9 +25,8 @@ from .._base.errors import BackendError
 from .._base.memory import HOME
 from .._model.connection import Connection
 from . import bundle
-from .outcomes import Outcome
+from .outcomes import OUTCOME, Outcome
 
-OUTCOME = '/run/portmatrix-outcome.json'
 MARK_ARMED, MARK_CONFIRMED, MARK_ROLLING_BACK = 'armed', 'confirmed', 'rolling-back'
 _MARKS = (MARK_ARMED, MARK_CONFIRMED, MARK_ROLLING_BACK)
 _GRACE_SECONDS = 15  # for a rollback whose time has come

@@ -24,6 +24,13 @@ class Channel(t.Protocol):
         """How the change ended."""
 
 
+class ChangeState(t.NamedTuple):
+    """What a host knows of a change: `outcome` if it is decided, and whether any change is pending."""
+
+    outcome: dict[str, t.Any] | None
+    is_pending: bool
+
+
 class Platform(t.Protocol):
     """One platform, for one host with its variables."""
 
@@ -31,6 +38,8 @@ class Platform(t.Protocol):
     title: t.ClassVar[str]
     # the module that converges a host
     module: t.ClassVar[str]
+    # whether the controller names a change, and can ask for it by that name
+    names_changes: t.ClassVar[bool]
     # the connection plugins that reach a host through its firewall; a new connection of another one proves nothing
     connections: t.ClassVar[tuple[str, ...]]
     # the values of `backend` that it supports
@@ -46,6 +55,9 @@ class Platform(t.Protocol):
 
     def render(self, backend: str, document: str) -> dict[str, t.Any]:
         """The result of `state: rendered` for a policy DOCUMENT."""
+
+    def change_state(self, host: RemoteHost, token: str) -> ChangeState | None:
+        """What HOST knows of the change TOKEN; None if it does not say."""
 
     def open_channel(self, host: RemoteHost, pending: dict[str, str]) -> Channel:
         """The channel for the PENDING change that the module has reported."""

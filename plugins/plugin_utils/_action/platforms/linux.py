@@ -10,10 +10,12 @@ import json
 import typing as t
 
 from ....module_utils._backends import registry
+from ....module_utils._base.memory import HOME
 from ....module_utils._model import policy as policies
+from ....module_utils._rollback.outcomes import OUTCOME
 from ..._base.ansible_core import RemoteHost
 from ..._inventory.host_variables import HostVariables
-from .base import Answer
+from .base import Answer, ChangeState
 
 SSH_PORT = 22
 
@@ -44,6 +46,7 @@ class Linux:
     name: t.ClassVar[str] = 'linux'
     title: t.ClassVar[str] = 'Linux'
     module: t.ClassVar[str] = 'portmatrix.firewall.linux_policy'
+    names_changes: t.ClassVar[bool] = True
     connections: t.ClassVar[tuple[str, ...]] = ('ssh', 'paramiko', 'paramiko_ssh', 'libssh', 'mitogen_ssh')
     backends: t.ClassVar[tuple[str, ...]] = ('auto', *registry.BACKENDS)
 
@@ -64,6 +67,17 @@ class Linux:
         files = registry.create(name).render(policy, policies.guard(policy, [port, *policy.management_ports]))
         rendered = [{'path': path, 'content': content} for path, content in sorted(files.items())]
         return {'backend': name, 'digest': policy.digest, 'rendered': rendered}
+
+    def change_state(self, host: RemoteHost, token: str) -> ChangeState | None:
+        script = f'cat {OUTCOME} 2>/dev/null; echo; if [ -e {HOME}/pending ]; then echo pending; else echo none; fi'
+        text, _newline, state = host.execute_command(script)['stdout'].strip().rpartition('\n')
+        if state not in ('pending', 'none'):
+            return None
+        with contextlib.suppress(ValueError):
+            outcome = json.loads(text)
+            if outcome.get('token') == token:
+                return ChangeState(outcome, is_pending=False)
+        return ChangeState(None, state == 'pending')
 
     def open_channel(self, host: RemoteHost, pending: dict[str, str]) -> LinuxChannel:
         return LinuxChannel(host, pending)

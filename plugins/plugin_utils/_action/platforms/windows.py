@@ -11,7 +11,7 @@ from ....module_utils._model import policy as policies
 from ..._base.ansible_core import RemoteHost
 from ..._inventory.host_variables import HostVariables
 from ..windows import rollback_program, script
-from .base import Answer
+from .base import Answer, ChangeState
 
 SSH_PORT, WINRM_PORT = 22, 5986  # if ansible_port is not set
 
@@ -38,6 +38,7 @@ class Windows:
     name: t.ClassVar[str] = 'windows'
     title: t.ClassVar[str] = 'Windows'
     module: t.ClassVar[str] = 'portmatrix.firewall.windows_policy'
+    names_changes: t.ClassVar[bool] = False
     connections: t.ClassVar[tuple[str, ...]] = ('winrm', 'psrp', 'ssh', 'paramiko', 'paramiko_ssh')
     backends: t.ClassVar[tuple[str, ...]] = ('auto', name)
 
@@ -64,6 +65,9 @@ class Windows:
         content = script.render(policy, [self._port(), *policy.management_ports])
         rendered = [{'path': script.PATH, 'content': content}]
         return {'backend': self.name, 'digest': policy.digest, 'rendered': rendered}
+
+    def change_state(self, host: RemoteHost, token: str) -> ChangeState | None:
+        return None
 
     def open_channel(self, host: RemoteHost, pending: dict[str, str]) -> WindowsChannel:
         return WindowsChannel(host, pending)

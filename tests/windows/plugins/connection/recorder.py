@@ -33,7 +33,7 @@ ANSWERS = {
 class Connection(ConnectionBase):
     """The attributes of the winrm plugin, without network."""
 
-    transport = 'recorder'
+    transport = 'winrm'  # as which it is taken: over the network
     module_implementation_preferences = ('.ps1', '.exe', '')
     allow_executable = False
     has_pipelining = True

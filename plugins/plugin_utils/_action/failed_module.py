@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module that ended without a result (killed by its rollback, by the kernel, with its session): the host itself is
+asked how the change ended."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+
+from ...module_utils._rollback.outcomes import CONFIRMED, ROLLED_BACK
+from .._base.ansible_core import RemoteHost
+from .platforms.base import ChangeState, Platform
+
+_PAUSE = 1.0  # seconds
+_PATIENCE = 25  # seconds after the end of the window in which the host has to answer
+_MAX_REASON = 300  # characters
+
+
+def explain(
+    host: RemoteHost, platform: Platform, result: dict[str, t.Any], wanted: dict[str, t.Any]
+) -> dict[str, t.Any]:
+    """RESULT of the module for what was WANTED, with what became of the change."""
+    reason = ' '.join(str(result.get('module_stderr') or result.get('msg') or '').split())[-_MAX_REASON:]
+    how = f'the module ended without a result on the host (exit code {result.get("rc", "unknown")}: {reason})'
+    token = wanted.get('token')
+    state = _wait(host, platform, token, wanted['confirm_timeout'] + _PATIENCE) if token else None
+    rolled_back, what = _judge(state)
+    plain = {key: value for key, value in result.items() if key != 'exception'}
+    return {**plain, 'changed': rolled_back is False, 'rolled_back': rolled_back, 'msg': f'{how}; {what}'}
+
+
+def _judge(state: ChangeState | None) -> tuple[bool | None, str]:
+    """(whether the host is as before, in words)."""
+    if state is None or state.is_pending:
+        return None, 'what it changed is unknown; check the host before you continue'
+    if state.outcome is None:
+        return True, 'it had not changed anything'
+    if state.outcome['outcome'] == ROLLED_BACK:
+        return True, f'the host has its former rules back: {state.outcome["reason"]}'
+    if state.outcome['outcome'] == CONFIRMED:
+        return False, 'the change was kept'
+    return None, f'the host reports: {state.outcome["reason"]}; check it now'
+
+
+def _wait(host: RemoteHost, platform: Platform, token: str, seconds: float) -> ChangeState | None:
+    """What the host says when its change is decided, or at the latest after SECONDS."""
+    deadline = time.monotonic() + seconds
+    state: ChangeState | None = None
+    while time.monotonic() < deadline:
+        try:
+            host.reconnect()
+            state = platform.change_state(host, token)
+        except (AnsibleError, OSError):
+            state = None
+        if state and not state.is_pending:
+            return state
+        time.sleep(_PAUSE)
+    return state

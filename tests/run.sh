@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Set up and run the tests.
-#   tests/run.sh            everything below except "machines" (root)
+#   tests/run.sh            everything below except "long" and "machines" (root)
 #   tests/run.sh fast       linters and pure tests: under a minute, without root, hosts, mono or gcc
 #   tests/run.sh local      the fast ones, whole runs of ansible-playbook, and the C# for Windows: no hosts
+#   tests/run.sh long       every case of the tests on hosts, and 300 random changes in a row: hours (root)
 #   tests/run.sh machines   on virtual machines with a clock, a disk and a kernel of their own: slow (root)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 part=${1:-all}
-case $part in all|fast|local|machines) ;; *) echo "run: unknown part '$part'; choose from fast, local, machines" >&2; exit 2 ;; esac
-if [ "$part" = all ] || [ "$part" = machines ]; then
+case $part in all|fast|local|long|machines) ;; *) echo "run: unknown part '$part'; choose from fast, local, long, machines" >&2; exit 2 ;; esac
+if [[ $part =~ ^(all|long|machines)$ ]]; then
     if [ "$(id -u)" != 0 ]; then
         echo "run: these tests start real hosts and need root; without it run: bash tests/run.sh local" >&2
         exit 1
@@ -28,11 +29,11 @@ esac
 trap 'wait "$lab" || true; $python tests/lab/lab.py down' EXIT
 $python tests/lab/lab.py up "$part" &
 lab=$!
-if [ "$part" = machines ]; then
-    suite=tests/machines
-else
-    suite=tests/integration
-    $python -m pytest -q -n 2 tests/unit tests/playbook tests/windows
-fi
+suite=tests/integration
+case $part in
+    all) $python -m pytest -q -n 2 tests/unit tests/playbook tests/windows ;;
+    long) export PORTMATRIX_ALL_CASES=1 PORTMATRIX_RANDOM_CHANGES=300 ;;
+    machines) suite=tests/machines ;;
+esac
 wait "$lab"
 $python tests/lab/lab.py run -- $python -m pytest -q "$suite"

@@ -15,7 +15,7 @@ from traffic import PEERS, during
 
 HOSTS = ['mgmt1', 'mgmt2']  # Debian 12 and 13
 FIREWALLD = Fleet(dict.fromkeys(HOSTS, 'firewalld'))
-CHANGES = int(os.environ.get('PORTMATRIX_RANDOM_CHANGES', '8'))
+CHANGES = int(os.environ.get('PORTMATRIX_RANDOM_CHANGES', '5'))
 WITH_TIMEOUT = 'firewall-cmd -q --zone=public --add-port=9102/tcp --timeout=3600'
 HAS_RULE = 'firewall-cmd --zone=public --query-port=9102/tcp; true'
 # every tenth change of a long run has a large group

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import collections
 import json
-import os
 
+import cases
 import faults
 import pytest
 import testbed
@@ -63,7 +63,7 @@ def one_round(start: int) -> list[dict[str, str]]:
 
 
 def rounds(start: int) -> pytest.MarkDecorator:
-    chosen = all_rounds() if os.environ.get('PORTMATRIX_ALL_CASES') else one_round(start)
+    chosen = all_rounds() if cases.ALL else one_round(start)
     return pytest.mark.parametrize('happens', chosen, ids=lambda happens: ', '.join(dict.fromkeys(happens.values())))
 
 

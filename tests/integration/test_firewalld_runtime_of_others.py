@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
+import cases
 import faults
 import pytest
 from faults import Fault
@@ -71,7 +72,10 @@ OTHERS: dict[str, tuple[dict[str, str], str, str, str]] = {
 NOT_ON = {'rules of iptables beside a direct rule': 'mgmt2'}
 
 
-@pytest.fixture(params=OTHERS)
+ALWAYS = 'ports, one with a timeout', 'elements with a timeout', 'rules of iptables beside a direct rule'
+
+
+@pytest.fixture(params=cases.chosen(OTHERS, *ALWAYS))
 def others(request, released):
     """(the hosts, what shows there what others have)."""
     contents, script, read, remove = OTHERS[request.param]

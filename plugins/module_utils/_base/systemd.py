@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
 from .commands import exists, run
 
@@ -28,6 +29,22 @@ def is_enabled(unit: str) -> bool:
 def enablement(unit: str) -> str:
     """The state that `systemctl is-enabled` prints ("enabled", "disabled", "masked", ...); "" without systemctl."""
     return run(['systemctl', 'is-enabled', unit], check=False).stdout.strip() if exists('systemctl') else ''
+
+
+def active_conflicts(unit: str) -> t.List[str]:
+    """The active units that systemd stops when UNIT starts."""
+    named = _properties('Conflicts', unit)[:1]
+    units = [name for text in named for name in text.split()]
+    states = _properties('ActiveState', *units) if units else []
+    return sorted(name for name, state in zip(units, states) if state in ('active', 'activating', 'reloading'))
+
+
+def _properties(name: str, *units: str) -> t.List[str]:
+    """The property NAME of each of UNITS."""
+    if not exists('systemctl'):
+        return []
+    output = run(['systemctl', 'show', f'--property={name}', '--value', *units], check=False).stdout
+    return [text.strip() for text in output.split('\n\n')]
 
 
 def execute(verb: str, unit: str) -> None:

@@ -37,6 +37,10 @@ def get_property(name: str) -> str:
     return str(json.loads(run(command).stdout)['data'])
 
 
+def answers() -> bool:
+    return bool(get_property('state'))
+
+
 def is_running() -> bool:
     return get_property('state') == 'RUNNING'
 

@@ -127,6 +127,8 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     if policy is not None:
         service.require_usable(state.service)
     switch = service.switch_on(state.service) if policy else service.switch_off(state.service)
+    if 'start' in switch.steps:
+        service.require_startable()
     wanted, transition, steps = targets.compute(state, build(policy, guard) if policy else None, switch)
     contents = config_files.render(wanted)
     changed: t.Dict[str, t.Optional[str]] = {

@@ -71,6 +71,8 @@ def observe() -> Service:
             'firewall that is installed'
         )
     active = systemd.is_active(UNIT)
+    if active:
+        _wait_for(bus.answers)
     version = parse_version(bus.get_property('version')) if active else _installed_version()
     switched_on = memory.load(UNIT).get('switched_on', [])
     return Service(version, active, systemd.enablement(UNIT), tuple(switched_on))
@@ -99,6 +101,17 @@ def require_usable(service: Service) -> None:
         raise Refused(
             '/etc/firewalld/firewalld.conf: FirewallBackend: must be nftables, got iptables; change it and restart '
             'firewalld'
+        )
+
+
+def require_startable() -> None:
+    """Raise Refused if a start of firewalld would stop another service that is active, and so remove its rules."""
+    stopped = systemd.active_conflicts(UNIT)
+    if stopped:
+        units = ', '.join(stopped)
+        raise Refused(
+            f'starting firewalld would stop {units} and remove its rules, since systemd lets only one of them run; '
+            f'if firewalld is to take its place: systemctl disable --now {" ".join(stopped)}'
         )
 
 
@@ -159,8 +172,10 @@ def execute(steps: t.Iterable[str]) -> None:
         flushes = step in ('start', 'stop') and _installed_version() < PRESERVES_IPTABLES
         with preserving_iptables() if flushes else contextlib.nullcontext():
             systemd.execute(step, UNIT)
-            if flushes and step == 'start':
-                _wait_until_running()
+            if step == 'start':
+                _wait_for(bus.is_running)
+            elif step == 'stop':
+                _remove_leftover_rules()
 
 
 def restore(active: bool, enablement: str, boot: bool) -> None:
@@ -180,8 +195,21 @@ def _installed_version() -> t.Tuple[int, ...]:
     return parse_version(run(['firewall-offline-cmd', '--version']).stdout)
 
 
-def _wait_until_running() -> None:
-    """For systemd, firewalld has started before it has loaded its rules."""
+def _remove_leftover_rules() -> None:
+    """With CleanupOnExit=no, the rules of a firewalld that has stopped stay in force. Raises BackendError if they still
+    do."""
+    listing = ['nft', 'list', 'table', 'inet', UNIT]
+    if run(listing, check=False).returncode == 0:
+        run(['nft', 'delete', 'table', 'inet', UNIT], check=False)
+        if run(listing, check=False).returncode == 0:
+            raise BackendError('firewalld has stopped, but its rules are still in force: nft list table inet firewalld')
+
+
+def _wait_for(condition: t.Callable[[], bool]) -> None:
+    """For systemd, firewalld has started before it answers and has loaded its rules; wait at most START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
-    while not bus.is_running() and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        with contextlib.suppress(BackendError):
+            if condition():
+                return
         time.sleep(0.1)

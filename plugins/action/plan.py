@@ -12,13 +12,14 @@ from ..module_utils._backends import registry
 from ..module_utils._base import files
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._action.base import PortmatrixAction
+from ..plugin_utils._action.platforms import registry as platforms
 from ..plugin_utils._inventory import address_book_file
 from ..plugin_utils._inventory.host_variables import PLAYBOOK_VARIABLES, Inventory
 from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
 from ..plugin_utils._plan.rules import Plans
 from ..plugin_utils._policy import preflight as preflights
-from ..plugin_utils._policy.compiler import plan_resolved
+from ..plugin_utils._policy.compiler import management_rule, plan_baseline, plan_resolved
 from ..plugin_utils._policy.preflight import Preflight
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
@@ -70,10 +71,13 @@ def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
     """The plans of the hosts of the play that have a component. Raises PortmatrixError if rules do not match."""
     plans: Plans = {}
     for name in sorted(set(inventory.play_hosts) & set(preflight.hosts)):
-        settings = preflights.host_settings(inventory.in_play(name), preflight.catalogs, None)
-        plan = plan_resolved(preflight.hosts[name], settings, preflight.catalogs, preflight.book)
+        host, variables = preflight.hosts[name], inventory.in_play(name)
+        settings = preflights.host_settings(variables, preflight.catalogs, None)
+        plan = plan_resolved(host, settings, preflight.catalogs, preflight.book)
+        management = management_rule(settings, platforms.choose(variables, settings.backend).port)
+        baseline = plan_baseline(host, settings, preflight.catalogs, variables).rules
         warnings = (*plan.warnings, *preflight.warnings.get(name, ()), *_default_openings(settings))
-        plans[name] = plan._replace(warnings=warnings)
+        plans[name] = plan._replace(warnings=warnings, baseline=(management, *baseline))
     problems = symmetry.asymmetries(preflight.hosts, plans, preflight.book)
     if problems:
         raise PortmatrixError(*problems)

@@ -38,6 +38,7 @@ def _host(host: Host, plan: HostPlan) -> dict[str, t.Any]:
         'components': list(host.components),
         'addresses': [without_full_prefix(address) for address in host.addresses],
         'rules': [_rule(rule) for rule in plan.rules],
+        'baseline': [_rule(rule) for rule in plan.baseline],
         'warnings': list(plan.warnings),
     }
 
@@ -95,11 +96,13 @@ def notes(plans: Plans, catalogs: Catalogs) -> list[str]:
 
 
 def summary(plans: Plans) -> dict[str, int]:
-    """The number of hosts and rules, of ingress rules that are open to any, and of unresolved components."""
+    """The number of hosts and of rules of products, of ingress rules that are open to any (management and the baseline
+    included), and of unresolved components."""
     rules = [rule for plan in plans.values() for rule in plan.rules]
+    baseline = [rule for plan in plans.values() for rule in plan.baseline]
     return {
         'hosts': len(plans),
         'rules': len(rules),
-        'open_to_any': sum(rule.peers is ANY and rule.direction == INGRESS for rule in rules),
+        'open_to_any': sum(rule.peers is ANY and rule.direction == INGRESS for rule in (*rules, *baseline)),
         'unresolved': len({gap.component for plan in plans.values() for gap in plan.gaps}),
     }

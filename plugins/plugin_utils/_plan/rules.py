@@ -42,9 +42,12 @@ class Gap(t.NamedTuple):
 
 
 class HostPlan(t.NamedTuple):
+    """`baseline`: what the host gets beside the rules of its products: management access, name resolution, ..."""
+
     rules: tuple[Rule, ...]
     warnings: tuple[str, ...]
     gaps: tuple[Gap, ...]
+    baseline: tuple[Rule, ...] = ()
 
     @property
     def refused(self) -> tuple[Gap, ...]:

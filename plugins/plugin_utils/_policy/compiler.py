@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
+from ...module_utils._model.directions import INGRESS
+from ...module_utils._model.policy import GUARD
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
 from .._inventory import address_book, components, settings
@@ -15,7 +17,7 @@ from .._inventory.address_book import AddressBook, Host
 from .._inventory.host_variables import HostVariables, Inventory
 from .._inventory.settings import Settings
 from .._plan import planner
-from .._plan.rules import HostPlan
+from .._plan.rules import HostPlan, Rule
 from . import preflight, preflight_cache
 from .document import build_policy
 from .preflight_cache import HostPreflight
@@ -77,6 +79,13 @@ def plan_baseline(host: Host, own_settings: Settings, catalogs: Catalogs, variab
     return plan_resolved(
         host._replace(components=host_components, options=options), own_settings, catalogs, address_book.EMPTY
     )
+
+
+def management_rule(own_settings: Settings, port: int) -> Rule:
+    """The rule that keeps management access open on PORT, by which this host is managed, and on the ports that are
+    declared; a host adds those on which an SSH server of its own listens."""
+    ports = tuple(str(number) for number in sorted({port, *own_settings.management_ports}))
+    return Rule(INGRESS, 'tcp', ports, GUARD, own_settings.management_sources, (GUARD,), (), assumed=False)
 
 
 def _own_host(variables: HostVariables, shared: HostPreflight, extra_components: list[str]) -> Host | None:

@@ -47,6 +47,10 @@ class Platform(t.Protocol):
 
     def __init__(self, variables: HostVariables) -> None: ...
 
+    @property
+    def port(self) -> int:
+        """The port by which Ansible reaches the host."""
+
     def prepare(self, host: RemoteHost) -> None:
         """Called before the module runs."""
 

@@ -53,6 +53,10 @@ class Linux:
     def __init__(self, variables: HostVariables) -> None:
         self._variables = variables
 
+    @property
+    def port(self) -> int:
+        return int(self._variables.get('ansible_port') or SSH_PORT)
+
     def prepare(self, host: RemoteHost) -> None:
         pass
 
@@ -63,8 +67,7 @@ class Linux:
         """The files that the host would get."""
         name = registry.DEFAULT if backend == 'auto' else backend
         policy = policies.parse(document)
-        port = int(self._variables.get('ansible_port') or SSH_PORT)
-        files = registry.create(name).render(policy, policies.guard(policy, [port, *policy.management_ports]))
+        files = registry.create(name).render(policy, policies.guard(policy, [self.port, *policy.management_ports]))
         rendered = [{'path': path, 'content': content} for path, content in sorted(files.items())]
         return {'backend': name, 'digest': policy.digest, 'rendered': rendered}
 

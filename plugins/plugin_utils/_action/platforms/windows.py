@@ -45,6 +45,11 @@ class Windows:
     def __init__(self, variables: HostVariables) -> None:
         self._variables = variables
 
+    @property
+    def port(self) -> int:
+        uses_ssh = str(self._variables.get('ansible_connection')).endswith('ssh')
+        return int(self._variables.get('ansible_port') or (SSH_PORT if uses_ssh else WINRM_PORT))
+
     def prepare(self, host: RemoteHost) -> None:
         """`become: true` for all hosts of a play means sudo, which Windows does not have: there the user who connects
         is an administrator. runas stays."""
@@ -55,14 +60,14 @@ class Windows:
         arguments = {name: value for name, value in wanted.items() if name != 'backend'}
         if wanted['state'] == 'gathered':
             return arguments
-        arguments['port'] = self._port()
+        arguments['port'] = self.port
         needs_program = arguments['confirm_timeout'] and not check
         return {**arguments, 'program': rollback_program.text()} if needs_program else arguments
 
     def render(self, backend: str, document: str) -> dict[str, t.Any]:
         """One PowerShell script."""
         policy = policies.parse(document)
-        content = script.render(policy, [self._port(), *policy.management_ports])
+        content = script.render(policy, [self.port, *policy.management_ports])
         rendered = [{'path': script.PATH, 'content': content}]
         return {'backend': self.name, 'digest': policy.digest, 'rendered': rendered}
 
@@ -71,7 +76,3 @@ class Windows:
 
     def open_channel(self, host: RemoteHost, pending: dict[str, str]) -> WindowsChannel:
         return WindowsChannel(host, pending)
-
-    def _port(self) -> int:
-        uses_ssh = str(self._variables.get('ansible_connection')).endswith('ssh')
-        return int(self._variables.get('ansible_port') or (SSH_PORT if uses_ssh else WINRM_PORT))

@@ -7,6 +7,7 @@ import typing as t
 
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.base import PlainData
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Peers
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.policy import Policy, Rule
 
 if t.TYPE_CHECKING:
@@ -23,6 +24,9 @@ class FakeState(t.NamedTuple):
     def plan(self, policy: Policy | None, guard: t.Iterable[Rule]) -> FakeChanges:
         rules = (*guard, *policy.rules) if policy else ()
         return FakeChanges(self, frozenset(flow for rule in rules for flow in rule.flows))
+
+    def admitted_sources(self, port: int, connection: Connection | None) -> Peers:
+        return ANY
 
     def gather(self) -> PlainData:
         return {'rules': sorted(self.running)}

@@ -65,13 +65,12 @@ def test_what_carries_management_is_not_cut(monkeypatch, is_carried):
         with pytest.raises(Refused, match=r'a tunnel or an agent carries it.*egress tcp 8444 to 2001:db8::5.*document'):
             planning.plan(backend, backend.observe(), POLICY, management)
     else:
-        changes = planning.plan(backend, backend.observe(), POLICY, management)
-        assert planning.warnings(POLICY, changes) == [
+        assert planning.plan(backend, backend.observe(), POLICY, management).warnings == [
             'connections of this host that could not be opened again: egress tcp 8444 to 2001:db8::5, egress tcp 8444 '
             'to 2001:db8::6'
         ]
     is_open = POLICY._replace(egress='allow')
-    assert planning.warnings(is_open, planning.plan(backend, backend.observe(), is_open, management)) == []
+    assert planning.plan(backend, backend.observe(), is_open, management).warnings == []
 
 
 def test_the_sockets_of_this_machine_are_read():

@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from .._model.connection import Connection
+from .._model.peers import Peers
 from .._model.policy import Policy, Rule
 
 # Values that JSON can hold; only the back end that made them reads them.
@@ -68,6 +69,10 @@ class State(t.Protocol):
 
         Raises Refused if this firewall cannot enforce the policy.
         """
+
+    def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
+        """From where the rules in force admit new TCP connections to PORT, at the interface of CONNECTION (None: not
+        known)."""
 
     def gather(self) -> PlainData:
         """The rules managed by portmatrix, for `state: gathered`."""

@@ -23,10 +23,11 @@ from .request import Request
 
 
 class Applied(t.NamedTuple):
-    """What was planned; the `transition` that was needed; how to confirm the `pending` change, empty if it is kept
-    already; and the process ids of `concurrent_runs` that may overwrite it."""
+    """What was planned, and `warnings` beside those of the changes; the `transition` that was needed; how to confirm
+    the `pending` change, empty if it is kept already; and the process ids of `concurrent_runs` that may overwrite it."""
 
     changes: Changes
+    warnings: t.List[str]
     transition: str
     pending: t.Dict[str, str]
     concurrent_runs: t.List[int]
@@ -45,9 +46,9 @@ def apply(
     """
     store = dependencies.store
     with backend.lock():
-        changes = planning.plan(backend, backend.observe(), policy, dependencies.management)
+        changes, warnings = planning.plan(backend, backend.observe(), policy, dependencies.management)
         if not changes.has_changes:
-            return Applied(changes, changes.transition, {}, [])
+            return Applied(changes, warnings, changes.transition, {}, [])
         snapshot, desired = changes.snapshot(), changes.desired()
         pending: t.Dict[str, str] = {}
         if request.confirm_timeout:
@@ -67,7 +68,7 @@ def apply(
                 f'applying took longer than confirm_timeout ({request.confirm_timeout} s), so the host has its former '
                 'rules back; set a longer one'
             )
-        return Applied(changes, transition, pending, backend.concurrent_runs())
+        return Applied(changes, warnings, transition, pending, backend.concurrent_runs())
 
 
 def _documented_connections(backend: Backend, snapshot: PlainData, policy: t.Optional[Policy]) -> t.List[Connection]:

@@ -15,12 +15,20 @@ from .._model.connection import Connection
 from .._model.policy import Policy
 from .._model.report import shorten
 from .._rollback.dependencies import Management
+from . import guard as guard_of
 
 _NOTHING_CHANGED = 'nothing was changed'
 MAX_CONNECTIONS = 5  # in a message
 
 
-def plan(backend: Backend, state: State, policy: t.Optional[Policy], management: Management) -> Changes:
+class Plan(t.NamedTuple):
+    """`warnings`: in addition to those of the changes."""
+
+    changes: Changes
+    warnings: t.List[str]
+
+
+def plan(backend: Backend, state: State, policy: t.Optional[Policy], management: Management) -> Plan:
     """The changes from STATE to POLICY (None: a host that portmatrix does not manage).
 
     Raises Refused if no management access is known that could be kept open, or if the management connection of this run
@@ -28,14 +36,9 @@ def plan(backend: Backend, state: State, policy: t.Optional[Policy], management:
     """
     connection = management.current_connection()
     if policy is None:
-        return _plan_release(backend, state, connection)
-    ports = {*management.ports(connection), *policy.management_ports}
-    if not ports:
-        raise Refused(
-            'no management access was found on this host (no SSH connection, no sshd that listens), so none would be '
-            f'kept open; list its ports in portmatrix_management_ports; {_NOTHING_CHANGED}'
-        )
-    changes = state.plan(policy, policies.guard(policy, ports))
+        return Plan(_plan_release(backend, state, connection), [])
+    guard = guard_of.build(state, policy, management)
+    changes = state.plan(policy, guard.rules)
     if policy.egress == 'deny' and changes.has_changes and management.is_carried():
         _refuse_cut_carriers(policy)
     if connection and not changes.would_allow(connection):
@@ -44,7 +47,7 @@ def plan(backend: Backend, state: State, policy: t.Optional[Policy], management:
             f'{connection.port}; add {connection.peer} to portmatrix_management_sources{backend.lockout_advice}; '
             f'{_NOTHING_CHANGED}'
         )
-    return changes
+    return Plan(changes, [*guard.warnings, *_standing_connections(policy, changes)])
 
 
 def _refuse_cut_carriers(policy: Policy) -> None:
@@ -58,9 +61,9 @@ def _refuse_cut_carriers(policy: Policy) -> None:
         )
 
 
-def warnings(policy: t.Optional[Policy], changes: Changes) -> t.List[str]:
-    """What POLICY denies from the next time on that works now."""
-    if not policy or policy.egress != 'deny' or not changes.has_changes:
+def _standing_connections(policy: Policy, changes: Changes) -> t.List[str]:
+    """A warning about what POLICY denies from the next time on, and works now."""
+    if policy.egress != 'deny' or not changes.has_changes:
         return []
     standing = established_connections.undocumented_outgoing(policies.allowed_traffic(policy, ()))
     return [f'connections of this host that could not be opened again: {display(standing)}'] if standing else []

@@ -73,8 +73,8 @@ def _remove_everywhere(request: Request, dependencies: Dependencies) -> Result:
 def converge(backend: Backend, policy: t.Optional[Policy], request: Request, dependencies: Dependencies) -> Result:
     """Converge to POLICY; None is a host that portmatrix does not manage."""
     if request.check:
-        changes = planning.plan(backend, backend.observe(), policy, dependencies.management)
-        return _result(backend, policy, changes, changes.transition, _container_warnings(policy))
+        changes, warnings = planning.plan(backend, backend.observe(), policy, dependencies.management)
+        return _result(backend, policy, changes, changes.transition, [*warnings, *_container_warnings(policy)])
     with _exclusive_run(dependencies):
         starts_unknown = _starts_with_unknown_connections(backend, policy)
         if starts_unknown and not tracking.is_on():
@@ -89,8 +89,9 @@ def converge(backend: Backend, policy: t.Optional[Policy], request: Request, dep
 
 def _apply(backend: Backend, policy: t.Optional[Policy], request: Request, dependencies: Dependencies) -> Result:
     # read before a change, to which container engines react for a while
-    warnings = _container_warnings(policy)
+    container_warnings = _container_warnings(policy)
     applied = apply(backend, policy, dependencies, request)
+    warnings = [*applied.warnings, *container_warnings]
     result = _result(backend, policy, applied.changes, applied.transition, warnings)
     if applied.pending:
         return {**result, 'pending': applied.pending}
@@ -138,7 +139,7 @@ def _result(
         'diff': changes.diff,
         'backend': backend.name,
         'digest': policy.digest if policy else '',
-        'warnings': [*changes.warnings, *planning.warnings(policy, changes), *warnings],
+        'warnings': [*changes.warnings, *warnings],
         'transition': transition,
         **changes.counts,
     }

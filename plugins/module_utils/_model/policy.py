@@ -4,9 +4,9 @@
 """The policy of one host: what its firewall must allow, in terms of no particular back end.
 
 A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive` (bool), `management` (`sources`: CIDRs or
-["any"]; `ports`: in addition to the observed ones), `groups` (label -> canonical CIDRs), `rules` (`direction`,
-`protocol`, `ports`, `group` or null for any, `flows`), `citations` (flow -> texts). Everything that no rule allows is
-denied: ingress always, egress if `egress` is deny.
+["any"]; `ports`: in addition to the observed ones; `declared`: false if the sources are a default), `groups` (label ->
+canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any, `flows`), `citations` (flow ->
+texts). Everything that no rule allows is denied: ingress always, egress if `egress` is deny.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Policy(t.NamedTuple):
     exclusive: bool
     management_sources: Peers
     management_ports: t.Tuple[int, ...]
+    management_declared: bool
     rules: t.Tuple[Rule, ...]
     citations: t.Dict[str, t.List[str]]
     digest: str
@@ -78,6 +79,7 @@ def parse(text: str) -> Policy:
         data['exclusive'],
         peers_of.from_data(management['sources']),
         tuple(management['ports']),
+        management.get('declared', True),
         rules,
         data['citations'],
         hashlib.sha256(json.dumps(data, sort_keys=True, separators=(',', ':')).encode()).hexdigest(),
@@ -86,10 +88,16 @@ def parse(text: str) -> Policy:
 
 def guard(policy: Policy, ports: t.Iterable[int]) -> t.Tuple[Rule, ...]:
     """The rules that keep management access open on PORTS. Replies need none: the kernel knows their connection."""
-    spans = tuple((port, port) for port in sorted(set(ports)))
-    if not spans:
-        return ()
-    return (Rule(INGRESS, 'tcp', spans, GUARD, policy.management_sources, (GUARD,)),)
+    return guard_from(dict.fromkeys(ports, policy.management_sources))
+
+
+def guard_from(sources: t.Mapping[int, Peers]) -> t.Tuple[Rule, ...]:
+    """The rules that keep management access open: on each port from its SOURCES."""
+    spans: t.Dict[Peers, t.List[Ports]] = {}
+    for port, peers in sorted(sources.items()):
+        if isinstance(peers, Any) or peers.addresses:
+            spans.setdefault(peers, []).append((port, port))
+    return tuple(Rule(INGRESS, 'tcp', tuple(ports), GUARD, peers, (GUARD,)) for peers, ports in spans.items())
 
 
 def peers_by_family(rule: Rule) -> t.Iterator[t.Tuple[str, Peers]]:

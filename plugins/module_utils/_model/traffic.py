@@ -10,10 +10,11 @@ intervals of addresses as integers.
 from __future__ import annotations
 
 import collections
+import ipaddress
 import socket
 import typing as t
 
-from .peers import Any, Peer, Peers
+from .peers import ANY, Any, Members, Peer, Peers
 
 FAMILIES = {'ipv4': (socket.AF_INET, 32), 'ipv6': (socket.AF_INET6, 128)}
 # In IPv6, AH is an extension header that firewalls skip: no rule can match it there.
@@ -91,6 +92,16 @@ def allows(allowed: AllowedTraffic, direction: str, family_name: str, protocol: 
     return any(low <= ports[0] and ports[1] <= high for low, high in spans)
 
 
+def sources_of(allowed: AllowedTraffic, port: int) -> Peers:
+    """From where ALLOWED admits TCP connections to PORT."""
+    intervals: t.Dict[str, t.List[Interval]] = {family_name: [] for family_name in FAMILIES}
+    for service, spans in allowed.items():
+        kind = (service.direction, service.protocol, service.port_side)
+        if kind == ('ingress', 'tcp', 'destination') and service.low <= port <= service.high:
+            intervals[service.family].extend(spans)
+    return peers_in({family_name: merge(spans) for family_name, spans in intervals.items()})
+
+
 def without_full_prefix(cidr: str) -> str:
     """A CIDR that is one address, as that address: "192.0.2.1/32" is "192.0.2.1" for firewalls and the kernel."""
     address, _slash, prefix = cidr.partition('/')
@@ -146,6 +157,37 @@ def address_text(number: int, family_name: str) -> str:
     """The address with this NUMBER as text."""
     code, width = FAMILIES[family_name]
     return socket.inet_ntop(code, number.to_bytes(width // 8, 'big'))
+
+
+def common(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
+    """The numbers that are in both."""
+    others = tuple(other)
+    pairs = ((max(a[0], b[0]), min(a[1], b[1])) for a in one for b in others)
+    return merge(pair for pair in pairs if pair[0] <= pair[1])
+
+
+def without(intervals: t.Iterable[Interval], removed: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
+    """The numbers in INTERVALS that are not in REMOVED."""
+    rest = merge(intervals)
+    for low, high in removed:
+        parts = ((first, min(last, low - 1)) for first, last in rest)
+        tails = ((max(first, high + 1), last) for first, last in rest)
+        rest = merge(part for part in (*parts, *tails) if part[0] <= part[1])
+    return rest
+
+
+def peers_in(intervals: t.Mapping[str, t.Iterable[Interval]]) -> Peers:
+    """The addresses in INTERVALS, by family, as CIDRs; ANY for all of both families."""
+    if all(tuple(intervals.get(name, ())) == (whole_family(name),) for name in FAMILIES):
+        return ANY
+    kinds = {'ipv4': ipaddress.IPv4Address, 'ipv6': ipaddress.IPv6Address}
+    networks = (
+        network
+        for name, spans in sorted(intervals.items())
+        for first, last in spans
+        for network in ipaddress.summarize_address_range(kinds[name](first), kinds[name](last))
+    )
+    return Members(tuple(map(str, networks)))
 
 
 def _number(address: str) -> int:

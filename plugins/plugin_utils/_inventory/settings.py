@@ -36,6 +36,7 @@ class Settings(t.NamedTuple):
     management_sources: Peers = ANY
     management_ports: tuple[int, ...] = ()
     backend: str = 'auto'
+    management_declared: bool = True
 
 
 def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
@@ -48,6 +49,7 @@ def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
         _management_sources(variables),
         _management_ports(variables),
         read_choice(variables, 'portmatrix_backend', BACKENDS),
+        variables.get('portmatrix_management_sources') is not None,
     )
 
 

@@ -34,6 +34,7 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
         'management': {
             'sources': peers_of.to_data(settings.management_sources),
             'ports': list(settings.management_ports),
+            'declared': settings.management_declared,
         },
         'groups': groups,
         'rules': [

@@ -8,8 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
-from ..._model import report
+from ..._host import management
+from ..._model import report, traffic
 from ..._model.connection import Connection, is_allowed
+from ..._model.directions import INGRESS
+from ..._model.peers import ANY, Peers
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
 from . import (
@@ -24,6 +27,7 @@ from . import (
     trial,
     unmanaged_rules,
     verify,
+    zones,
 )
 from .documents import Documents, allowed_traffic, build
 from .kernel import Kernel
@@ -47,6 +51,13 @@ class State(t.NamedTuple):
 
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, policy, guard)
+
+    def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
+        if self.kernel is None:
+            return ANY
+        if any(policy.direction == INGRESS for policy in self.documents.active.values()):
+            return traffic.sources_of(allowed_traffic(self.documents), port)
+        return zones.admitted_sources(port, management.interface(connection.local) if connection else '')
 
     def text(self) -> t.List[str]:
         """Lines about everything but the rules."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ..._model import report
+from ..._model.connection import Connection
+from ..._model.peers import Peers
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import display, drift, edits, kernel, notes, ruleset as rulesets, service, startup
+from . import display, drift, edits, kernel, notes, ruleset as rulesets, service, startup, verdict
 from .changes import Changes, UfwChains, is_starting
 from .edits import Edited, Texts
 from .former import Former
@@ -31,6 +33,9 @@ class State(t.NamedTuple):
 
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, rulesets.build(policy, guard))
+
+    def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
+        return verdict.admitted_sources(self.live, port, connection)
 
     def ufw_chains(self) -> UfwChains:
         return {family: startup.ufw_chains(family, self.texts) for family in self.live}

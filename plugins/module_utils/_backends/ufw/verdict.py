@@ -8,13 +8,16 @@ it denies only if what it matches is an interface."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import typing as t
 
+from ..._host import management
 from ..._model import traffic
 from ..._model.connection import Connection
 from ..._model.directions import INGRESS
-from .kernel import Table
+from ..._model.peers import ANY, Peers
+from .kernel import Table, Tables
 from .tuples import parse_ports
 
 _MAX_DEPTH = 20
@@ -22,6 +25,9 @@ _FLAGS = ('--set', '--update', '--rcheck', '--rsource', '--rdest', '--syn')
 # modules that match a rate, a header or a state that a new connection does not have: such a rule is skipped
 _NEVER_MATCHING = ('limit', 'recent', 'rt', 'hashlimit', 'connlimit', 'string', 'u32', 'bpf', 'length', 'ttl', 'hl')
 _OPTIONS_ONLY = ('tcp', 'udp', 'conntrack', 'state', 'multiport', 'addrtype', 'comment', 'icmp', 'icmp6')
+_SOURCE = re.compile(r' -s (\S+)')
+_ANYBODY = {'ipv4': '192.0.2.1', 'ipv6': '2001:db8::1'}  # in place of an address of this host that is not known
+_SOURCE_PORT = 50000
 YES, NO, UNKNOWN = 'yes', 'no', 'unknown'
 
 
@@ -134,3 +140,37 @@ def _matches_interface(option: str, value: str, packet: _Packet) -> t.Optional[b
     if packet.interface:
         return value == packet.interface
     return False if value == 'lo' else None
+
+
+def admitted_sources(tables: Tables, port: int, connection: t.Optional[Connection]) -> Peers:
+    """From where TABLES admit new connections to PORT, at the interface of CONNECTION.
+
+    One address of each range that no rule divides is tried out.
+    """
+    interface = management.interface(connection.local) if connection else ''
+    admitted: t.Dict[str, t.Tuple[traffic.Interval, ...]] = {}
+    for family, table in tables.items():
+        local = connection.local if connection and traffic.family(connection.local) == family else _ANYBODY[family]
+        incoming = Connection(INGRESS, '', port, local, _SOURCE_PORT)
+        admitted[family] = traffic.merge(
+            (first, last)
+            for first, last in _undivided(family, table)
+            if accepts(table, incoming._replace(peer=traffic.address_text(first, family)), interface)
+        )
+    if all(spans == (traffic.whole_family(family),) for family, spans in admitted.items()):
+        return ANY  # of a family that ufw does not manage, nothing is asked for
+    return traffic.peers_in(admitted)
+
+
+def _undivided(family: str, table: Table) -> t.Iterator[traffic.Interval]:
+    """Ranges of addresses for which every rule of TABLE has the same answer."""
+    starts = {0}
+    for rules in table.chains.values():
+        for rule in rules:
+            match = _SOURCE.search(rule)
+            if match and traffic.family(match.group(1)) == family:
+                first, last = traffic.interval(match.group(1))
+                starts.update((first, last + 1))
+    end = traffic.whole_family(family)[1]
+    ordered = sorted(start for start in starts if start <= end)
+    yield from zip(ordered, (*(start - 1 for start in ordered[1:]), end))

@@ -1,0 +1,171 @@
+"""From where management access is open before the first application: a default of ours opens no more."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import bus, zones
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import kernel, verdict
+from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import guard
+from ansible_collections.portmatrix.firewall.plugins.module_utils._host import management
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import peers as peers_of, policy as policies
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Members
+from fake_backend import FakeState
+from fake_host import Host
+from fake_rollback import FakeManagement
+from hypothesis import given, settings, strategies as st
+
+CONNECTION = Connection('ingress', '198.51.100.9', 22, '192.0.2.10', 50000)
+HEAD = ':INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-user-input\n'
+OFFICE = ['192.0.2.0/24', '2001:db8:1::/48']
+
+
+@pytest.fixture(autouse=True)
+def interface(monkeypatch):
+    monkeypatch.setattr(management, 'interface', lambda address: 'eth0')
+
+
+@pytest.mark.parametrize(
+    ('rules', 'rules6', 'expected'),
+    [
+        (['-p tcp -m tcp --dport 22 -j ACCEPT'], ['-p tcp -m tcp --dport 22 -j ACCEPT'], ['any']),
+        (['-p tcp -m tcp --dport 22 -j ACCEPT'], [], ['0.0.0.0/0']),
+        (['-s 192.0.2.0/24 -p tcp -m tcp --dport 22 -j ACCEPT'], ['-s 2001:db8:1::/48 -j ACCEPT'], OFFICE),
+        (['-s 192.0.2.0/25 -j ACCEPT', '-s 192.0.2.128/25 -j ACCEPT'], ['-s 2001:db8:1::/48 -j ACCEPT'], OFFICE),
+        (['-s 192.0.2.4/32 -j DROP', '-s 192.0.2.4/30 -j ACCEPT'], [], ['192.0.2.5/32', '192.0.2.6/31']),
+        (['-i eth1 -s 192.0.2.0/24 -j ACCEPT'], [], []),
+        (['-p tcp -m tcp --dport 80 -j ACCEPT'], [], []),
+    ],
+)
+def test_ufw(rules, rules6, expected):
+    tables = {
+        family: kernel.parse(HEAD + ''.join(f'-A ufw-user-input {rule}\n' for rule in lines))
+        for family, lines in (('ipv4', rules), ('ipv6', rules6))
+    }
+    assert peers_of.to_data(verdict.admitted_sources(tables, 22, CONNECTION)) == expected
+
+
+ADDRESSES = st.builds(lambda n, p: f'10.0.0.{n >> (32 - p) << (32 - p)}/{p}', st.integers(0, 255), st.integers(24, 32))
+RULES = st.lists(st.tuples(st.sampled_from(['', '! ']), ADDRESSES, st.sampled_from(['ACCEPT', 'DROP', 'RETURN'])))
+
+
+@settings(max_examples=200, deadline=None)
+@given(RULES)
+def test_what_is_admitted_is_what_each_address_is_told(rules):
+    lines = ''.join(f'-A ufw-user-input {mark}-s {address} -j {target}\n' for mark, address, target in rules)
+    table = kernel.parse(HEAD + lines)
+    admitted = verdict.admitted_sources({'ipv4': table, 'ipv6': kernel.parse(HEAD)}, 22, None)
+    for number in range(256):
+        connection = CONNECTION._replace(peer=f'10.0.0.{number}')
+        is_admitted = any(_contains(network, connection.peer) for network in peers_of.to_data(admitted))
+        assert is_admitted == verdict.accepts(table, connection, '')
+
+
+def _contains(network, address):
+    from ipaddress import ip_address, ip_network
+
+    return ip_address(address) in ip_network(network)
+
+
+PUBLIC = {'target': 'default', 'services': ['dhcpv6-client'], 'ports': [], 'rules_str': [], 'sources': []}
+ZONES = {
+    'the service': ({'services': ['ssh']}, {}, ['any']),
+    'a port in a range': ({'ports': [['20-30', 'tcp']]}, {}, ['any']),
+    'another protocol': ({'ports': [['22', 'udp']]}, {}, []),
+    'the target': ({'target': 'ACCEPT'}, {}, ['any']),
+    'a rich rule for a service': (
+        {'rules_str': ['rule family="ipv4" source address="192.0.2.0/24" service name="ssh" accept']},
+        {},
+        ['192.0.2.0/24'],
+    ),
+    'rich rules for ports, one negated and one that denies': (
+        {
+            'rules_str': [
+                'rule family="ipv4" source NOT address="128.0.0.0/1" port port="22" protocol="tcp" accept',
+                'rule family="ipv4" source address="192.0.2.66" port port="22" protocol="tcp" reject',
+                'rule family="ipv6" source address="2001:db8:1::/48" port port="1-100" protocol="tcp" accept',
+                'rule family="ipv6" source address="2001:db8:2::/48" port port="80" protocol="tcp" accept',
+            ]
+        },
+        {},
+        ['0.0.0.0/1', '2001:db8:1::/48'],
+    ),
+    'everything from one source': (
+        {'rules_str': ['rule family="ipv4" source address="192.0.2.7/32" accept']},
+        {},
+        ['192.0.2.7/32'],
+    ),
+    'members of a set are not known': ({'rules_str': ['rule family="ipv4" source ipset="x" accept']}, {}, []),
+    'a zone with sources': (
+        {},
+        {
+            'office': {
+                'sources': ['192.0.2.0/24', '2001:db8:1::/48', 'ipset:x', '00:11:22:33:44:55'],
+                'services': ['ssh'],
+            }
+        },
+        OFFICE,
+    ),
+    'a zone that takes some sources away': (
+        {'services': ['ssh']},
+        {'drop': {'sources': ['128.0.0.0/1', '8000::/1'], 'target': 'DROP'}},
+        ['0.0.0.0/1', '::/1'],
+    ),
+}
+
+
+@pytest.mark.parametrize('name', ZONES)
+def test_firewalld(name, monkeypatch):
+    public, others, expected = ZONES[name]
+    known = {'public': {**PUBLIC, **public}, **others}
+
+    def call(interface, method, signature='', *values):
+        if method == 'getServiceSettings2':
+            return {'ports': {'type': 'a(ss)', 'data': [['22', 'tcp']] if values == ('ssh',) else [['546', 'udp']]}}
+        if method == 'getZoneSettings2':
+            return {key: {'type': 'x', 'data': value} for key, value in known[values[0]].items()}
+        return {'getActiveZones': dict.fromkeys(others, {}), 'getZoneOfInterface': '', 'getDefaultZone': 'public'}[
+            method
+        ]
+
+    monkeypatch.setattr(bus, 'call', call)
+    assert peers_of.to_data(zones.admitted_sources(22, 'eth0')) == expected
+
+
+def policy(declared: bool, sources: list[str]) -> policies.Policy:
+    data = {'format': 1, 'egress': 'allow', 'exclusive': False, 'groups': {}, 'rules': [], 'citations': {}}
+    data['management'] = {'sources': sources, 'ports': [2222], 'declared': declared}
+    return policies.parse(json.dumps(data))
+
+
+class Restricted(FakeState):
+    """Port 22 is open from one network, port 2222 from nowhere."""
+
+    def admitted_sources(self, port, connection):
+        return Members(('192.0.2.0/24',)) if port == 22 else Members(())
+
+
+@pytest.mark.parametrize('peer', ['192.0.2.1', '203.0.113.5'])
+def test_a_default_opens_no_more_than_is_open_and_says_so(peer):
+    host = Host()
+    host.connection = host.connection._replace(peer=peer)
+    built = guard.build(Restricted(host, frozenset(), frozenset()), policy(False, ['any']), FakeManagement(host))
+    # who manages the host now has a way in, whatever the rules seem to say
+    assert [(rule.ports, rule.peers) for rule in built.rules] == [(((22, 22),), Members(('192.0.2.0/24', peer)))]
+    assert built.warnings == [
+        f'management access to port 22 is open now from 192.0.2.0/24, {peer} only, and stays so; set '
+        'portmatrix_management_sources to say from where it is to be open',
+        'management access to port 2222 is open now from nowhere only, and stays so; set '
+        'portmatrix_management_sources to say from where it is to be open',
+    ]
+
+
+@pytest.mark.parametrize('sources', [['any'], ['198.51.100.0/24']])
+def test_what_is_declared_counts(sources):
+    host = Host()
+    built = guard.build(Restricted(host, frozenset(), frozenset()), policy(True, sources), FakeManagement(host))
+    expected = ANY if sources == ['any'] else Members(tuple(sources))
+    assert [(rule.ports, rule.peers) for rule in built.rules] == [(((22, 22), (2222, 2222)), expected)]
+    assert not built.warnings

@@ -24,7 +24,7 @@ from .request import Request
 
 class Applied(t.NamedTuple):
     """What was planned, and `warnings` beside those of the changes; the `transition` that was needed; how to confirm
-    the `pending` change, empty if it is kept already; and the process ids of `concurrent_runs` that may overwrite it."""
+    the `pending` change, empty if it is kept already; the process ids of `concurrent_runs` that may overwrite it."""
 
     changes: Changes
     warnings: t.List[str]

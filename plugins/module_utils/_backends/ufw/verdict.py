@@ -25,7 +25,7 @@ _FLAGS = ('--set', '--update', '--rcheck', '--rsource', '--rdest', '--syn')
 # modules that match a rate, a header or a state that a new connection does not have: such a rule is skipped
 _NEVER_MATCHING = ('limit', 'recent', 'rt', 'hashlimit', 'connlimit', 'string', 'u32', 'bpf', 'length', 'ttl', 'hl')
 _OPTIONS_ONLY = ('tcp', 'udp', 'conntrack', 'state', 'multiport', 'addrtype', 'comment', 'icmp', 'icmp6')
-_SOURCE = re.compile(r' -s (\S+)')
+_SOURCE = re.compile(r'(?: !)? -s (\S+)')
 _ANYBODY = {'ipv4': '192.0.2.1', 'ipv6': '2001:db8::1'}  # in place of an address of this host that is not known
 _SOURCE_PORT = 50000
 YES, NO, UNKNOWN = 'yes', 'no', 'unknown'
@@ -151,15 +151,25 @@ def admitted_sources(tables: Tables, port: int, connection: t.Optional[Connectio
     admitted: t.Dict[str, t.Tuple[traffic.Interval, ...]] = {}
     for family, table in tables.items():
         local = connection.local if connection and traffic.family(connection.local) == family else _ANYBODY[family]
-        incoming = Connection(INGRESS, '', port, local, _SOURCE_PORT)
+        incoming = Connection(INGRESS, _ANYBODY[family], port, local, _SOURCE_PORT)
+        relevant = _without_others(table, _Packet('INPUT', '', _SOURCE_PORT, local, port, interface, 'NEW'))
         admitted[family] = traffic.merge(
             (first, last)
-            for first, last in _undivided(family, table)
-            if accepts(table, incoming._replace(peer=traffic.address_text(first, family)), interface)
+            for first, last in _undivided(family, relevant)
+            if accepts(relevant, incoming._replace(peer=traffic.address_text(first, family)), interface)
         )
     if all(spans == (traffic.whole_family(family),) for family, spans in admitted.items()):
         return ANY  # of a family that ufw does not manage, nothing is asked for
     return traffic.peers_in(admitted)
+
+
+def _without_others(table: Table, packet: _Packet) -> Table:
+    """TABLE without the rules that do not match PACKET, whatever its source: there may be thousands."""
+    chains = {
+        name: tuple(rule for rule in rules if _evaluate(_SOURCE.sub('', rule), packet)[1] != NO)
+        for name, rules in table.chains.items()
+    }
+    return table._replace(chains=chains)
 
 
 def _undivided(family: str, table: Table) -> t.Iterator[traffic.Interval]:

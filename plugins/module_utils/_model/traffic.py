@@ -10,7 +10,6 @@ intervals of addresses as integers.
 from __future__ import annotations
 
 import collections
-import ipaddress
 import socket
 import typing as t
 
@@ -180,14 +179,20 @@ def peers_in(intervals: t.Mapping[str, t.Iterable[Interval]]) -> Peers:
     """The addresses in INTERVALS, by family, as CIDRs; ANY for all of both families."""
     if all(tuple(intervals.get(name, ())) == (whole_family(name),) for name in FAMILIES):
         return ANY
-    kinds = {'ipv4': ipaddress.IPv4Address, 'ipv6': ipaddress.IPv6Address}
-    networks = (
-        network
-        for name, spans in sorted(intervals.items())
-        for first, last in spans
-        for network in ipaddress.summarize_address_range(kinds[name](first), kinds[name](last))
+    return Members(
+        tuple(cidr for name, spans in sorted(intervals.items()) for span in spans for cidr in _cidrs(span, name))
     )
-    return Members(tuple(map(str, networks)))
+
+
+def _cidrs(span: Interval, family_name: str) -> t.Iterator[str]:
+    """The fewest CIDRs that are SPAN."""
+    first, last = span
+    width = FAMILIES[family_name][1]
+    while first <= last:
+        aligned, most = first & -first or 1 << width, 1 << (last - first + 1).bit_length() - 1
+        size = min(aligned, most)
+        yield f'{address_text(first, family_name)}/{width + 1 - size.bit_length()}'
+        first += size
 
 
 def _number(address: str) -> int:

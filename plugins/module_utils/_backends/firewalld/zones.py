@@ -13,6 +13,7 @@ from ..._model.peers import Peers
 from . import bus
 
 Settings = t.Dict[str, t.Any]
+Admitted = t.Dict[str, t.Tuple[traffic.Interval, ...]]  # by family
 _RICH_SOURCE = re.compile(r'source(?P<negated> NOT)? address="(?P<address>[^"]+)"')
 _RICH_FAMILY = re.compile(r'family="(ipv4|ipv6)"')
 _RICH_PORT = re.compile(r' port port="(?P<ports>[^"]+)" protocol="tcp"')
@@ -44,9 +45,9 @@ def _settings(zone: str) -> Settings:
     return {key: variant['data'] for key, variant in variants.items()}
 
 
-def _admitted_by(settings: Settings, port: int) -> t.Dict[str, t.Tuple[traffic.Interval, ...]]:
+def _admitted_by(settings: Settings, port: int) -> Admitted:
     """Family -> the sources that a zone with these SETTINGS admits to PORT, without what its rules deny."""
-    everybody = {family: (traffic.whole_family(family),) for family in traffic.FAMILIES}
+    everybody: Admitted = {family: (traffic.whole_family(family),) for family in traffic.FAMILIES}
     services = any(_has_port(_service_ports(name), port) for name in settings.get('services', ()))
     if settings.get('target') == 'ACCEPT' or services or _has_port(settings.get('ports', ()), port):
         return everybody

@@ -89,7 +89,7 @@ def _walk(chain: str, table: Table, packet: _Packet, depth: int) -> t.Optional[s
 
 def _evaluate(rule: str, packet: _Packet) -> t.Tuple[str, str]:
     """(target, whether the rule matches: YES, NO or UNKNOWN)."""
-    words = shlex.split(rule)[2:]
+    words = (shlex.split(rule) if '"' in rule or "'" in rule else rule.split())[2:]
     target, answer, is_negated = '', YES, False
     while words:
         word = words.pop(0)

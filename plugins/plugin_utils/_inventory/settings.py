@@ -154,7 +154,8 @@ def _peers(variables: HostVariables, catalogs: Catalogs) -> dict[str, Peers]:
 
 def _management_sources(variables: HostVariables) -> Peers:
     where = f'{variables.host}: portmatrix_management_sources'
-    sources = addresses.parse_peers(variables.get('portmatrix_management_sources', [ANY.value]), where)
+    declared = variables.get('portmatrix_management_sources')
+    sources = addresses.parse_peers([ANY.value] if declared is None else declared, where)
     if not isinstance(sources, Any) and not sources.addresses:
         raise PortmatrixError(
             f'{where}: empty, which would deny all management access; list the addresses of your controllers'

@@ -1,0 +1,162 @@
+"""What local users, other rules and the host's own services do to a run: none of them widens it, and none is widened."""
+
+from __future__ import annotations
+
+import json
+
+import faults
+import pytest
+import testbed
+from fleet import FLEET, Fleet
+
+FIREWALLD = Fleet(dict.fromkeys(FLEET.with_firewall('firewalld'), 'firewalld'))
+UFW = Fleet(dict.fromkeys(FLEET.with_firewall('ufw'), 'ufw'))
+OUTSIDE = 'edge1'  # a host without rules
+ANYBODY = ('-e', '{"portmatrix_management_sources": ["any"]}')
+NOT_DECLARED = ('-e', '{"portmatrix_management_sources": null}')
+
+
+def is_open(port: int, hosts: list[str] | None = None, expected: bool = True) -> dict[str, bool]:
+    """Host -> whether PORT answers the host outside, as is EXPECTED."""
+    names = hosts or FLEET.hosts
+    targets = [('tcp', testbed.HOSTS[host]['ansible_host'], port) for host in names]
+    return dict(zip(names, testbed.connections(OUTSIDE, targets, expected)))
+
+
+SOCKET = """
+printf '[Socket]\\nListenStream={port}\\nAccept=yes\\n' > /run/systemd/system/{name}.socket
+printf '[Service]\\nExecStart=-{program}\\nStandardInput=socket\\n' > /run/systemd/system/{name}@.service
+systemctl daemon-reload; systemctl start {name}.socket
+"""
+SERVICES = (
+    SOCKET.format(name='extra-ssh', port=2222, program='/usr/sbin/sshd -i')
+    + SOCKET.format(name='decoy', port=4444, program='/bin/cat')
+    + 'systemd-run -q --unit=liar -p User=nobody bash -c "exec -a sshd python3 -m http.server 5555"'
+)
+NO_SERVICES = (
+    'systemctl stop extra-ssh.socket decoy.socket liar.service; rm -f /run/systemd/system/extra-ssh* '
+    '/run/systemd/system/decoy*; systemctl daemon-reload; true'
+)
+
+
+def test_what_listens_for_ssh_is_judged_by_program_and_user(plain_ufw, released):
+    """A socket of systemd that starts sshd is a way in; another one is not, nor is a process of a user that is called
+    sshd."""
+    FLEET.shell(SERVICES)
+    try:
+        assert set(is_open(5555).values()) == {True}
+        assert FLEET.play(*ANYBODY).code == 0
+        for port, expected in ((22, True), (2222, True), (4444, False), (5555, False)):
+            assert set(is_open(port, expected=expected).values()) == {expected}, port
+    finally:
+        FLEET.shell(NO_SERVICES)
+
+
+RESTRICT = {
+    'firewalld': 'firewall-cmd -q --permanent --zone=public --remove-service=ssh; firewall-cmd -q --permanent --zone=public '
+    '--add-rich-rule="rule family=ipv4 source address=198.51.100.0/24 service name=ssh accept"; firewall-cmd -q --reload',
+    'ufw': 'ufw allow proto tcp from 198.51.100.0/24 to any port 22; ufw --force enable',
+}
+UNDO = {
+    'firewalld': 'rm -f /etc/firewalld/zones/public.xml*; firewall-cmd -q --reload',
+    'ufw': 'ufw delete allow proto tcp from 198.51.100.0/24 to any port 22; true',
+}
+SSH_RULES = {
+    'firewalld': 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow | grep "dport 22 "; true',
+    'ufw': 'iptables -S ufw-user-input; ip6tables -S ufw6-user-input',
+}
+
+
+def test_a_default_does_not_widen_management(plain_ufw, released):
+    FLEET.shell_by_firewall(RESTRICT)
+    try:
+        for arguments in (('--check',), (), ()):
+            run = FLEET.play(*NOT_DECLARED, *arguments)
+            assert run.code == 0 and 'is open now from 198.51.100.0/24 only, and stays so' in run.output, run.output
+        assert set(run.statuses().values()) == {'ok'}, run.output
+        for host, rules in FLEET.shell_by_firewall(SSH_RULES).items():
+            lines = [line for line in rules.splitlines() if 'dport 22 ' in line]
+            assert lines and all('198.51.100.0/24' in line for line in lines), f'{host}: {rules}'
+    finally:
+        FLEET.release()
+        FLEET.shell_by_firewall(UNDO)
+
+
+BIND = """runuser -u nobody -- python3 -c "
+import socket
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.settimeout(3)
+s.bind(('0.0.0.0', 5986))
+try: s.connect(('198.51.100.32', 22)); print('through')
+except OSError: print('denied')
+"
+"""
+
+
+def test_a_denied_egress_is_denied_from_every_source_port(plain_ufw, released):
+    """Answers need no rule, so no local user gets out by sending from the port of a management service."""
+    assert set(FLEET.shell(BIND).values()) == {'through'}
+    variables = ('-e', json.dumps({'portmatrix_egress': 'deny', 'portmatrix_management_ports': [22, 5986]}))
+    run = FLEET.play(*variables)
+    assert run.code == 0, run.output
+    assert set(FLEET.shell(BIND).values()) == {'denied'}
+    assert set(FLEET.play(*variables).statuses().values()) == {'ok'}
+
+
+def test_management_stays_when_somebody_deletes_his_own_rule(plain_ufw, released):
+    UFW.shell('ufw allow 22/tcp; ufw --force enable')
+    assert UFW.play(*ANYBODY).code == 0
+    UFW.shell('ufw delete allow 22/tcp')
+    assert set(is_open(22, UFW.hosts).values()) == {True}
+    assert set(UFW.play(*ANYBODY).statuses().values()) == {'ok'}
+
+
+def test_an_interpreter_with_a_blank_in_its_path(plain_ufw, released):
+    """What is tried out before a change is what the timer runs."""
+    FLEET.shell('mkdir -p "/opt/my python"; ln -sf /usr/bin/python3 "/opt/my python/python3"')
+    interpreter = json.dumps({'ansible_python_interpreter': "'/opt/my python/python3'"})
+    before = FLEET.states()
+    try:
+        FLEET.apply_and_kill_controller('-e', interpreter)
+        FLEET.map(faults.accept_new_connections)
+        FLEET.end_window()
+        FLEET.wait_until_decided()
+        FLEET.assert_unchanged(before)
+        assert FLEET.play('-e', interpreter).code == 0
+    finally:
+        FLEET.shell('rm -r "/opt/my python"')
+
+
+@pytest.fixture
+def stopped_firewalld(released):
+    FIREWALLD.shell('systemctl disable -q --now firewalld')
+    yield
+    FIREWALLD.shell('systemctl stop nftables; systemctl enable -q --now firewalld')
+
+
+def test_a_start_stops_no_other_firewall_in_silence(stopped_firewalld):
+    FIREWALLD.shell('systemctl start nftables; nft add table inet theirs')
+    before = FIREWALLD.states()
+    for arguments in (('--check',), ()):
+        run = FIREWALLD.play(*arguments)
+        assert set(run.statuses().values()) == {'failed'}, run.output
+        assert 'starting firewalld would stop nftables.service' in run.output
+    FIREWALLD.assert_unchanged(before)
+    FIREWALLD.shell('nft delete table inet theirs')
+
+
+def test_a_stop_leaves_no_rules(stopped_firewalld):
+    """With CleanupOnExit=no, firewalld itself leaves its rules in force when it stops."""
+    option = 'sed -i s/^CleanupOnExit=.*/CleanupOnExit={}/ /etc/firewalld/firewalld.conf'
+    FIREWALLD.shell(option.format('no'))
+    before = FIREWALLD.states()
+    try:
+        FIREWALLD.apply_and_kill_controller()
+        FIREWALLD.map(faults.accept_new_connections)
+        FIREWALLD.end_window()
+        FIREWALLD.wait_until_decided()
+        FIREWALLD.assert_unchanged(before)
+        assert FIREWALLD.play().code == 0
+        FIREWALLD.release()
+        FIREWALLD.assert_unchanged(before)
+    finally:
+        FIREWALLD.shell(option.format('yes'))

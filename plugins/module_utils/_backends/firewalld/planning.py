@@ -17,6 +17,7 @@ from ..._model.policy import Policy, Rule
 from ..base import PlainData
 from . import (
     applying,
+    conditions,
     config_files,
     display,
     docker,
@@ -136,21 +137,21 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     """The changes from STATE to POLICY; None is a host that portmatrix does not manage. Raises Refused if this
     firewalld cannot be used."""
     if policy is not None:
-        service.require_usable(state.service)
+        conditions.require_usable(state.service)
     switch = service.switch_on(state.service) if policy else service.switch_off(state.service)
     if 'start' in switch.steps:
-        service.require_startable()
+        conditions.require_startable()
     wanted, transition, steps = targets.compute(state, build(policy, guard) if policy else None, switch)
     contents = config_files.render(wanted)
     changed: t.Dict[str, t.Optional[str]] = {
         path: text for path, text in contents.items() if state.files.get(path) != text
     }
     changed.update({path: None for path in state.files if path not in contents})
-    warnings = (*unmanaged_rules.warnings(state.unmanaged, policy), *(service.warnings() if policy else ()))
+    warnings = (*unmanaged_rules.warnings(state.unmanaged, policy), *(conditions.warnings() if policy else ()))
     if transition == 'reload' or 'start' in switch.steps:
         warnings += _try_out(state.service, changed)
     if transition != 'none':
-        service.require_changeable(state.service)
+        conditions.require_changeable(state.service)
     before = report.Side(state.text(), display.rules(state.documents))
     after = report.Side(
         display.state(_service_after(state.service, switch).text(), wanted, None), display.rules(wanted)

@@ -15,7 +15,7 @@ import typing as t
 
 from ..._base import files
 from ..._base.errors import BackendError
-from . import bus, service, trial, unmanaged_restore, unmanaged_runtime
+from . import bus, conditions, service, trial, unmanaged_restore, unmanaged_runtime
 from .unmanaged_runtime import Runtime
 
 # gone after a reboot, as are the rules themselves
@@ -28,7 +28,7 @@ def reload(*, is_tried: bool) -> None:
     Unless that IS_TRIED already, it is tried out first: a reload that fails would open all ports. Raises BackendError
     in panic mode, if firewalld cannot load the files, or if what the reload drops cannot be restored.
     """
-    if service.is_in_panic():
+    if conditions.is_in_panic():
         raise BackendError('firewalld is in panic mode, in which nothing can be changed')
     observed = service.observe()
     problem = None

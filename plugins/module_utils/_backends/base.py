@@ -71,8 +71,8 @@ class State(t.Protocol):
         """
 
     def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
-        """From where the rules in force admit new TCP connections to PORT, at the interface of CONNECTION (None: not
-        known)."""
+        """From where management access to PORT is open: by the guard of portmatrix if there is one, otherwise by the
+        rules in force, at the interface of CONNECTION (None: not known)."""
 
     def gather(self) -> PlainData:
         """The rules managed by portmatrix, for `state: gathered`."""

@@ -10,7 +10,7 @@ import typing as t
 
 from .._backends.base import State
 from .._base.errors import Refused
-from .._model import peers as peers_of, policy as policies
+from .._model import peers as peers_of, policy as policies, traffic
 from .._model.connection import Connection
 from .._model.peers import Any, Members, Peers
 from .._model.policy import Policy, Rule
@@ -45,8 +45,11 @@ def _present_sources(state: State, port: int, connection: t.Optional[Connection]
     sources = state.admitted_sources(port, connection)
     if isinstance(sources, Any) or not connection or connection.port != port:
         return sources
+    same_family = traffic.members_of(traffic.family(connection.peer), sources.addresses)
+    if traffic.contains(map(traffic.interval, same_family), connection.peer):
+        return sources
     # the connection of this run is proof enough, whatever else is known
-    return Members(tuple(dict.fromkeys((*sources.addresses, connection.peer))))
+    return Members((*sources.addresses, connection.peer))
 
 
 def _warnings(sources: t.Mapping[int, Peers]) -> t.List[str]:

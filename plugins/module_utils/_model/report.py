@@ -80,6 +80,18 @@ def display_rules(atomic_rules: t.Iterable[AtomicRule]) -> t.List[DisplayRule]:
     ]
 
 
+def sources(rules: t.Iterable[DisplayRule], flow: str, port: int) -> t.Optional[Peers]:
+    """From where RULES of FLOW admit connections to PORT; None if there is no such rule."""
+    found: t.Dict[str, None] = {}
+    for rule in rules:
+        spans = (text.partition('-') for text in rule.ports.split(', ') if text)
+        if flow in rule.flows and any(int(low) <= port <= int(high or low) for low, _dash, high in spans):
+            if isinstance(rule.peers, Any):
+                return ANY
+            found.update(dict.fromkeys(rule.peers.addresses))
+    return Members(tuple(found)) if found else None
+
+
 def ordered(rules: t.Iterable[DisplayRule]) -> t.List[DisplayRule]:
     """RULES sorted; those that are open to any come before those with the same ports that are not."""
     return sorted(

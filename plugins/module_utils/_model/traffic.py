@@ -91,16 +91,6 @@ def allows(allowed: AllowedTraffic, direction: str, family_name: str, protocol: 
     return any(low <= ports[0] and ports[1] <= high for low, high in spans)
 
 
-def sources_of(allowed: AllowedTraffic, port: int) -> Peers:
-    """From where ALLOWED admits TCP connections to PORT."""
-    intervals: t.Dict[str, t.List[Interval]] = {family_name: [] for family_name in FAMILIES}
-    for service, spans in allowed.items():
-        kind = (service.direction, service.protocol, service.port_side)
-        if kind == ('ingress', 'tcp', 'destination') and service.low <= port <= service.high:
-            intervals[service.family].extend(spans)
-    return peers_in({family_name: merge(spans) for family_name, spans in intervals.items()})
-
-
 def without_full_prefix(cidr: str) -> str:
     """A CIDR that is one address, as that address: "192.0.2.1/32" is "192.0.2.1" for firewalls and the kernel."""
     address, _slash, prefix = cidr.partition('/')

@@ -9,11 +9,10 @@ import typing as t
 
 from ..._base.errors import Refused
 from ..._host import management
-from ..._model import report, traffic
+from ..._model import report
 from ..._model.connection import Connection, is_allowed
-from ..._model.directions import INGRESS
 from ..._model.peers import ANY, Peers
-from ..._model.policy import Policy, Rule
+from ..._model.policy import GUARD, Policy, Rule
 from ..base import PlainData
 from . import (
     applying,
@@ -56,9 +55,8 @@ class State(t.NamedTuple):
     def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
         if self.kernel is None:
             return ANY
-        if any(policy.direction == INGRESS for policy in self.documents.active.values()):
-            return traffic.sources_of(allowed_traffic(self.documents), port)
-        return zones.admitted_sources(port, management.interface(connection.local) if connection else '')
+        ours = report.sources(display.rules(self.documents), GUARD, port)
+        return ours or zones.admitted_sources(port, management.interface(connection.local) if connection else '')
 
     def text(self) -> t.List[str]:
         """Lines about everything but the rules."""

@@ -10,7 +10,7 @@ import typing as t
 from ..._model import report
 from ..._model.connection import Connection
 from ..._model.peers import Peers
-from ..._model.policy import Policy, Rule
+from ..._model.policy import GUARD, Policy, Rule
 from ..base import PlainData
 from . import display, drift, edits, kernel, notes, ruleset as rulesets, service, startup, verdict
 from .changes import Changes, UfwChains, is_starting
@@ -35,7 +35,8 @@ class State(t.NamedTuple):
         return plan(self, rulesets.build(policy, guard))
 
     def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
-        return verdict.admitted_sources(self.live, port, connection)
+        ours = report.sources(display.rules(*display.managed(self.live, self.texts)), GUARD, port)
+        return ours or verdict.admitted_sources(self.live, port, connection)
 
     def ufw_chains(self) -> UfwChains:
         return {family: startup.ufw_chains(family, self.texts) for family in self.live}

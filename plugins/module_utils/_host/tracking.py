@@ -10,10 +10,8 @@ chain that no packet passes is enough to be tracked from the next packet on.
 
 from __future__ import annotations
 
-import typing as t
-
 from .._base.commands import exists, run
-from .iptables import COMMANDS
+from . import iptables
 
 _NAME = 'portmatrix-tracking'
 _NFT_TABLE = f'table inet {_NAME} {{\nchain idle {{\nct state new\n}}\n}}\n'
@@ -22,29 +20,30 @@ _IPTABLES_CHAIN = f'*filter\n:{_NAME} - [0:0]\n-A {_NAME} -m conntrack --ctstate
 
 def is_on() -> bool:
     """Whether `switch_on` was called before."""
-    if exists('nft') and run(['nft', 'list', 'table', 'inet', _NAME], check=False).returncode == 0:
-        return True
-    return any(run([command, '-S', _NAME], check=False).returncode == 0 for command in _iptables())
+    return _has_table() or any(_has_chain(rules) for rules in iptables.saved_rules(check=False).values())
 
 
 def switch_on() -> None:
     """Track connections from here on. Raises BackendError if the kernel cannot."""
     if exists('nft') and run(['nft', '-f', '-'], check=False, text=_NFT_TABLE).returncode == 0:
         return
-    for command in _iptables():
+    for command in filter(exists, iptables.COMMANDS.values()):
         run([f'{command}-restore', '-w', '10', '-n'], text=_IPTABLES_CHAIN)
 
 
 def switch_off() -> None:
     """Remove the idle rule: the rules of a firewall track, too."""
-    if not is_on():
-        return
-    if exists('nft'):
+    if _has_table():
         run(['nft', 'delete', 'table', 'inet', _NAME], check=False)
-    for command in _iptables():
-        for option in ('-F', '-X'):
+    for command, rules in iptables.saved_rules(check=False).items():
+        for option in ('-F', '-X') if _has_chain(rules) else ():
             run([command, '-w', '10', option, _NAME], check=False)
 
 
-def _iptables() -> t.List[str]:
-    return [command for command in COMMANDS.values() if exists(command)]
+def _has_table() -> bool:
+    return exists('nft') and run(['nft', 'list', 'table', 'inet', _NAME], check=False).returncode == 0
+
+
+def _has_chain(rules: str) -> bool:
+    """Whether the chain is among RULES as iptables-save prints them (other commands would create missing tables)."""
+    return f':{_NAME} ' in rules

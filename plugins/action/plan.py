@@ -19,7 +19,7 @@ from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
 from ..plugin_utils._plan.rules import Plans
 from ..plugin_utils._policy import preflight as preflights
-from ..plugin_utils._policy.compiler import management_rule, plan_baseline, plan_resolved
+from ..plugin_utils._policy.compiler import jump_rules, management_rule, plan_baseline, plan_resolved
 from ..plugin_utils._policy.preflight import Preflight
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
@@ -77,7 +77,8 @@ def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
         management = management_rule(settings, platforms.choose(variables, settings.backend).port)
         baseline = plan_baseline(host, settings, preflight.catalogs, variables).rules
         warnings = (*plan.warnings, *preflight.warnings.get(name, ()), *_default_openings(settings))
-        plans[name] = plan._replace(warnings=warnings, baseline=(management, *baseline))
+        jumps = jump_rules(name, settings, preflight.hops.get(name, []))
+        plans[name] = plan._replace(warnings=warnings, baseline=(management, *jumps, *baseline))
     problems = symmetry.asymmetries(preflight.hosts, plans, preflight.book)
     if problems:
         raise PortmatrixError(*problems)

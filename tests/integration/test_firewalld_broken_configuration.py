@@ -109,7 +109,7 @@ def roll_back_in_vain(harm: str) -> None:
     FIREWALLD.map(faults.accept_new_connections)
     FIREWALLD.write(BROKEN['a zone has a source that does not exist'][0])
     FIREWALLD.shell(harm)
-    start = FIREWALLD.shell('date +%s')
+    start = FIREWALLD.shell('printf %s $(date +%s)')
     FIREWALLD.end_window()
     # it goes on trying, without another effect
     failed = f'journalctl -q -t portmatrix -S @{min(start.values())} | grep -m1 "attempt 1 failed.*cannot load"; true'

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from . import peers as peers_of, traffic
-from .directions import preposition
+from .directions import INGRESS, preposition
 from .peers import ANY, Any, Members, Peer, Peers
 
 MAX_PEERS = 8
@@ -85,7 +85,8 @@ def sources(rules: t.Iterable[DisplayRule], flow: str, port: int) -> t.Optional[
     found: t.Dict[str, None] = {}
     for rule in rules:
         spans = (text.partition('-') for text in rule.ports.split(', ') if text)
-        if flow in rule.flows and any(int(low) <= port <= int(high or low) for low, _dash, high in spans):
+        is_meant = rule.direction == INGRESS and flow in rule.flows
+        if is_meant and any(int(low) <= port <= int(high or low) for low, _dash, high in spans):
             if isinstance(rule.peers, Any):
                 return ANY
             found.update(dict.fromkeys(rule.peers.addresses))

@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import connection_loader
 
 from ...module_utils._base.errors import PortmatrixError
 
@@ -44,6 +45,17 @@ class TemplateResolver:
 def raw_variables(hostvars: t.Any, host: str) -> dict[str, t.Any]:
     """The variables of HOST with unresolved templates. Takes up to 5 ms a host."""
     return t.cast('dict[str, t.Any]', hostvars.raw_get(host))
+
+
+def ssh_arguments(get: t.Callable[[str], t.Any]) -> list[str]:
+    """The arguments that the connection plugin ssh gives to ssh, for the host whose variables GET returns."""
+    connection_loader.get('ssh', class_only=True)  # its configuration is defined when it is loaded
+    texts = []
+    for option in ('ssh_args', 'ssh_common_args', 'ssh_extra_args'):
+        declared = get(f'ansible_{option}')
+        default = vars(constants)['config'].get_config_value(option, plugin_type='connection', plugin_name='ssh')
+        texts.append(str(default if declared is None else declared))
+    return [text for text in texts if text]
 
 
 def names_from_facts(hostvars: t.Any, host: str, variables: t.Mapping[str, t.Any]) -> set[str]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from ...module_utils._model.directions import INGRESS
+from ...module_utils._model.directions import EGRESS, INGRESS
+from ...module_utils._model.peers import Members
 from ...module_utils._model.policy import GUARD
+from .._base.addresses import merge
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
 from .._inventory import address_book, components, settings
 from .._inventory.address_book import AddressBook, Host
 from .._inventory.host_variables import HostVariables, Inventory
+from .._inventory.jump_hosts import Hop
 from .._inventory.settings import Settings
 from .._plan import planner
 from .._plan.rules import HostPlan, Rule
@@ -48,6 +51,7 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     own_settings = preflight.host_settings(variables, shared.catalogs, egress)
     plan = plan_resolved(host, own_settings, shared.catalogs, shared.book)
     baseline = plan_baseline(host, own_settings, shared.catalogs, variables)
+    baseline = baseline._replace(rules=(*jump_rules(host.name, own_settings, shared.hops), *baseline.rules))
     document = build_policy(plan, baseline, own_settings, shared.catalogs)
     return HostPolicy(document, [*shared.warnings, *plan.warnings, *_undeclared_warnings(host, shared)])
 
@@ -86,6 +90,25 @@ def management_rule(own_settings: Settings, port: int) -> Rule:
     declared; a host adds those on which an SSH server of its own listens."""
     ports = tuple(str(number) for number in sorted({port, *own_settings.management_ports}))
     return Rule(INGRESS, 'tcp', ports, GUARD, own_settings.management_sources, (GUARD,), (), assumed=False)
+
+
+def jump_rules(name: str, own_settings: Settings, hops: t.Sequence[Hop]) -> tuple[Rule, ...]:
+    """What lets the jump host NAME reach the hosts that are managed through it. Raises PortmatrixError if its egress is
+    denied and the address of one is not known."""
+    unknown = sorted({hop.target for hop in hops if not hop.cidrs})
+    if unknown and own_settings.egress == 'deny':
+        raise PortmatrixError(
+            f'{name}: {", ".join(unknown)}: reached through this host, which denies its egress, but at an address that '
+            'is not known; set ansible_host to an address, or portmatrix_addresses'
+        )
+    cidrs: dict[int, list[str]] = {}
+    for hop in hops:
+        cidrs.setdefault(hop.port, []).extend(hop.cidrs)
+    return tuple(
+        Rule(EGRESS, 'tcp', (str(port),), GUARD, Members(tuple(merge(members))), (GUARD,), (), assumed=False)
+        for port, members in sorted(cidrs.items())
+        if members
+    )
 
 
 def _own_host(variables: HostVariables, shared: HostPreflight, extra_components: list[str]) -> Host | None:

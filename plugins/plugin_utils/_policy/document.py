@@ -47,7 +47,12 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
             }
             for rule in rules
         ],
-        'citations': {name: list(map(citation_text, flows[name].citations)) for rule in rules for name in rule.flows},
+        'citations': {
+            name: list(map(citation_text, flows[name].citations))
+            for rule in rules
+            for name in rule.flows
+            if name in flows  # management is no flow of a catalog
+        },
     }
 
 

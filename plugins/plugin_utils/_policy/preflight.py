@@ -16,10 +16,11 @@ from ...module_utils._model import peers as peers_of
 from .._catalog import loader
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
-from .._inventory import address_book, address_book_file, components, settings
+from .._inventory import address_book, address_book_file, components, jump_hosts, settings
 from .._inventory.address_book import AddressBook, Contents, Host
 from .._inventory.host_variables import HostVariables, Inventory
 from .._inventory.hosts import read_hosts
+from .._inventory.jump_hosts import Hop
 from .._inventory.settings import Settings
 from .._plan import planner
 
@@ -27,12 +28,14 @@ MAX_HOSTS = 5  # named in a message
 
 
 class Preflight(t.NamedTuple):
-    """`catalogs` include the baseline; `hosts` are those that have a component; `warnings` are by host."""
+    """`catalogs` include the baseline; `hosts` are those that have a component; `warnings` are by host, and so are
+    the `hops`, what jump hosts have to reach: they are read only where egress is denied."""
 
     catalogs: Catalogs
     hosts: dict[str, Host]
     contents: Contents
     warnings: dict[str, list[str]]
+    hops: dict[str, list[Hop]] = {}
 
     @property
     def book(self) -> AddressBook:
@@ -69,8 +72,8 @@ def run_preflight(inventory: Inventory, egress: str | None = None) -> Preflight:
     hosts = address_book_file.read(book_path, products) if book_path else read_hosts(inventory, products)
     contents = address_book.build(hosts.values(), catalogs, _minimum(inventory, hosts, products))
     result = Preflight(catalogs, hosts, contents, components.misspelt_groups(inventory.groups, products))
-    _check_play_hosts(result, inventory, egress)
-    return result
+    denies_egress = _check_play_hosts(result, inventory, egress)
+    return result._replace(hops=jump_hosts.egress(inventory, hosts)) if denies_egress else result
 
 
 def host_settings(variables: HostVariables, catalogs: Catalogs, egress: str | None) -> Settings:
@@ -121,9 +124,11 @@ def _minimum(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) -
     return least
 
 
-def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | None) -> None:
-    """Check the settings of every host of the play, plan one of each kind, and list all unresolved components."""
+def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | None) -> bool:
+    """Check the settings of every host of the play, plan one of each kind, and list all unresolved components; returns
+    whether any host denies its egress."""
     kinds: set[str] = set()
+    denies_egress = False
     missing: dict[tuple[str, str], list[str]] = {}
     problems: list[str] = []
     for name in (name for name in inventory.play_hosts if name in preflight.hosts):
@@ -133,6 +138,7 @@ def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | 
         except PortmatrixError as error:
             problems.extend(error.problems)
             continue
+        denies_egress = denies_egress or declared.egress == 'deny'
         kind = _kind(host, declared)
         if kind not in kinds:
             kinds.add(kind)
@@ -143,6 +149,7 @@ def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | 
     )
     if problems:
         raise PortmatrixError(*problems)
+    return denies_egress
 
 
 def _kind(host: Host, declared: Settings) -> str:

@@ -19,6 +19,7 @@ from ...module_utils._base.errors import PortmatrixError
 from .._base.ansible_core import run_folder
 from .._catalog.model import Catalog, Catalogs
 from .._inventory.address_book import AddressBook, Entry, Host
+from .._inventory.jump_hosts import Hop
 from .preflight import Preflight
 
 _PROBLEMS, _CATALOGS, _PORT_TABLES = 'problems.json', 'catalogs.json', 'port-tables.json'
@@ -31,6 +32,7 @@ class HostPreflight(t.NamedTuple):
     book: AddressBook
     host: Host | None
     warnings: list[str]
+    hops: list[Hop]
 
 
 def shared(key: t.Iterable[t.Any], run: t.Callable[[], Preflight], host: str) -> HostPreflight:
@@ -59,7 +61,11 @@ def save(folder: Path, preflight: Preflight) -> None:
     _dump(folder / _CATALOGS, {name: catalog.to_data() for name, catalog in preflight.catalogs.items()})
     for name in {*preflight.hosts, *preflight.warnings}:
         host = preflight.hosts.get(name)
-        data = {'host': host._asdict() if host else None, 'warnings': preflight.warnings.get(name, [])}
+        data = {
+            'host': host._asdict() if host else None,
+            'warnings': preflight.warnings.get(name, []),
+            'hops': preflight.hops.get(name, []),
+        }
         _dump(folder / _host_file(name), data)
 
 
@@ -75,9 +81,10 @@ def load(folder: Path, host: str) -> HostPreflight:
 
     catalogs = {name: Catalog.from_data(data) for name, data in _load(folder / _CATALOGS).items()}
     file = folder / _host_file(host)
-    data = _load(file) if file.exists() else {'host': None, 'warnings': []}
+    data = _load(file) if file.exists() else {'host': None, 'warnings': [], 'hops': []}
     own = Host.from_data(data['host']) if data['host'] else None
-    return HostPreflight(catalogs, AddressBook(members, _load(folder / _PORT_TABLES)), own, data['warnings'])
+    hops = [Hop(jump, target, port, tuple(cidrs)) for jump, target, port, cidrs in data['hops']]
+    return HostPreflight(catalogs, AddressBook(members, _load(folder / _PORT_TABLES)), own, data['warnings'], hops)
 
 
 def _run(folder: Path, run: t.Callable[[], Preflight]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import faults
 import lab
@@ -130,6 +132,27 @@ def test_an_interpreter_with_a_blank_in_its_path(plain_ufw, released):
         assert FLEET.play('-e', interpreter).code == 0
     finally:
         FLEET.shell('rm -r "/opt/my python"')
+
+
+def test_who_is_managed_through_a_jump_host_stays_reachable(released, tmp_path):
+    """The jump host denies its egress: what it needs for others is read from how ssh reaches them."""
+    inventory = tmp_path / 'inventory'
+    shutil.copytree(testbed.INVENTORY, inventory)
+    options = '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'
+    command = f'ssh -i {os.environ["PORTMATRIX_LAB_KEY"]} {options} -W %h:%p ops@198.51.100.31'
+    with (inventory / 'hosts.yml').open('a') as file:
+        file.write(f"""    behind_edge1:
+      hosts: {{data1: {{}}}}
+      vars:
+        ansible_ssh_common_args: {options} -o ProxyCommand="{command}"
+        portmatrix_management_sources: [198.51.100.1, 198.51.100.31]
+""")
+    assert testbed.play('portmatrix.firewall.harden', '-l', 'edge1', inventory_path=inventory).statuses() == {
+        'edge1': 'changed'
+    }
+    for arguments in (('--check',), ()):
+        run = testbed.play('portmatrix.firewall.harden', '-l', 'data1', *arguments, inventory_path=inventory)
+        assert run.statuses() == {'data1': 'changed'}, run.output
 
 
 @pytest.fixture

@@ -111,6 +111,68 @@ def test_an_exported_address_book_replaces_the_rest_of_the_inventory(tmp_path):
     assert sliced['hosts'] == {'ctl1': whole['hosts']['ctl1']}
 
 
+def baseline(plan, host):
+    return [notation(rule) for rule in plan['hosts'][host]['baseline']]
+
+
+@pytest.mark.parametrize(
+    ('variables', 'rule', 'counted'),
+    [
+        ({}, 'ingress tcp/22 management: any [management]', 1),
+        ({'ansible_port': 2222}, 'ingress tcp/2222 management: any [management]', 1),
+        (
+            {'portmatrix_management_sources': ['192.0.2.0/28'], 'portmatrix_management_ports': [8006]},
+            'ingress tcp/22,8006 management: 192.0.2.0/28 [management]',
+            0,
+        ),
+        (
+            {'portmatrix_platform': 'windows', 'ansible_connection': 'winrm'},
+            'ingress tcp/5986 management: any [management]',
+            1,
+        ),
+    ],
+)
+def test_what_a_host_gets_beside_its_products_is_planned_and_counted(variables, rule, counted, tmp_path):
+    """Beside it, the baseline opens ICMP and ICMPv6 to any."""
+    inventory = {**SMALL, 'hosts': {'se1': SMALL['hosts']['se1'], 'ctl1': {**SMALL['hosts']['ctl1'], **variables}}}
+    plan, output = ansible_runs.plan(tmp_path, inventory)
+    assert rule in baseline(plan, 'ctl1')
+    assert any(entry.endswith('[baseline/icmp-in]') for entry in baseline(plan, 'ctl1'))
+    open_to_any = sum(
+        entry['direction'] == 'ingress' and entry['peers'] == ['any']
+        for host in plan['hosts'].values()
+        for entry in (*host['rules'], *host['baseline'])
+    )
+    assert f' {open_to_any} ingress rules open to any' in output
+    management = [entry for entry in plan['hosts']['ctl1']['baseline'] if entry['flows'] == ['management']]
+    assert sum(entry['peers'] == ['any'] for entry in management) == counted
+
+
+def test_a_jump_host_gets_what_others_need_of_it(tmp_path):
+    inventory = {
+        **SMALL,
+        'hosts': {
+            'ctl1': {
+                **SMALL['hosts']['ctl1'],
+                'portmatrix_egress': 'deny',
+                'portmatrix_unresolved': 'skip',
+            },
+            'se1': {**SMALL['hosts']['se1'], 'ansible_ssh_common_args': '-J ops@ctl1', 'ansible_port': 2222},
+            # a host without a component, by a name that nobody resolves
+            'tape': {
+                'ansible_host': '192.0.2.99',
+                'ansible_ssh_extra_args': '-o ProxyCommand="ssh -W %h:%p 192.0.2.1"',
+            },
+        },
+    }
+    plan, _output = ansible_runs.plan(tmp_path, inventory)
+    jumps = [rule for rule in baseline(plan, 'ctl1') if 'egress' in rule and '[management]' in rule]
+    assert jumps == [
+        'egress tcp/22 management: 192.0.2.99/32 [management]',
+        'egress tcp/2222 management: 192.0.2.2/32 [management]',
+    ]
+
+
 def test_the_output_shows_host_direction_port_peer_flow_and_citation(tmp_path):
     _plan, output = ansible_runs.plan(tmp_path, SMALL)
     line = next(line for line in output.splitlines() if 'avi_vantage/se-https' in line and line.startswith('ctl1'))

@@ -3,6 +3,7 @@ release, whatever it is; a host on which that could not work is refused."""
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import cases
@@ -144,3 +145,28 @@ def test_a_lockdown_that_excludes_root_is_refused(released):
     finally:
         locked.shell(UNLOCK)
     assert locked.play().statuses() == {'mgmt1': 'changed'}
+
+
+OPTION = f'sed -i s/^FlushAllOnReload=.*/FlushAllOnReload={{}}/ /etc/firewalld/firewalld.conf; {RESTART}'
+MEMBERS = (
+    'nft list ruleset | grep -o "10[.]99[.]0[.][0-9]*" | sort -u | wc -l; nft list sets inet | grep -c portmatrix; true'
+)
+
+
+def test_members_go_although_a_reload_keeps_them(released):
+    """With FlushAllOnReload=no, sets keep their members over a reload of firewalld."""
+    fleet = Fleet(dict.fromkeys(HOSTS, 'firewalld'))
+    fleet.shell(OPTION.format('no'))
+    try:
+        for number in (40, 15, 0):
+            members = [f'10.99.0.{2 * position}' for position in range(number)]
+            run = fleet.play('-e', json.dumps({'portmatrix_peers': {'avi_vantage.service_engine': members}}))
+            assert set(run.statuses().values()) == {'changed'}, run.output
+            found = {host: text.split() for host, text in fleet.shell(MEMBERS).items()}
+            assert {host: int(words[0]) for host, words in found.items()} == dict.fromkeys(HOSTS, number), found
+            fleet.shell('firewall-cmd -q --reload')  # of somebody else
+        fleet.release()
+        assert {tuple(text.split()) for text in fleet.shell(MEMBERS).values()} == {('0', '0')}
+    finally:
+        fleet.release()
+        fleet.shell(OPTION.format('yes'))

@@ -16,6 +16,8 @@ FIREWALLD = Fleet(dict.fromkeys(FLEET.with_firewall('firewalld'), 'firewalld'))
 UFW = Fleet(dict.fromkeys(FLEET.with_firewall('ufw'), 'ufw'))
 OUTSIDE = 'edge1'  # a host without rules
 ANYBODY = ('-e', '{"portmatrix_management_sources": ["any"]}')
+# a host whose firewalls are both off would get ufw, on Debian
+CHOSEN = ('-e', 'portmatrix_backend={{ "firewalld" if inventory_hostname.startswith("mgmt") else "ufw" }}')
 NOT_DECLARED = ('-e', '{"portmatrix_management_sources": null}')
 
 
@@ -169,7 +171,7 @@ def test_a_start_stops_no_other_firewall_in_silence(stopped_firewalld):
     debian12 = Fleet({'mgmt1': 'firewalld'})
     before = debian12.states()
     for arguments in (('--check',), ()):
-        run = FIREWALLD.play(*arguments)
+        run = FIREWALLD.play(*CHOSEN, *arguments)
         assert run.statuses() == {'mgmt1': 'failed', 'mgmt2': 'changed'}, run.output
         assert 'starting firewalld would stop nftables.service' in run.results['mgmt1']['msg']
     debian12.assert_unchanged(before)
@@ -182,13 +184,32 @@ def test_a_stop_leaves_no_rules(stopped_firewalld):
     FIREWALLD.shell(option.format('no'))
     before = FIREWALLD.states()
     try:
-        FIREWALLD.apply_and_kill_controller()
+        FIREWALLD.apply_and_kill_controller(*CHOSEN)
         FIREWALLD.map(faults.accept_new_connections)
         FIREWALLD.end_window()
         FIREWALLD.wait_until_decided()
         FIREWALLD.assert_unchanged(before)
-        assert FIREWALLD.play().code == 0
+        assert FIREWALLD.play(*CHOSEN).code == 0
         FIREWALLD.release()
         FIREWALLD.assert_unchanged(before)
     finally:
         FIREWALLD.shell(option.format('yes'))
+
+
+RESET = {
+    'firewalld': 'rm -f /etc/firewalld/policies/portmatrix-* /etc/firewalld/ipsets/portmatrix-*; firewall-cmd -q --reload; '
+    'systemctl enable -q --now firewalld',
+    'ufw': 'ufw --force reset >/dev/null; ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null; rm -f /etc/ufw/*.rules.2*',
+}
+IS_ON = {'firewalld': 'systemctl is-active firewalld; true', 'ufw': 'ufw status | head -1'}
+
+
+def test_what_was_before_is_past_once_somebody_has_started_afresh(plain_ufw, stopped_firewalld):
+    """portmatrix has switched the firewalls on; somebody removes what is ours and switches them on himself."""
+    assert FLEET.play(*CHOSEN).code == 0
+    FLEET.shell_by_firewall(RESET)
+    before = FLEET.shell_by_firewall(IS_ON)
+    assert set(before.values()) == {'active\n', 'Status: active\n'}
+    assert FLEET.play(*CHOSEN).code == 0
+    FLEET.release()
+    assert FLEET.shell_by_firewall(IS_ON) == before

@@ -49,6 +49,9 @@ class Firewalld:
     def observe(self) -> State:
         observed = service.observe()
         contents = config_files.read_all()
+        if not contents:
+            # somebody has removed everything of ours, so what was before it is past
+            observed = observed._replace(switched_on=())
         documents = config_files.parse(contents)
         closed = closing.is_closed()
         if not observed.active:

@@ -19,6 +19,7 @@ from ..._model.policy import Policy, Rule
 from ..base import PlainData
 from . import (
     administrator_files,
+    display,
     edits,
     former as formers,
     kernel,
@@ -29,6 +30,7 @@ from . import (
     stock,
     verdict,
 )
+from .edits import Texts
 from .former import Former
 from .kernel import Tables
 from .planning import State
@@ -69,7 +71,7 @@ class Ufw:
         observed = service.observe()
         texts = service.read_files()
         live = {family: kernel.read(family) for family in service.families(observed.settings)}
-        return State(observed, texts, live, formers.load())
+        return State(observed, texts, live, _remembered(texts))
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         ruleset = rulesets.build(policy, guard)
@@ -138,3 +140,9 @@ class Ufw:
         pids = list(runs)
         lock.wait_for(pids)
         return not pids
+
+
+def _remembered(texts: Texts) -> Former:
+    """What was there before portmatrix. Once nothing in TEXTS is managed any more (ufw reset), that is past."""
+    rules, sections = display.managed(PREFIXES, texts)
+    return formers.load() if rules or any(sections) else Former()

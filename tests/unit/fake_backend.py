@@ -25,7 +25,7 @@ class FakeState(t.NamedTuple):
         rules = (*guard, *policy.rules) if policy else ()
         return FakeChanges(self, frozenset(flow for rule in rules for flow in rule.flows))
 
-    def admitted_sources(self, port: int, connection: Connection | None) -> Peers:
+    def admitted_sources(self, port: int) -> Peers | None:
         return ANY
 
     def gather(self) -> PlainData:

@@ -5,10 +5,24 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import bus, zones
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import kernel, verdict
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import (
+    bus,
+    config_files,
+    documents,
+    pool,
+    zones,
+)
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
+    admitted,
+    edits,
+    kernel,
+    ruleset,
+    stock,
+    verdict,
+)
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw.former import Former
+from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import guard
-from ansible_collections.portmatrix.firewall.plugins.module_utils._host import management
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import peers as peers_of, policy as policies
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Members
@@ -22,11 +36,6 @@ HEAD = ':INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-user-input\n
 OFFICE = ['192.0.2.0/24', '2001:db8:1::/48']
 
 
-@pytest.fixture(autouse=True)
-def interface(monkeypatch):
-    monkeypatch.setattr(management, 'interface', lambda address: 'eth0')
-
-
 @pytest.mark.parametrize(
     ('rules', 'rules6', 'expected'),
     [
@@ -34,9 +43,19 @@ def interface(monkeypatch):
         (['-p tcp -m tcp --dport 22 -j ACCEPT'], [], ['0.0.0.0/0']),
         (['-s 192.0.2.0/24 -p tcp -m tcp --dport 22 -j ACCEPT'], ['-s 2001:db8:1::/48 -j ACCEPT'], OFFICE),
         (['-s 192.0.2.0/25 -j ACCEPT', '-s 192.0.2.128/25 -j ACCEPT'], ['-s 2001:db8:1::/48 -j ACCEPT'], OFFICE),
-        (['-s 192.0.2.4/32 -j DROP', '-s 192.0.2.4/30 -j ACCEPT'], [], ['192.0.2.5/32', '192.0.2.6/31']),
-        (['-i eth1 -s 192.0.2.0/24 -j ACCEPT'], [], []),
+        # bans stay in force before what we add
+        (['-s 192.0.2.4/32 -j DROP', '-s 192.0.2.4/30 -j ACCEPT'], [], ['192.0.2.4/30']),
+        (['-m mark --mark 0x8000/0x8000 -j DROP', '-s 192.0.2.4/30 -j ACCEPT'], [], ['192.0.2.4/30']),
+        (['-j DROP', '-s 192.0.2.4/30 -j ACCEPT'], [], []),
+        (['-s 192.0.2.0/24 -j RETURN', '-j ACCEPT'], [], ['0.0.0.0/1', '128.0.0.0/2']),
         (['-p tcp -m tcp --dport 80 -j ACCEPT'], [], []),
+        # who is admitted is not known
+        (['-i eth1 -s 192.0.2.0/24 -j ACCEPT'], [], None),
+        (['-d 198.51.100.7/32 -p tcp -m tcp --dport 22 -j ACCEPT'], [], None),
+        (['-m set --match-set office src -j ACCEPT'], [], None),
+        (['-s 10.0.0.0/255.0.255.0 -j ACCEPT'], [], None),
+        # but somebody later is everybody
+        (['-i eth1 -p tcp -m tcp --dport 80 -j ACCEPT', '-j ACCEPT'], ['-j ACCEPT'], ['any']),
     ],
 )
 def test_ufw(rules, rules6, expected):
@@ -44,11 +63,37 @@ def test_ufw(rules, rules6, expected):
         family: kernel.parse(HEAD + ''.join(f'-A ufw-user-input {rule}\n' for rule in lines))
         for family, lines in (('ipv4', rules), ('ipv6', rules6))
     }
-    assert peers_of.to_data(verdict.admitted_sources(tables, 22, CONNECTION)) == expected
+    sources = admitted.by_rules(tables, 22)
+    found = sources if sources is None else peers_of.to_data(sources)
+    # of everybody but a few, the first two networks
+    assert (found if found is None else found[:2]) == expected
 
 
 ADDRESSES = st.builds(lambda n, p: f'10.0.0.{n >> (32 - p) << (32 - p)}/{p}', st.integers(0, 255), st.integers(24, 32))
-RULES = st.lists(st.tuples(st.sampled_from(['', '! ']), ADDRESSES, st.sampled_from(['ACCEPT', 'DROP', 'RETURN'])))
+RULES = st.lists(st.tuples(st.sampled_from(['', '! ']), ADDRESSES, st.sampled_from(['ACCEPT', 'RETURN'])))
+
+
+@pytest.mark.parametrize(
+    'sources', [['any'], ['0.0.0.0/0'], ['192.0.2.0/24', '2001:db8::/32'], ['192.0.2.0/24', '::/0']]
+)
+def test_the_guard_of_ufw_is_read_as_it_was_written(sources):
+    """So a second run of the default changes nothing, also where one family is open to all and the other is not."""
+    peers = peers_of.from_data(sources)
+    built = ruleset.build(policy(False, ['any']), policies.guard_from({22: peers, 2222: Members(('192.0.2.7/32',))}))
+    edited = edits.edit(stock.texts(), Former(), built, dict.fromkeys(('ipv4', 'ipv6'), True))
+    assert admitted.by_guard(edited.rules, 22) == peers
+    assert admitted.by_guard(edited.rules, 2222) == Members(('192.0.2.7/32',))
+    assert admitted.by_guard(edited.rules, 23) is None
+
+
+@pytest.mark.parametrize(
+    'sources', [['any'], ['0.0.0.0/0'], ['192.0.2.0/24', '2001:db8::/32'], ['192.0.2.0/24', '::/0']]
+)
+def test_the_guard_of_firewalld_is_read_as_it_was_written(sources):
+    peers = peers_of.from_data(sources)
+    built = pool.fresh(documents.build(policy(False, ['any']), policies.guard_from({22: peers})))
+    read = config_files.parse(config_files.render(built))
+    assert documents.guard_sources(read, 22) == peers and documents.guard_sources(read, 23) is None
 
 
 @settings(max_examples=200, deadline=None)
@@ -56,10 +101,10 @@ RULES = st.lists(st.tuples(st.sampled_from(['', '! ']), ADDRESSES, st.sampled_fr
 def test_what_is_admitted_is_what_each_address_is_told(rules):
     lines = ''.join(f'-A ufw-user-input {mark}-s {address} -j {target}\n' for mark, address, target in rules)
     table = kernel.parse(HEAD + lines)
-    admitted = verdict.admitted_sources({'ipv4': table, 'ipv6': kernel.parse(HEAD)}, 22, None)
+    sources = admitted.by_rules({'ipv4': table, 'ipv6': kernel.parse(HEAD)}, 22)
     for number in range(256):
         connection = CONNECTION._replace(peer=f'10.0.0.{number}')
-        is_admitted = any(_contains(network, connection.peer) for network in peers_of.to_data(admitted))
+        is_admitted = any(_contains(network, connection.peer) for network in peers_of.to_data(sources))
         assert is_admitted == verdict.accepts(table, connection, '')
 
 
@@ -97,16 +142,51 @@ ZONES = {
         {},
         ['192.0.2.7/32'],
     ),
-    'members of a set are not known': ({'rules_str': ['rule family="ipv4" source ipset="x" accept']}, {}, []),
+    'members of a set are not known': ({'rules_str': ['rule family="ipv4" source ipset="x" accept']}, {}, None),
+    'but they are part of everybody': (
+        {'services': ['ssh'], 'rules_str': ['rule family="ipv4" source ipset="x" accept']},
+        {},
+        ['any'],
+    ),
+    'a service that includes ssh': ({'services': ['cockpit-and-ssh']}, {}, ['any']),
+    'a protocol': ({'protocols': ['tcp']}, {}, ['any']),
+    'a rich rule that denies all but one network': (
+        {
+            'services': ['ssh'],
+            'rules_str': [
+                'rule family="ipv4" source NOT address="192.0.2.0/24" service name="ssh" reject',
+                'rule family="ipv6" service name="ssh" drop',
+            ],
+        },
+        {},
+        ['192.0.2.0/24'],
+    ),
+    'another interface': ({'services': ['ssh']}, {'wan': {'interfaces': ['eth1'], 'target': 'DROP'}}, None),
+    'another interface that agrees': (
+        {'services': ['ssh']},
+        {'lan': {'interfaces': ['eth1'], 'services': ['ssh']}},
+        ['any'],
+    ),
+    'thousands of banned networks': (
+        {'services': ['ssh']},
+        {'drop': {'sources': [f'10.{number}.1.1' for number in range(200)], 'target': 'DROP'}},
+        None,
+    ),
     'a zone with sources': (
         {},
         {
             'office': {
-                'sources': ['192.0.2.0/24', '2001:db8:1::/48', 'ipset:x', '00:11:22:33:44:55'],
+                'sources': ['192.0.2.0/24', '2001:db8:1::/48'],
                 'services': ['ssh'],
             }
         },
         OFFICE,
+    ),
+    'a zone with a set as its source': ({}, {'office': {'sources': ['ipset:x'], 'services': ['ssh']}}, None),
+    'a zone that takes a set away': (
+        {'services': ['ssh']},
+        {'drop': {'sources': ['ipset:x'], 'target': 'DROP'}},
+        ['any'],
     ),
     'a zone that takes some sources away': (
         {'services': ['ssh']},
@@ -123,15 +203,19 @@ def test_firewalld(name, monkeypatch):
 
     def call(interface, method, signature='', *values):
         if method == 'getServiceSettings2':
-            return {'ports': {'type': 'a(ss)', 'data': [['22', 'tcp']] if values == ('ssh',) else [['546', 'udp']]}}
+            ports = {'ssh': [['22', 'tcp']], 'cockpit-and-ssh': [['9090', 'tcp']]}.get(values[0], [['546', 'udp']])
+            included = ['ssh'] if values == ('cockpit-and-ssh',) else []
+            return {'ports': {'type': 'a(ss)', 'data': ports}, 'includes': {'type': 'as', 'data': included}}
         if method == 'getZoneSettings2':
             return {key: {'type': 'x', 'data': value} for key, value in known[values[0]].items()}
-        return {'getActiveZones': dict.fromkeys(others, {}), 'getZoneOfInterface': '', 'getDefaultZone': 'public'}[
-            method
-        ]
+        return {'getActiveZones': dict.fromkeys(others, {}), 'getDefaultZone': 'public'}[method]
 
     monkeypatch.setattr(bus, 'call', call)
-    assert peers_of.to_data(zones.admitted_sources(22, 'eth0')) == expected
+    monkeypatch.setattr(zones.os, 'listdir', lambda path: ['lo', 'eth0'])
+    sources = zones.admitted_sources(22, has_other_policies=False)
+    assert (sources if sources is None else peers_of.to_data(sources)) == expected
+    if expected != ['any']:
+        assert zones.admitted_sources(22, has_other_policies=True) is None
 
 
 def policy(declared: bool, sources: list[str]) -> policies.Policy:
@@ -143,17 +227,30 @@ def policy(declared: bool, sources: list[str]) -> policies.Policy:
 class Restricted(FakeState):
     """Port 22 is open from one network, port 2222 from nowhere."""
 
-    def admitted_sources(self, port, connection):
+    def admitted_sources(self, port):
         return Members(('192.0.2.0/24',)) if port == 22 else Members(())
 
 
-@pytest.mark.parametrize('peer', ['192.0.2.1', '203.0.113.5'])
-def test_a_default_opens_no_more_than_is_open_and_says_so(peer):
+class NotKnown(FakeState):
+    def admitted_sources(self, port):
+        return None
+
+
+class Closed(FakeState):
+    def admitted_sources(self, port):
+        return Members(())
+
+
+@pytest.mark.parametrize(
+    ('peer', 'expected'),
+    [('192.0.2.1', ('192.0.2.0/24',)), ('172.16.0.5', ('172.16.0.5/32', '192.0.2.0/24')), ('192.0.3.5', None)],
+)
+def test_a_default_opens_no_more_than_is_open_and_says_so(peer, expected):
     host = Host()
     host.connection = host.connection._replace(peer=peer)
     built = guard.build(Restricted(host, frozenset(), frozenset()), policy(False, ['any']), FakeManagement(host))
-    # who manages the host now has a way in, whatever the rules seem to say
-    sources = ('192.0.2.0/24',) if peer.startswith('192.0.2.') else ('192.0.2.0/24', peer)
+    # who manages the host now has a way in, whatever the rules seem to say; in the order in which it is read again
+    sources = expected or ('192.0.2.0/24', '192.0.3.5/32')
     assert [(rule.ports, rule.peers) for rule in built.rules] == [(((22, 22),), Members(sources))]
     assert built.warnings == [
         f'management access to port 22 is open now from {", ".join(sources)} only, and stays so; set '
@@ -161,6 +258,17 @@ def test_a_default_opens_no_more_than_is_open_and_says_so(peer):
         'management access to port 2222 is open now from nowhere only, and stays so; set '
         'portmatrix_management_sources to say from where it is to be open',
     ]
+
+
+@pytest.mark.parametrize(
+    ('state', 'text'),
+    [(NotKnown, 'cannot be told from the rules in force'), (Closed, 'is open from nowhere now')],
+)
+def test_what_is_not_known_is_refused(state, text):
+    host = Host()
+    host.connection = None
+    with pytest.raises(Refused, match=f'{text}.*set portmatrix_management_sources; nothing was changed'):
+        guard.build(state(host, frozenset(), frozenset()), policy(False, ['any']), FakeManagement(host))
 
 
 @pytest.mark.parametrize('sources', [['any'], ['198.51.100.0/24']])

@@ -70,9 +70,9 @@ class State(t.Protocol):
         Raises Refused if this firewall cannot enforce the policy.
         """
 
-    def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
-        """From where management access to PORT is open: by the guard of portmatrix if there is one, otherwise by the
-        rules in force, at the interface of CONNECTION (None: not known)."""
+    def admitted_sources(self, port: int) -> t.Optional[Peers]:
+        """From where management access to PORT is open at every interface: by the guard of portmatrix if there is one,
+        otherwise by the rules in force; None if that is not known."""
 
     def gather(self) -> PlainData:
         """The rules managed by portmatrix, for `state: gathered`."""

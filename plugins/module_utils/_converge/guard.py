@@ -12,7 +12,7 @@ from .._backends.base import State
 from .._base.errors import Refused
 from .._model import peers as peers_of, policy as policies, traffic
 from .._model.connection import Connection
-from .._model.peers import Any, Members, Peers
+from .._model.peers import Any, Peers
 from .._model.policy import Policy, Rule
 from .._model.report import shorten
 from .._rollback.dependencies import Management
@@ -37,19 +37,30 @@ def build(state: State, policy: Policy, management: Management) -> Guard:
     if policy.management_declared:
         return Guard(policies.guard(policy, ports), [])
     sources = {port: _present_sources(state, port, connection) for port in ports}
-    return Guard(policies.guard_from(sources), _warnings(sources))
+    rules = policies.guard_from(sources)
+    if not rules:
+        raise Refused(
+            f'management access to port {", ".join(map(str, ports))} is open from nowhere now, so nothing would be '
+            'kept open; set portmatrix_management_sources; nothing was changed'
+        )
+    return Guard(rules, _warnings(sources))
 
 
 def _present_sources(state: State, port: int, connection: t.Optional[Connection]) -> Peers:
-    """From where PORT is open now: a default of ours never opens more."""
-    sources = state.admitted_sources(port, connection)
+    """From where PORT is open now: a default of ours never opens more. Raises Refused if that is not known."""
+    sources = state.admitted_sources(port)
+    if sources is None:
+        raise Refused(
+            f'from where management access to port {port} is open now cannot be told from the rules in force (it '
+            'depends on an interface, an address, a set or a policy), and a default never opens it to more; set '
+            'portmatrix_management_sources; nothing was changed'
+        )
     if isinstance(sources, Any) or not connection or connection.port != port:
         return sources
-    same_family = traffic.members_of(traffic.family(connection.peer), sources.addresses)
-    if traffic.contains(map(traffic.interval, same_family), connection.peer):
-        return sources
     # the connection of this run is proof enough, whatever else is known
-    return Members((*sources.addresses, connection.peer))
+    addresses = (*sources.addresses, connection.peer)
+    by_family = {family: traffic.members_of(family, addresses) for family in traffic.FAMILIES}
+    return traffic.peers_in({family: traffic.merge(map(traffic.interval, own)) for family, own in by_family.items()})
 
 
 def _warnings(sources: t.Mapping[int, Peers]) -> t.List[str]:

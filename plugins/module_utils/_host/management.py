@@ -68,7 +68,8 @@ def interface(address: str) -> str:
     if not address or not exists('ip'):
         return ''
     fields = run(['ip', '-o', 'address', 'show', 'to', address], check=False).stdout.split()
-    return fields[1] if fields else ''
+    # an address of the service on lo (anycast): the packets arrive elsewhere
+    return fields[1] if fields and fields[1] != 'lo' else ''
 
 
 def _ssh_ports() -> t.Iterator[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from . import peers as peers_of, traffic
-from .directions import INGRESS, preposition
+from .directions import preposition
 from .peers import ANY, Any, Members, Peer, Peers
 
 MAX_PEERS = 8
@@ -78,19 +78,6 @@ def display_rules(atomic_rules: t.Iterable[AtomicRule]) -> t.List[DisplayRule]:
         DisplayRule(direction, protocol, ', '.join(sorted(texts, key=_port_order)), members, names)
         for (direction, protocol, members, names), texts in ports.items()
     ]
-
-
-def sources(rules: t.Iterable[DisplayRule], flow: str, port: int) -> t.Optional[Peers]:
-    """From where RULES of FLOW admit connections to PORT; None if there is no such rule."""
-    found: t.Dict[str, None] = {}
-    for rule in rules:
-        spans = (text.partition('-') for text in rule.ports.split(', ') if text)
-        is_meant = rule.direction == INGRESS and flow in rule.flows
-        if is_meant and any(int(low) <= port <= int(high or low) for low, _dash, high in spans):
-            if isinstance(rule.peers, Any):
-                return ANY
-            found.update(dict.fromkeys(rule.peers.addresses))
-    return Members(tuple(found)) if found else None
 
 
 def ordered(rules: t.Iterable[DisplayRule]) -> t.List[DisplayRule]:

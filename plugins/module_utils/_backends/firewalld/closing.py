@@ -15,11 +15,9 @@ import typing as t
 
 from ..._base.commands import run
 from ..._base.errors import BackendError
-from ..._model.directions import INGRESS
 from ..._model.peers import Any
-from ..._model.policy import GUARD
 from . import hitless, kernel, running, verify
-from .documents import Documents, RichRule, description_key
+from .documents import Documents, RichRule, guard_rules
 from .slots import SLOTS
 
 TABLE = 'portmatrix-closed'
@@ -51,7 +49,7 @@ def close_unless_restored(former: Documents, wanted: Documents) -> bool:
 
 def rules(former: Documents, wanted: Documents) -> t.List[str]:
     """What a closed host still accepts, in nft's language."""
-    return [*_BASE, *(_accept(rule) for rule in _guard(former) or _guard(wanted))]
+    return [*_BASE, *(_accept(rule) for rule in guard_rules(former) or guard_rules(wanted))]
 
 
 def is_closed() -> bool:
@@ -62,17 +60,6 @@ def open_again() -> None:
     """Remove the table, now that firewalld filters again."""
     if is_closed():
         run(['nft', 'delete', 'table', 'inet', TABLE])
-
-
-def _guard(documents: Documents) -> t.List[RichRule]:
-    """The rules that allow management access."""
-    return [
-        rule
-        for document in documents.active.values()
-        if document.direction == INGRESS
-        for rule in document.rules
-        if GUARD in document.described.get(description_key(rule), ())
-    ]
 
 
 def _accept(rule: RichRule) -> str:

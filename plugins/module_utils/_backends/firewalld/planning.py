@@ -8,11 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
-from ..._host import management
 from ..._model import report
 from ..._model.connection import Connection, is_allowed
 from ..._model.peers import ANY, Peers
-from ..._model.policy import GUARD, Policy, Rule
+from ..._model.policy import Policy, Rule
 from ..base import PlainData
 from . import (
     applying,
@@ -29,7 +28,7 @@ from . import (
     verify,
     zones,
 )
-from .documents import Documents, allowed_traffic, build
+from .documents import Documents, allowed_traffic, build, guard_sources
 from .kernel import Kernel
 from .running import Running
 from .service import Service, Switch
@@ -52,11 +51,11 @@ class State(t.NamedTuple):
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, policy, guard)
 
-    def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
-        if self.kernel is None:
-            return ANY
-        ours = report.sources(display.rules(self.documents), GUARD, port)
-        return ours or zones.admitted_sources(port, management.interface(connection.local) if connection else '')
+    def admitted_sources(self, port: int) -> t.Optional[Peers]:
+        ours = guard_sources(self.documents, port)
+        if ours is not None or self.kernel is None:
+            return ANY if ours is None else ours
+        return zones.admitted_sources(port, bool(self.unmanaged.priorities))
 
     def text(self) -> t.List[str]:
         """Lines about everything but the rules."""

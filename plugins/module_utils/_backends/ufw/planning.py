@@ -8,11 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..._model import report
-from ..._model.connection import Connection
 from ..._model.peers import Peers
-from ..._model.policy import GUARD, Policy, Rule
+from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import display, drift, edits, kernel, notes, ruleset as rulesets, service, startup, verdict
+from . import admitted, display, drift, edits, kernel, notes, ruleset as rulesets, service, startup, user_rules
 from .changes import Changes, UfwChains, is_starting
 from .edits import Edited, Texts
 from .former import Former
@@ -34,9 +33,14 @@ class State(t.NamedTuple):
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, rulesets.build(policy, guard))
 
-    def admitted_sources(self, port: int, connection: t.Optional[Connection]) -> Peers:
-        ours = report.sources(display.rules(*display.managed(self.live, self.texts)), GUARD, port)
-        return ours or verdict.admitted_sources(self.live, port, connection)
+    def admitted_sources(self, port: int) -> t.Optional[Peers]:
+        rules = {family: user_rules.parse(path, self.texts[path]).tuples for family, path in self._paths()}
+        managed = {family: tuple(filter(notes.is_managed, own)) for family, own in rules.items()}
+        ours = admitted.by_guard(managed, port)
+        return ours if ours is not None else admitted.by_rules(self.live, port)
+
+    def _paths(self) -> t.Iterator[t.Tuple[str, str]]:
+        return ((family, path) for family, path in user_rules.PATHS.items() if family in self.live)
 
     def ufw_chains(self) -> UfwChains:
         return {family: startup.ufw_chains(family, self.texts) for family in self.live}

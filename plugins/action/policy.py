@@ -137,7 +137,8 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
     arguments = platform.module_arguments(wanted, host.check_mode)
     for _attempt in range(MAX_ATTEMPTS):
         result = _run_module(host, platform, arguments)
-        if platform.names_changes and result.get('failed') and 'rolled_back' not in result and not host.check_mode:
+        changes_host = wanted['state'] != 'gathered' and not host.check_mode
+        if changes_host and platform.names_changes and result.get('failed') and 'rolled_back' not in result:
             return failed_module.explain(host, platform, result, wanted)
         _add_host_to_warnings(result, host.name)
         seconds = wanted.get('confirm_timeout', 0)
@@ -152,10 +153,17 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
 
 
 def _run_module(host: RemoteHost, platform: Platform, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What the module of PLATFORM returns. It is called once more if the host has begun to track the connection."""
-    result = host.execute_module(platform.module, arguments)
-    if result.get('again'):
+    """What the module of PLATFORM returns. It is called again if the host has only begun to track the connection."""
+    result: dict[str, t.Any] = {}
+    for _call in range(MAX_ATTEMPTS):
         result = host.execute_module(platform.module, arguments)
+        if not result.get('again'):
+            break
+    else:
+        raise PortmatrixError(
+            f'{host.name}: the host cannot track the connection of this run, since another program removes the table '
+            'portmatrix-tracking; nothing was changed; end it, then run again'
+        )
     return {key: value for key, value in result.items() if key in RESULT_KEYS}
 
 

@@ -79,8 +79,9 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         try:
             libraries.require()
-            if 'catalogs' not in kwargs:
-                Inventory(variables or {}, self._templar).task().refuse_facts(['portmatrix_catalogs'])
+            known = variables or {}
+            if 'catalogs' not in kwargs and {'hostvars', 'groups', 'inventory_hostname'} <= known.keys():
+                Inventory(known, self._templar).task().refuse_facts(['portmatrix_catalogs'])
             folder = (variables or {}).get('inventory_dir')
             extra = [existing_path(str(path), folder) for path in self.get_option('catalogs') or []]
             return _flows([str(term) for term in terms], extra, self.get_option('query'))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import PortmatrixError
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory import jump_hosts
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.address_book import Host
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.host_variables import HostVariables
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.settings import Settings
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._policy import compiler
@@ -28,6 +29,12 @@ OUTPUTS = {
         [('jump', 'db', 22)],
     ),
     'another program': ('port 22\nproxycommand cloudflared access ssh --hostname %h\n', []),
+    'clustered flags': ('port 22\nproxycommand ssh -qW %h:%p -p2200 jump\n', [('jump', 'db', 22)]),
+    'ssh behind other words': (
+        'port 22\nproxycommand exec sshpass -p x /usr/bin/ssh -W %h:%p jump\n',
+        [('jump', 'db', 22)],
+    ),
+    'ssh in a shell': ('port 22\nproxycommand sh -c "ssh -W %h:%p jump"\n', [('jump', 'db', 22)]),
     'a command with an open quote': ("port 22\nproxycommand ssh 'jump\n", []),
 }
 
@@ -35,7 +42,7 @@ OUTPUTS = {
 @pytest.mark.parametrize('name', OUTPUTS)
 def test_what_ssh_prints(name):
     output, expected = OUTPUTS[name]
-    hops = jump_hosts._hops(output, HostVariables('db', DB), {})
+    hops = jump_hosts._hops(f'hostname 192.0.2.20\n{output}', 'db', {})
     assert [(hop.jump, hop.target, hop.port) for hop in hops] == expected
     assert all(hop.cidrs for hop in hops if hop.target != 'jump')
     assert [hop.cidrs for hop in hops if hop.target == 'db'] == [DB_ADDRESSES for hop in expected if hop[1] == 'db']
@@ -67,6 +74,33 @@ def test_the_arguments_of_ansible_are_given_to_ssh(arguments, variable):
     }
     found = jump_hosts.egress(Inventory(hosts), {})
     assert {name: [hop[1:] for hop in hops] for name, hops in found.items()} == {'jump': [('db', 2222, DB_ADDRESSES)]}
+
+
+def test_a_host_that_is_not_reached_over_the_network_has_no_jump_host():
+    assert jump_hosts._hops('hostname 127.0.0.1\nport 2222\nproxyjump jump\n', 'db', {}) == []
+
+
+def test_a_jump_host_may_be_an_alias_or_any_of_its_addresses(tmp_path, monkeypatch):
+    config = tmp_path / 'config'
+    config.write_text('Host bastion\n  HostName 198.51.100.7\nHost 192.0.2.20\n  ProxyJump bastion\n')
+    asked = jump_hosts._resolved
+    monkeypatch.setattr(jump_hosts, '_resolved', lambda words: asked([words[0], '-F', str(config), *words[1:]]))
+    hosts = {'jump': {'ansible_host': '192.0.2.1'}, 'db': {'ansible_host': '192.0.2.20'}}
+    known = {
+        'jump': Host('jump', (), ('198.51.100.7/32',), 'linux', {}),
+        'db': Host('db', (), ('10.1.1.5/32',), 'linux', {}),
+    }
+    found = jump_hosts.egress(Inventory(hosts), known)
+    # to where ssh connects, and where others see the host
+    assert {name: [hop.cidrs for hop in hops] for name, hops in found.items()} == {
+        'jump': [('192.0.2.20/32', '10.1.1.5/32')]
+    }
+
+
+@pytest.mark.parametrize('broken', [{'ansible_ssh_common_args': '-o "x'}, {'ansible_port': 'x y'}])
+def test_what_ssh_would_refuse_too_is_no_error_here(broken):
+    hosts = {'db': {**DB, **broken}, 'web': {'ansible_host': '192.0.2.21', 'ansible_ssh_extra_args': '-J db'}}
+    jump_hosts.egress(Inventory(hosts), {})
 
 
 def test_a_jump_host_may_reach_who_is_managed_through_it():

@@ -6,16 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
 import typing as t
 
 from . import files
 
 HOME = '/var/lib/portmatrix'
-
-
-def exists(name: str) -> bool:
-    return os.path.exists(_path(name))
 
 
 def load(name: str) -> t.Dict[str, t.Any]:

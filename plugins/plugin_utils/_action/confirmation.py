@@ -25,7 +25,7 @@ _PATIENCE = 25  # seconds after the end of the window in which a host has to ans
 _MAX_REASON = 300  # characters
 
 
-class _Hung(Exception):
+class Hung(Exception):
     """A connection did not answer in its time."""
 
 
@@ -60,23 +60,23 @@ class Confirmation:
     def _call(self, ask: t.Callable[[], Answer], seconds: float) -> Answer:
         """What ASK returns over a new connection."""
         try:
-            with _time_limit(seconds):
+            with time_limit(seconds):
                 self.host.reconnect()
                 answer, reason = ask()
-        except (AnsibleError, _Hung, OSError) as error:
+        except (AnsibleError, Hung, OSError) as error:
             answer, reason = None, str(error)
         return answer, ' '.join(reason.split())[:_MAX_REASON]
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float) -> t.Iterator[None]:
-    """Raise _Hung after SECONDS, unless Ansible's own timer (the task's `timeout`) is running already."""
+def time_limit(seconds: float) -> t.Iterator[None]:
+    """Raise Hung after SECONDS, unless Ansible's own timer (the task's `timeout`) is running already."""
     if signal.getitimer(signal.ITIMER_REAL)[0] > 0:
         yield
         return
 
     def ring(_signal: int, _frame: t.Any) -> None:
-        raise _Hung(f'the new connection did not answer within {seconds:.0f} s')
+        raise Hung(f'the new connection did not answer within {seconds:.0f} s')
 
     former = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1.0))

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleError
 
 from ...module_utils._rollback.outcomes import CONFIRMED, ROLLED_BACK
 from .._base.ansible_core import RemoteHost
+from .confirmation import Hung, time_limit
 from .platforms.base import ChangeState, Platform
 
 _PAUSE = 1.0  # seconds
@@ -52,9 +53,10 @@ def _wait(host: RemoteHost, platform: Platform, token: str, seconds: float) -> C
     state: ChangeState | None = None
     while time.monotonic() < deadline:
         try:
-            host.reconnect()
-            state = platform.change_state(host, token)
-        except (AnsibleError, OSError):
+            with time_limit(deadline - time.monotonic()):
+                host.reconnect()
+                state = platform.change_state(host, token)
+        except (AnsibleError, Hung, OSError):
             state = None
         if state and not state.is_pending:
             return state

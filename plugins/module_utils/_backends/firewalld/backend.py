@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ..._base import files, memory, systemd
+from ..._base import files, systemd
 from ..._base.errors import BackendError
 from ..._model.connection import Connection, is_allowed
 from ..._model.policy import Policy, Rule
@@ -41,7 +41,7 @@ class Firewalld:
 
     @staticmethod
     def has_rules() -> bool:
-        return memory.exists(service.UNIT) or any(True for _path in config_files.managed_paths())
+        return any(True for _path in config_files.managed_paths())
 
     def lock(self) -> t.ContextManager[None]:
         return contextlib.nullcontext()  # firewalld handles one D-Bus call after the other

@@ -62,7 +62,7 @@ class Ufw:
     @staticmethod
     def has_rules() -> bool:
         paths = administrator_files.BEFORE.values()
-        return formers.exists() or any(managed_section.BEGIN in (files.read(path) or '') for path in paths)
+        return any(managed_section.BEGIN in (files.read(path) or '') for path in paths)
 
     def lock(self) -> t.ContextManager[None]:
         return lock.hold()

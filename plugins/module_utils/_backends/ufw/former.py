@@ -50,10 +50,6 @@ class Former(t.NamedTuple):
         )
 
 
-def exists() -> bool:
-    return memory.exists(_NAME)
-
-
 def load() -> Former:
     return Former.from_data(memory.load(_NAME))
 

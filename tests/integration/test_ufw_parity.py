@@ -118,7 +118,7 @@ def variants(rule: dict, network: Network, rng: random.Random) -> t.Iterator[dic
         yield {**allowed, 'dport': other}
     yield {**allowed, 'protocol': rng.choice(PROTOCOLS)}
     yield {**allowed, 'direction': 'egress' if rule['direction'] == 'ingress' else 'ingress'}
-    # replies of a management port, and packets that look like one
+    # a new connection that looks like a reply of a management port
     reply = {'direction': 'egress', 'protocol': 'tcp', 'sport': MANAGEMENT, 'dport': rng.randint(40000, 60000)}
     yield {**allowed, **reply}
 
@@ -150,10 +150,8 @@ def allows(document: dict, packet: dict, firewall: str) -> bool:
     peer = ipaddress.ip_address(packet['peer'])
     sources = document['management']['sources']
     managed = sources == ['any'] or any(peer in ipaddress.ip_network(source) for source in sources)
-    if packet['protocol'] == 'tcp' and managed:
-        port = packet['dport'] if packet['direction'] == 'ingress' else packet['sport']
-        if port == MANAGEMENT:
-            return True
+    if (packet['direction'], packet['protocol'], packet['dport']) == ('ingress', 'tcp', MANAGEMENT) and managed:
+        return True
     return any(
         rule['direction'] == packet['direction']
         and rule['protocol'] == packet['protocol']

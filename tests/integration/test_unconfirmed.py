@@ -39,12 +39,15 @@ def test_the_module_is_killed(before):
         deaths = {host: names[(2 * number + place) % len(names)] for place, host in zip((0, 1, 0, 1), hosts)}
         FLEET.map(lambda host, deaths=deaths: faults.install(host, DEATHS[deaths[host]][FLEET.firewalls[host]]))
         with outage.Outage(FLEET.hosts) as management:
-            run = FLEET.play()
+            run = FLEET.play(window=FLEET.short_window)
             assert set(run.statuses().values()) == {'failed'}, run.output
             assert all(FLEET.map(faults.has_happened).values()), deaths
             FLEET.map(faults.remove)
-            FLEET.end_window()
             FLEET.wait_until_decided()
+        for host in FLEET.hosts:
+            # the run has waited until the host could say how it ended
+            assert run.results[host]['rolled_back'] is True, run.results[host]
+            assert 'the module ended without a result' in run.results[host]['msg'], run.results[host]
         FLEET.assert_unchanged(before)
         for host, firewall in FLEET.firewalls.items():
             outage.record(f'module killed {deaths[host]} ({firewall})', 1, management.longest[host])

@@ -181,7 +181,7 @@ def test_a_guard_that_is_broken(before, tmp_path):
     planning = root / 'plugins' / 'module_utils' / '_converge' / 'planning.py'
     text = planning.read_text()
     for sound, broken in (
-        ('policies.guard(policy, ports)', 'policies.guard(policy, [])'),
+        ('state.plan(policy, guard.rules)', 'state.plan(policy, ())'),
         ('not changes.would_allow(connection)', 'False'),
     ):
         assert sound in text

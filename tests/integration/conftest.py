@@ -14,12 +14,23 @@ if 'PORTMATRIX_LAB_KEY' not in os.environ:
         'tests/integration'
     )
 
+import cases
 import documented
 import faults
 import firewall_scripts
 import fleet
 import testbed
 import ufw_pair as pair
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'long: run by `bash tests/run.sh long` only')
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = [] if cases.ALL else [item for item in items if item.get_closest_marker('long')]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope='session')

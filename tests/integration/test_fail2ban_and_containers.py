@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faults
+import pytest
 import testbed
 from fleet import Fleet
 
@@ -72,6 +73,7 @@ REMOVE_DOCKER = 'systemctl stop forgets; rm -f /run/forgot; nft delete table ip 
 UNTIL_REWRITTEN = 'for n in $(seq 600); do test -e /run/forgot && exec rm /run/forgot; sleep 0.1; done; exit 1'
 
 
+@pytest.mark.long
 def test_networks_of_docker_stay_isolated(released):
     """Whatever Docker omits when firewalld reloads for portmatrix (the real one does so on virtual machines,
     tests/machines). After a reload by another program, a run warns."""

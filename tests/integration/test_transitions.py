@@ -78,6 +78,7 @@ def test_ufw_starts_and_changes_without_a_lost_connection(plain_ufw):
     assert_none_accepted(traffic)
 
 
+@pytest.mark.long
 def test_the_first_application_and_the_release_accept_no_denied_connection(released):
     def apply_and_release():
         for playbook in ('harden', 'release'):

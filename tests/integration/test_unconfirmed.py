@@ -13,6 +13,7 @@ import shutil
 
 import faults
 import outage
+import pytest
 import testbed
 from faults import KILL, LOAD4, LOAD6, Fault
 from fleet import FLEET, ROUNDS
@@ -54,6 +55,7 @@ def test_the_module_is_killed(before):
     FLEET.assert_converges()
 
 
+@pytest.mark.long
 def test_the_bus_is_lost_during_a_change(before):
     """D-Bus is killed during a change: each host has wholly its former rules or wholly the new ones, and once the bus
     is started again, a run converges."""
@@ -205,6 +207,7 @@ def test_a_guard_that_is_broken(before, tmp_path):
     FLEET.assert_converges()
 
 
+@pytest.mark.long
 def test_a_host_that_rolls_back_ends_the_play_if_the_play_is_set_to(released, tmp_path):
     """any_errors_fatal and serial work as usual: no host of the next batch is changed."""
     path = tmp_path / 'site.yml'

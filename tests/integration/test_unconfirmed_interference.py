@@ -38,6 +38,7 @@ def test_a_second_run_during_the_window_waits_for_its_end(before):
         FLEET.shell_by_firewall({'firewalld': 'firewall-cmd -q --zone=public --add-port=9101/tcp', 'ufw': 'true'})
 
 
+@pytest.mark.long
 def test_the_timer_is_stopped_so_the_next_run_decides(before):
     FLEET.map(lambda host: faults.run_when(host, faults.APPLIED, STOP_TIMER))
     FLEET.apply_and_kill_controller(window=FLEET.short_window)
@@ -90,6 +91,7 @@ def test_the_firewall_is_changed_by_hand_during_the_window(before):
     FLEET.assert_converges()
 
 
+@pytest.mark.long
 def test_ufw_is_disabled_during_the_window(before):
     """The rules that ufw removed from the kernel are not restored with the former rules of portmatrix."""
     assert FLEET.play().code == 0

@@ -9,8 +9,8 @@ import yaml
 from inventories import SMALL
 
 
-def render(folder, backend):
-    """Path -> content of the files that the module renders for ctl1."""
+def render(folder, backend, **variables):
+    """Path -> content of the files that the module renders for ctl1, with VARIABLES."""
     tasks = [
         {'portmatrix.firewall.policy': {'state': 'rendered', 'egress': 'deny', 'backend': backend}, 'register': 'out'},
         {
@@ -21,7 +21,7 @@ def render(folder, backend):
     ]
     (folder / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'ctl1', 'gather_facts': False, 'tasks': tasks}]))
     code, output = ansible_runs.play(
-        folder, 'site.yml', {**SMALL, 'vars': {**SMALL['vars'], 'portmatrix_unresolved': 'skip'}}
+        folder, 'site.yml', {**SMALL, 'vars': {**SMALL['vars'], 'portmatrix_unresolved': 'skip', **variables}}
     )
     assert code == 0, output
     return {entry['path']: entry['content'] for entry in json.loads((folder / 'out.json').read_text())['rendered']}
@@ -44,3 +44,11 @@ def test_rendered_for_ufw_needs_no_host(tmp_path):
     assert '# avi_vantage/se-https = ' in files['/etc/ufw/before.rules']
     assert 'ENABLED=yes' in files['/etc/ufw/ufw.conf'] and 'DEFAULT_OUTPUT_POLICY="REJECT"' in files['/etc/default/ufw']
     assert {'/etc/ufw/user6.rules', '/etc/ufw/before6.rules'} <= set(files)
+
+
+def test_every_management_port_is_rendered(tmp_path):
+    variables = {'ansible_port': 2222, 'portmatrix_management_ports': [8006]}
+    policy = render(tmp_path, 'firewalld', **variables)['/etc/firewalld/policies/portmatrix-in.xml']
+    assert all(f'<port port="{port}" protocol="tcp"/>' in policy for port in (2222, 8006))
+    rules = render(tmp_path, 'ufw', **variables)['/etc/ufw/user.rules']
+    assert '-A ufw-user-input -p tcp -m multiport --dports 2222,8006 -j ACCEPT\n' in rules

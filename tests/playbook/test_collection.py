@@ -56,6 +56,7 @@ def test_the_archive_contains_what_users_need_and_no_tests(installed):
             'FILES.json',
             'MANIFEST.json',
             'README.md',
+            'SECURITY.md',
             'requirements.txt',
             'changelogs',
             'docs',

@@ -38,7 +38,7 @@ def outcome(token, result, reason=''):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(failed_module, '_PAUSE', 0.01)
-    monkeypatch.setattr(failed_module, '_PATIENCE', 0.2)
+    monkeypatch.setattr(failed_module, 'PATIENCE', 0.2)
 
 
 @pytest.mark.parametrize(

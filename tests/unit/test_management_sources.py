@@ -9,6 +9,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.fire
     bus,
     config_files,
     documents,
+    guard as guards,
     pool,
     zones,
 )
@@ -93,7 +94,7 @@ def test_the_guard_of_firewalld_is_read_as_it_was_written(sources):
     peers = peers_of.from_data(sources)
     built = pool.fresh(documents.build(policy(False, ['any']), policies.guard_from({22: peers})))
     read = config_files.parse(config_files.render(built))
-    assert documents.guard_sources(read, 22) == peers and documents.guard_sources(read, 23) is None
+    assert guards.sources(read, 22) == peers and guards.sources(read, 23) is None
 
 
 @settings(max_examples=200, deadline=None)

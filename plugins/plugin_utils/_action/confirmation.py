@@ -21,8 +21,8 @@ from .platforms.base import Answer, Channel
 
 UNKNOWN = 'unknown'
 _PAUSE = 0.5  # seconds
-_PATIENCE = 25  # seconds after the end of the window in which a host has to answer again
-_MAX_REASON = 300  # characters
+PATIENCE = 25  # seconds after the end of the window in which a host has to answer again
+MAX_REASON = 300  # characters
 
 
 class Hung(Exception):
@@ -49,7 +49,7 @@ class Confirmation:
     def _wait_for_rollback(self, reason: str) -> Outcome:
         """Wait until the host has rolled back by itself, and read the outcome."""
         time.sleep(max(0.0, self.end - time.monotonic()))
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             time.sleep(_PAUSE)
             answer, _why = self._call(self.channel.outcome, deadline - time.monotonic())
@@ -65,7 +65,7 @@ class Confirmation:
                 answer, reason = ask()
         except (AnsibleError, Hung, OSError) as error:
             answer, reason = None, str(error)
-        return answer, ' '.join(reason.split())[:_MAX_REASON]
+        return answer, ' '.join(reason.split())[:MAX_REASON]
 
 
 @contextlib.contextmanager

@@ -13,22 +13,20 @@ from ansible.errors import AnsibleError
 
 from ...module_utils._rollback.outcomes import CONFIRMED, ROLLED_BACK
 from .._base.ansible_core import RemoteHost
-from .confirmation import Hung, time_limit
+from .confirmation import MAX_REASON, PATIENCE, Hung, time_limit
 from .platforms.base import ChangeState, Platform
 
 _PAUSE = 1.0  # seconds
-_PATIENCE = 25  # seconds after the end of the window in which the host has to answer
-_MAX_REASON = 300  # characters
 
 
 def explain(
     host: RemoteHost, platform: Platform, result: dict[str, t.Any], wanted: dict[str, t.Any]
 ) -> dict[str, t.Any]:
     """RESULT of the module for what was WANTED, with what became of the change."""
-    reason = ' '.join(str(result.get('module_stderr') or result.get('msg') or '').split())[-_MAX_REASON:]
+    reason = ' '.join(str(result.get('module_stderr') or result.get('msg') or '').split())[-MAX_REASON:]
     how = f'the module ended without a result on the host (exit code {result.get("rc", "unknown")}: {reason})'
     token = wanted.get('token')
-    state = _wait(host, platform, token, wanted['confirm_timeout'] + _PATIENCE) if token else None
+    state = _wait(host, platform, token, wanted['confirm_timeout'] + PATIENCE) if token else None
     rolled_back, what = _judge(state)
     plain = {key: value for key, value in result.items() if key != 'exception'}
     return {**plain, 'changed': rolled_back is False, 'rolled_back': rolled_back, 'msg': f'{how}; {what}'}

@@ -16,8 +16,8 @@ import typing as t
 from ..._base.commands import run
 from ..._base.errors import BackendError
 from ..._model.peers import Any
-from . import hitless, kernel, running, verify
-from .documents import Documents, RichRule, guard_rules
+from . import guard, hitless, kernel, running, verify
+from .documents import Documents, RichRule
 from .slots import SLOTS
 
 TABLE = 'portmatrix-closed'
@@ -49,7 +49,7 @@ def close_unless_restored(former: Documents, wanted: Documents) -> bool:
 
 def rules(former: Documents, wanted: Documents) -> t.List[str]:
     """What a closed host still accepts, in nft's language."""
-    return [*_BASE, *(_accept(rule) for rule in guard_rules(former) or guard_rules(wanted))]
+    return [*_BASE, *(_accept(rule) for rule in guard.rules(former) or guard.rules(wanted))]
 
 
 def is_closed() -> bool:

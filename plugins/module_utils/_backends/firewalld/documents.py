@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._model import peers as peers_of, policy as policies, protocols, traffic
-from ..._model.directions import EGRESS, INGRESS, peer_side
+from ..._model.directions import EGRESS, peer_side
 from ..._model.peers import ANY, Any, Members, Peer, Peers
 from .slots import Slot, slot_of
 
@@ -158,31 +158,6 @@ def description_key(rule: RichRule) -> DescriptionKey:
     """(protocol, port, peer label) under which a rule's flows are described."""
     label = rule.set_name or peers_of.peer_text(rule.peer)
     return rule.protocol, '' if rule.element == 'protocol' else rule.value, label
-
-
-def guard_rules(documents: Documents) -> t.List[RichRule]:
-    """The rules that allow management access."""
-    return [
-        rule
-        for document in documents.active.values()
-        if document.direction == INGRESS
-        for rule in document.rules
-        if policies.GUARD in document.described.get(description_key(rule), ())
-    ]
-
-
-def guard_sources(documents: Documents, port: int) -> t.Optional[Peers]:
-    """From where the guard allows access to PORT; None if it does not."""
-    spans: t.Dict[str, t.List[traffic.Interval]] = {family: [] for family in traffic.FAMILIES}
-    for rule in guard_rules(documents):
-        low, high = policies.parse_ports(rule.value)
-        families = [rule.family] if rule.family else list(traffic.FAMILIES)
-        for family in families if low <= port <= high else ():
-            whole = traffic.whole_family(family)
-            spans[family].append(whole if isinstance(rule.peer, Any) else traffic.interval(rule.peer))
-    if not any(spans.values()):
-        return None
-    return traffic.peers_in({family: traffic.merge(intervals) for family, intervals in spans.items()})
 
 
 def allowed_traffic(documents: Documents) -> traffic.AllowedTraffic:

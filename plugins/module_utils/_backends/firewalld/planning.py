@@ -19,6 +19,7 @@ from . import (
     config_files,
     display,
     docker,
+    guard as guards,
     hitless,
     running,
     service,
@@ -28,7 +29,7 @@ from . import (
     verify,
     zones,
 )
-from .documents import Documents, allowed_traffic, build, guard_sources
+from .documents import Documents, allowed_traffic, build
 from .kernel import Kernel
 from .running import Running
 from .service import Service, Switch
@@ -52,7 +53,7 @@ class State(t.NamedTuple):
         return plan(self, policy, guard)
 
     def admitted_sources(self, port: int) -> t.Optional[Peers]:
-        ours = guard_sources(self.documents, port)
+        ours = guards.sources(self.documents, port)
         if ours is not None or self.kernel is None:
             return ANY if ours is None else ours
         return zones.admitted_sources(port, bool(self.unmanaged.priorities))

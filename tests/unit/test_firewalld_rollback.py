@@ -105,5 +105,7 @@ def test_a_closed_host_admits_management_from_where_the_guard_does():
         'ip6 saddr 2001:db8::1 tcp dport 22 accept',
         'ip6 saddr 2001:db8::1 tcp dport 2200-2210 accept',
     ]
+    one_family = [Rule('ingress', 'tcp', ((22, 22),), GUARD, Members(('0.0.0.0/0',)), (GUARD,))]
+    assert closing.rules(build(START, one_family), EMPTY)[-1] == 'meta nfproto ipv4 tcp dport 22 accept'
     anywhere = [Rule('ingress', 'tcp', ((22, 22),), GUARD, ANY, (GUARD,))]
     assert closing.rules(build(START, anywhere), EMPTY)[-1] == 'tcp dport 22 accept'

@@ -63,6 +63,8 @@ def open_again() -> None:
 
 
 def _accept(rule: RichRule) -> str:
-    family = _ADDRESSES.get(rule.family or '')
-    source = '' if isinstance(rule.peer, Any) or not family else f'{family} saddr {rule.peer} '
+    if isinstance(rule.peer, Any):
+        source = f'meta nfproto {rule.family} ' if rule.family else ''
+    else:
+        source = f'{_ADDRESSES[rule.family or "ipv4"]} saddr {rule.peer} '
     return f'{source}{rule.protocol} dport {rule.value} accept'

@@ -133,6 +133,7 @@ def test_an_error_quotes_nothing_of_a_file_that_is_no_catalog(tmp_path):
     for name, text in (
         ('shadow', 'root:$y$secret:1:0\ndaemon:*:2:0:\n'),
         ('keys', 'token: secret\n'),
+        ('passwd', 'root:secret:1:0:::\ndaemon:*:2:0:::\n'),
         ('x', '*secret'),
     ):
         (tmp_path / name).write_text(text)

@@ -97,6 +97,22 @@ def test_the_guard_of_firewalld_is_read_as_it_was_written(sources):
     assert guards.sources(read, 22) == peers and guards.sources(read, 23) is None
 
 
+@pytest.mark.parametrize('whole', ['0.0.0.0/0', '::/0'])
+def test_what_is_open_to_any_does_not_open_the_guard(whole):
+    """The guard admits one family, and a documented flow everybody to the same port: if the flow goes, so does the
+    other family."""
+    open_to_any = policy(False, ['any'])._replace(
+        rules=(policies.Rule('ingress', 'tcp', ((22, 22),), 'any', ANY, ('p/f',)),)
+    )
+    own = policies.guard_from({22: Members((whole,))})
+    read = config_files.parse(config_files.render(pool.fresh(documents.build(open_to_any, own))))
+    assert guards.sources(read, 22) == Members((whole,))
+    edited = edits.edit(stock.texts(), Former(), ruleset.build(open_to_any, own), dict.fromkeys(('ipv4', 'ipv6'), True))
+    assert admitted.by_guard(edited.rules, 22) == Members((whole,))
+    for rules in edited.rules.values():
+        assert len({rule.key for rule in rules}) == len(rules), 'for ufw, two rules with one key are one'
+
+
 @settings(max_examples=200, deadline=None)
 @given(RULES)
 def test_what_is_admitted_is_what_each_address_is_told(rules):

@@ -17,7 +17,7 @@ from ..._model.directions import EGRESS, peer_side
 from ..._model.peers import ANY, Any, Members, Peer, Peers
 from .slots import Slot, slot_of
 
-_WHOLE = ('0.0.0.0/0', '::/0')
+_WHOLE = {'ipv4': '0.0.0.0/0', 'ipv6': '::/0'}
 DescriptionKey = t.Tuple[str, str, str]
 
 
@@ -147,7 +147,7 @@ def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.
         to_group_address = rule.protocol in protocols.GROUP_ADDRESSES and rule.direction == EGRESS
         if len(members) == 1 or rule.label == policies.GUARD or to_group_address:
             # a whole family is no address for firewalld
-            yield from ((family, ANY if member in _WHOLE else member) for member in members)
+            yield from ((family, ANY if member == _WHOLE[family] else member) for member in members)
         else:
             name = f'{rule.label}/{family}'
             sets[name] = SetDocument(family, rule.label, members)
@@ -156,7 +156,10 @@ def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.
 
 def description_key(rule: RichRule) -> DescriptionKey:
     """(protocol, port, peer label) under which a rule's flows are described."""
-    label = rule.set_name or peers_of.peer_text(rule.peer)
+    if isinstance(rule.peer, Any) and rule.family:
+        label = _WHOLE[rule.family]  # everybody in one family is not everybody
+    else:
+        label = rule.set_name or peers_of.peer_text(rule.peer)
     return rule.protocol, '' if rule.element == 'protocol' else rule.value, label
 
 

@@ -81,7 +81,8 @@ def _services(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> t.Di
     services: t.Dict[_Service, PortFlows] = {}
     for rule in (*guard, *policy.rules):
         for family, peers in policies.peers_by_family(rule) if rule.direction in policy.enforced_directions else ():
-            for peer in (ANY,) if isinstance(peers, Any) else peers.addresses:
+            for address in (ANY,) if isinstance(peers, Any) else peers.addresses:
+                peer = ANY if address == tuples.ANYWHERE[family] else address
                 service = (family, rule.direction, rule.protocol, peer)
                 port_flows = services.setdefault(service, {})
                 for ports in rule.ports or (traffic.NO_PORTS,):

@@ -104,6 +104,10 @@ def _enforce_or_render(
 ) -> dict[str, t.Any]:
     if compiled.document is None:
         return _without_components(host, platform, state, backend)
+    if compiled.document['log_denied'] and not platform.logs_denied:
+        raise PortmatrixError(
+            f'{host.name}: portmatrix_log_denied: is not supported on {platform.title} yet; set it to false there'
+        )
     document = json.dumps(compiled.document)
     if state == 'rendered':
         return {'changed': False, **platform.render(backend, document)}

@@ -87,7 +87,7 @@ def times(counts: list[int]) -> None:
 
 def disruption() -> None:
     timed('portmatrix.firewall.harden')
-    changed = ('-e', json.dumps({'portmatrix_egress': 'deny', 'portmatrix_exclusive': True}))
+    changed = ('-e', json.dumps({'portmatrix_egress': 'deny', 'portmatrix_exclusive': False}))
     changes = {
         'portmatrix: rules and both default policies, changed and undone': lambda: (
             timed('portmatrix.firewall.harden', *changed),

@@ -32,7 +32,7 @@ def test_after_a_failed_change_the_former_rules_are_restored(released, before, f
         for host in BOTH:
             testbed.shell(host, WRAPPER.format(count=failures))
         run = testbed.play(
-            'portmatrix.firewall.harden', *LIMIT, '-e', 'avi_vantage_http=true', '-e', 'portmatrix_exclusive=true'
+            'portmatrix.firewall.harden', *LIMIT, '-e', 'avi_vantage_http=true', '-e', 'portmatrix_exclusive=false'
         )
         assert run.statuses() == dict.fromkeys(BOTH, 'failed'), run.output
         for host in BOTH:
@@ -63,8 +63,12 @@ def test_logging_of_denied_packets_and_counters_are_not_drift(released):
         run = testbed.play('portmatrix.firewall.harden', *LIMIT)
         assert run.statuses() == dict.fromkeys(BOTH, 'changed'), run.output
         for host in BOTH:
-            assert 'log prefix' in testbed.shell(host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in')
-        assert 'counter' in testbed.shell('mgmt2', 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow')
+            assert 'log prefix' in testbed.shell(
+                host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in-top'
+            )
+        assert 'counter' in testbed.shell(
+            'mgmt2', 'nft list chain inet firewalld filter_IN_policy_portmatrix-in-top_allow'
+        )
         assert testbed.play('portmatrix.firewall.harden', *LIMIT).statuses() == dict.fromkeys(BOTH, 'ok')
     finally:
         testbed.play('portmatrix.firewall.release', *LIMIT)

@@ -88,7 +88,7 @@ def test_a_change_without_a_reload_and_its_rollback_do_not_need_it(released):
     contents, path = BROKEN['a rich rule names a set that does not exist']
     FIREWALLD.write(contents)
     try:
-        variables = json.dumps({'portmatrix_exclusive': True, 'enstratius_console_port': 8444})
+        variables = json.dumps({'portmatrix_exclusive': False, 'enstratius_console_port': 8444})
         run = FIREWALLD.play('-e', variables)
         assert {run.results[host]['transition'] for host in HOSTS} == {'hitless'}, run.output
         before = FIREWALLD.states()
@@ -105,7 +105,7 @@ def test_a_change_without_a_reload_and_its_rollback_do_not_need_it(released):
 
 def roll_back_in_vain(harm: str) -> None:
     """Bring a change into force that nobody confirms, and break the configuration meanwhile."""
-    FIREWALLD.apply_and_kill_controller('-e', 'portmatrix_exclusive=true', window=600)
+    FIREWALLD.apply_and_kill_controller('-e', 'portmatrix_exclusive=false', window=600)
     FIREWALLD.map(faults.accept_new_connections)
     FIREWALLD.write(BROKEN['a zone has a source that does not exist'][0])
     FIREWALLD.shell(harm)
@@ -125,7 +125,7 @@ def test_a_rollback_that_cannot_be_loaded_closes_the_host(released):
     assert FIREWALLD.play().code == 0
     before = FIREWALLD.states()
     with testbed.serving({host: [('tcp', 9999)] for host in HOSTS}):
-        roll_back_in_vain('firewall-cmd -q --policy=portmatrix-in --add-service=http; nft flush ruleset')
+        roll_back_in_vain('firewall-cmd -q --policy=portmatrix-in-top --add-service=http; nft flush ruleset')
         assert all(FIREWALLD.shell(IS_CLOSED).values())
         targets = [('tcp', testbed.HOSTS[host]['ansible_host'], 9999) for host in HOSTS]
         assert testbed.connections('data2', targets, expected=False) == [False, False]

@@ -40,6 +40,7 @@ def random_variables(choose: random.Random) -> dict:
         'portmatrix_exclusive': choose.random() < 0.5,
         'portmatrix_egress': choose.choice(['allow', 'deny']),
         'portmatrix_management_sources': ['198.51.100.0/24', *choose.sample(['192.0.2.77', '2001:db8:3::1'], 1)],
+        'portmatrix_log_denied': choose.random() < 0.3,
         'avi_vantage_http': choose.random() < 0.5,
         'enstratius_dispatcher_port': choose.choice([3302, 3303]),
     }

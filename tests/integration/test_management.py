@@ -33,7 +33,7 @@ def test_the_port_in_use_is_guarded_whatever_it_is(released):
         )
         run = testbed.play('portmatrix.firewall.harden', '-l', host, '-e', 'ansible_port=2222')
         assert run.statuses() == {host: 'changed'}, run.output
-        rules = testbed.shell(host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow')
+        rules = testbed.shell(host, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in-top_allow')
         assert (
             'ip saddr 198.51.100.1 tcp dport 22 accept' in rules
             and 'ip saddr 198.51.100.1 tcp dport 2222 accept' in rules

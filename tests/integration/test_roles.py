@@ -21,7 +21,7 @@ def test_the_first_role_applies_all_rules_and_the_others_change_nothing(released
     applied = testbed.host_state(HOST)
     assert testbed.play('portmatrix.firewall.harden', '-l', HOST).statuses() == {HOST: 'ok'}
     assert testbed.host_state(HOST) == applied
-    rules = testbed.shell(HOST, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow')
+    rules = testbed.shell(HOST, 'nft list chain inet firewalld filter_IN_policy_portmatrix-in-top_allow')
     assert 'tcp dport 3306' in rules and 'tcp dport 5000' in rules
 
 

@@ -32,7 +32,7 @@ def assert_none_accepted(traffic: dict[str, Traffic]) -> None:
 
 ALWAYS = (
     'a component gets more peers',
-    'everything is denied that the matrix does not name',
+    'what rules of others allow stays, and egress is denied',
     'a port moves and the flows of a product go',
 )
 

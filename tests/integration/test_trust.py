@@ -67,7 +67,7 @@ UNDO = {
     'ufw': 'ufw delete allow proto tcp from {network} to any port 22; true',
 }
 SSH_RULES = {
-    'firewalld': 'nft list chain inet firewalld filter_IN_policy_portmatrix-in_allow | grep "dport 22 "; true',
+    'firewalld': 'nft list chain inet firewalld filter_IN_policy_portmatrix-in-top_allow | grep "dport 22 "; true',
     'ufw': 'iptables -S ufw-user-input; ip6tables -S ufw6-user-input',
 }
 # network -> its form in a rich rule, and what is in the kernel

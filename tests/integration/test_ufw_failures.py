@@ -149,7 +149,7 @@ def test_after_a_failure_the_former_rules_are_restored(plain_ufw, before, fault,
     try:
         for host in HOSTS:
             testbed.shell(host, fault)
-        run = testbed.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_exclusive=true')
+        run = testbed.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_exclusive=false')
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
         assert all('the host has its former rules back' in run.results[host]['msg'] for host in HOSTS), run.output
     finally:

@@ -141,11 +141,11 @@ def distinguishable(candidates: t.Iterable[dict], rng: random.Random) -> list[di
     return packets
 
 
-def allows(document: dict, packet: dict, firewall: str) -> bool:
-    """Whether DOCUMENT itself allows PACKET."""
+def allows(document: dict, packet: dict, host: str) -> bool:
+    """Whether DOCUMENT itself allows PACKET, or, if it is not exclusive, what is there by default on HOST."""
     if packet['direction'] == 'egress' and document['egress'] == 'allow':
         return True
-    if firewall == 'ufw' and not document['exclusive'] and is_default_opening(packet):
+    if not document['exclusive'] and is_default_opening(packet, host):
         return True
     peer = ipaddress.ip_address(packet['peer'])
     sources = document['management']['sources']
@@ -169,10 +169,15 @@ def bounds(text: str) -> tuple[int, int]:
     return int(low), int(high or low)
 
 
-def is_default_opening(packet: dict) -> bool:
-    """Pings, which ufw's own files allow whatever the policy is; warnings name them, and an exclusive policy closes
-    them."""
-    return packet['protocol'] == 'icmpv6' or (packet['protocol'] == 'icmp' and packet['direction'] == 'ingress')
+def is_default_opening(packet: dict, host: str) -> bool:
+    """Pings, which ufw's own files allow whatever the policy is, and the target of firewalld's zones since 2.0; SSH,
+    which the zone public allows. Warnings name them, and an exclusive policy closes them."""
+    firewall, _turn = HOSTS[host]
+    if packet['direction'] == 'egress':
+        return firewall == 'ufw' and packet['protocol'] == 'icmpv6'
+    if packet['protocol'] in ('icmp', 'icmpv6'):
+        return firewall == 'ufw' or testbed.HOSTS[host]['lab_image'] == 'debian13'
+    return firewall == 'firewalld' and (packet['protocol'], packet['dport']) == ('tcp', 22)
 
 
 def run_judge(host: str, *arguments: str, data=None) -> str:
@@ -211,7 +216,7 @@ def test_random_policies_allow_the_same_on_firewalld_on_ufw_and_by_the_document(
             files = registry.choose(firewall).render(parsed, policies.guard(parsed, [MANAGEMENT]))
             run_judge(host, 'load', firewall, data=files)
             for packet, seen in zip(packets, json.loads(run_judge(host, 'send', data=packets))):
-                expected = allows(document, packet, firewall)
+                expected = allows(document, packet, host)
                 passed, denied = passed + expected, denied + (not expected)
                 if seen != expected:
                     differences.append(f'{host}, policy {number}: {packet} {"passes" if seen else "is denied"}')

@@ -98,7 +98,7 @@ def test_ufw_is_disabled_during_the_window(before):
     hosts = FLEET.with_firewall('ufw')
     disable = Fault(*LOAD4, after=f'systemd-run --quiet --on-active=0 ufw disable; {UNTIL_A_LOCK_IS_AWAITED}')
     testbed.map_hosts(lambda host: faults.install(host, disable), hosts)
-    run = FLEET.play('-e', 'portmatrix_exclusive=true', '-e', 'enstratius_console_port=8444')
+    run = FLEET.play('-e', 'portmatrix_exclusive=false', '-e', 'enstratius_console_port=8444')
     FLEET.map(faults.remove)
     FLEET.wait_until_decided()
     for host in hosts:

@@ -23,7 +23,10 @@ CHANGES = {
             'enstratius.internet': ['203.0.113.0/24', '192.0.2.128/25', '2001:db8:2::/64', '2001:db8:7::1']
         }
     },
-    'everything is denied that the matrix does not name': {'portmatrix_exclusive': True, 'portmatrix_egress': 'deny'},
+    'what rules of others allow stays, and egress is denied': {
+        'portmatrix_exclusive': False,
+        'portmatrix_egress': 'deny',
+    },
     'a set of 5,000 members': {
         'portmatrix_peers': {
             **PEERS,

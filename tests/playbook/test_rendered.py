@@ -9,8 +9,8 @@ import yaml
 from inventories import SMALL
 
 
-def render(folder, backend, **variables):
-    """Path -> content of the files that the module renders for ctl1, with VARIABLES."""
+def play(folder, backend, **variables):
+    """(return code, output) of rendering for ctl1, with VARIABLES."""
     tasks = [
         {'portmatrix.firewall.policy': {'state': 'rendered', 'egress': 'deny', 'backend': backend}, 'register': 'out'},
         {
@@ -20,9 +20,14 @@ def render(folder, backend, **variables):
         },
     ]
     (folder / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'ctl1', 'gather_facts': False, 'tasks': tasks}]))
-    code, output = ansible_runs.play(
+    return ansible_runs.play(
         folder, 'site.yml', {**SMALL, 'vars': {**SMALL['vars'], 'portmatrix_unresolved': 'skip', **variables}}
     )
+
+
+def render(folder, backend, **variables):
+    """Path -> content of the files that the module renders for ctl1, with VARIABLES."""
+    code, output = play(folder, backend, **variables)
     assert code == 0, output
     return {entry['path']: entry['content'] for entry in json.loads((folder / 'out.json').read_text())['rendered']}
 
@@ -52,3 +57,14 @@ def test_every_management_port_is_rendered(tmp_path):
     assert all(f'<port port="{port}" protocol="tcp"/>' in policy for port in (2222, 8006))
     rules = render(tmp_path, 'ufw', **variables)['/etc/ufw/user.rules']
     assert '-A ufw-user-input -p tcp -m multiport --dports 2222,8006 -j ACCEPT\n' in rules
+
+
+def test_denied_packets_are_logged(tmp_path):
+    variables = {'portmatrix_log_denied': True}
+    policy = render(tmp_path, 'firewalld', **variables)['/etc/firewalld/policies/portmatrix-in.xml']
+    assert '<log prefix="portmatrix " level="info"><limit value="10/m"/></log>' in policy
+    rules = render(tmp_path, 'ufw', **variables)['/etc/ufw/after6.rules']
+    assert '-A ufw6-after-input -m limit --limit 10/min -j LOG --log-prefix "portmatrix "\n' in rules
+    assert '/etc/ufw/after.rules' not in render(tmp_path, 'ufw')
+    code, output = play(tmp_path, 'auto', ansible_connection='winrm', portmatrix_platform='windows', **variables)
+    assert code != 0 and 'portmatrix_log_denied: is not supported on Windows yet' in output

@@ -7,6 +7,7 @@ import typing as t
 
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.base import PlainData
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.openings import Opening
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Peers
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.policy import Policy, Rule
 
@@ -55,6 +56,14 @@ class FakeChanges(t.NamedTuple):
 
     @property
     def warnings(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def closing(self) -> tuple[Opening, ...]:
+        return ()
+
+    @property
+    def staying(self) -> tuple[Opening, ...]:
         return ()
 
     def would_allow(self, connection: Connection) -> bool:
@@ -113,11 +122,11 @@ class FakeBackend:
     def external_change(self, snapshot: PlainData, desired: PlainData) -> str | None:
         return None if self.host.running == frozenset(desired['rules']) else 'another program changed the rules'
 
-    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
-        return 'management' in snapshot['running']
+    def allowed_before(self, snapshot: PlainData, connections: t.Sequence[Connection]) -> list[Connection]:
+        return list(connections) if 'management' in snapshot['running'] else []
 
-    def allows(self, desired: PlainData, connection: Connection) -> bool:
-        return 'management' in desired['rules']
+    def allowed_now(self, desired: PlainData, connections: t.Sequence[Connection]) -> list[Connection]:
+        return list(connections) if 'management' in desired['rules'] else []
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         _write(self.host, frozenset(desired['rules']))

@@ -57,6 +57,11 @@ def parse_rule(text: str) -> RichRule:
     return RichRule(match['family'], peer, 'port', match['port'], 'tcp')
 
 
+def parse_rules(texts: t.Iterable[str]) -> list[RichRule]:
+    """Those that allow."""
+    return [parse_rule(text) for text in texts if text != documents.LOG_RULE]
+
+
 class FakeFirewalld:
     """`moments`: what was allowed after each step; `fail_at`: number of the next call that has its effect, but reports
     an error."""
@@ -100,7 +105,7 @@ class FakeFirewalld:
             (conditions, 'require_changeable', lambda observed: None),
             (conditions, 'is_in_panic', lambda: False),
             (conditions, 'warnings', lambda: ()),
-            (trial, 'problem', self._trial),
+            (trial, 'load', lambda observed, changed: trial.Result(self._trial(observed, changed), None)),
             (unmanaged_runtime, 'capture', self._capture),
             (unmanaged_restore, 'restore', self._restore_others),
             (reloads, '_begin', self._begin),
@@ -140,7 +145,7 @@ class FakeFirewalld:
                 'priority': document.priority,
                 'ingress_zones': _ZONES[document.direction][0] if document.active else [],
                 'egress_zones': _ZONES[document.direction][1] if document.active else [],
-                'rich_rules': [rule.text(document.direction) for rule in document.rules],
+                'rich_rules': list(document.texts()),
             }
             for name, document in loaded.policies.items()
         }
@@ -161,7 +166,7 @@ class FakeFirewalld:
             if not active:
                 allowed |= {entry for entry in ALL if entry[0] == direction}
                 continue
-            rules = [parse_rule(text) for text in min(active, key=lambda own: own['priority'])['rich_rules']]
+            rules = parse_rules(min(active, key=lambda own: own['priority'])['rich_rules'])
             allowed |= {(direction, host, rule.value) for host in HOSTS for rule in rules if self.matches(rule, host)}
         return frozenset(allowed)
 
@@ -180,10 +185,11 @@ class FakeFirewalld:
         }
         sets = {name: SetDocument(f'ipv{name[11]}', '', entries) for name, entries in self.kernel_sets.items()}
         rules = documents.kernel_rules(Documents(policies, sets))
-        return kernel.Kernel(rules, tuple(policies), (), dict(self.kernel_sets), filters_ingress=not self.is_open)
+        logging = tuple(name for name, own in self.active().items() if documents.LOG_RULE in own['rich_rules'])
+        return kernel.Kernel(rules, tuple(policies), (), dict(self.kernel_sets), not self.is_open, logging)
 
     def _kernel_rules(self, own: dict[str, t.Any]) -> tuple[RichRule, ...]:
-        return tuple(parse_rule(text) for text in own['rich_rules'] if text not in self.lost)
+        return tuple(parse_rules(text for text in own['rich_rules'] if text not in self.lost))
 
     def matches(self, rule: RichRule, host: str) -> bool:
         if rule.peer is ANY:

@@ -6,8 +6,8 @@ import json
 import typing as t
 
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.backend import Firewalld
+from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.changes import Changes
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.documents import RichRule
-from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld.planning import Changes
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 from fake_firewalld import ALL, FakeFirewalld
 

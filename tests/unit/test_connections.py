@@ -8,9 +8,14 @@ import socket
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import planning
-from ansible_collections.portmatrix.firewall.plugins.module_utils._host import established_connections, sockets
+from ansible_collections.portmatrix.firewall.plugins.module_utils._host import (
+    established_connections,
+    noticing,
+    sockets,
+)
 from ansible_collections.portmatrix.firewall.plugins.module_utils._host.sockets import Socket
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies, traffic
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.openings import Opening, everything
 from fake_backend import FakeBackend
 from fake_host import Host
 from fake_rollback import FakeManagement
@@ -44,7 +49,7 @@ def test_documented_connections_are_listed_once_for_each_service_and_peer(connec
 
 
 def test_what_this_host_has_opened_without_a_document_is_named(connections):
-    standing = established_connections.undocumented_outgoing(ALLOWED)
+    standing = established_connections.undocumented(ALLOWED, 'egress')
     assert [connection.display() for connection in standing] == ['egress tcp 8444 to 2001:db8::6']
 
 
@@ -73,6 +78,37 @@ def test_what_carries_management_is_not_cut(monkeypatch, is_carried):
     assert planning.plan(backend, backend.observe(), is_open, management).warnings == []
 
 
+# what closes and what stays open -> what is used of it
+CLOSING = {
+    'everything': (
+        (everything('it is stopped'),),
+        (),
+        ['tcp 22 (listening)', 'tcp 443 (connected from 203.0.113.7)', 'udp 123 (listening)'],
+    ),
+    'a port': ((Opening('ingress', ('tcp',), ((443, 443),), 'x'),), (), ['tcp 443 (connected from 203.0.113.7)']),
+    'ports of both protocols': ((Opening('ingress', (), ((100, 200),), 'x'),), (), ['udp 123 (listening)']),
+    'what stays open by another rule': (
+        (everything('x'),),
+        (Opening('ingress', ('tcp',), (), 'y'),),
+        ['udp 123 (listening)'],
+    ),
+    'what goes out': ((Opening('egress', ('tcp',), ((443, 443),), 'x'),), (), []),
+}
+
+
+@pytest.mark.parametrize('name', CLOSING)
+def test_who_will_notice_is_named(monkeypatch, connections, name):
+    monkeypatch.setattr(sockets, 'listening', lambda: [*LISTENING, Socket('0.0.0.0', 22, '0.0.0.0', 0, '7')])
+    monkeypatch.setattr(sockets, 'receiving_udp', lambda: [Socket('0.0.0.0', 123, '0.0.0.0', 0, '8')])
+    closing, staying, expected = CLOSING[name]
+    assert noticing.in_use(closing, staying, ALLOWED) == expected
+
+
 def test_the_sockets_of_this_machine_are_read():
     with socket.create_server(('0.0.0.0', 0)) as server:
         assert server.getsockname()[1] in {listener.port for listener in sockets.listening()}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service, socket.socket(type=socket.SOCK_DGRAM) as client:
+        service.bind(('0.0.0.0', 1053))
+        client.bind(('0.0.0.0', 0))
+        ports = {receiver.port for receiver in sockets.receiving_udp()}
+        assert 1053 in ports and client.getsockname()[1] not in ports

@@ -45,10 +45,11 @@ def test_merged_networks_are_exact_and_canonical(cidrs):
 
 
 @settings(max_examples=200, deadline=None)
-@given(catalogs(), inventories(), st.sampled_from(['allow', 'deny']), st.booleans())
-def test_files_contain_the_plan_and_are_parsed_as_they_were_rendered(catalog, hosts, egress, exclusive):
+@given(catalogs(), inventories(), st.sampled_from(['allow', 'deny']), st.booleans(), st.booleans())
+def test_files_contain_the_plan_and_are_parsed_as_they_were_rendered(catalog, hosts, egress, exclusive, logs):
     plans, _book = plan_all(catalog, hosts)
-    chosen = Settings({}, egress=egress, exclusive=exclusive, management_sources=Members(('192.0.2.250/32',)))
+    sources = Members(('192.0.2.250/32',))
+    chosen = Settings({}, egress=egress, exclusive=exclusive, management_sources=sources, log_denied=logs)
     for plan in plans.values():
         text = json.dumps(build_policy(plan, HostPlan((), (), ()), chosen, {'p': catalog}))
         parsed = policies.parse(text)

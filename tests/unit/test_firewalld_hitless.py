@@ -40,6 +40,7 @@ def random_policies(draw) -> policies.Policy:
         {name: draw(st.sampled_from(MEMBERS)) for name in GROUPS},
         egress=draw(st.sampled_from(['allow', 'deny'])),
         exclusive=draw(st.booleans()),
+        log_denied=draw(st.booleans()),
     )
 
 

@@ -39,7 +39,7 @@ def firewalld(monkeypatch):
 
 
 def test_what_could_not_be_loaded_is_refused(firewalld, monkeypatch):
-    monkeypatch.setattr(trial, 'problem', lambda observed, changed: 'INVALID_IPSET: gone')
+    monkeypatch.setattr(trial, 'load', lambda observed, changed: trial.Result('INVALID_IPSET: gone', None))
     with pytest.raises(Refused, match='cannot load its configuration files: INVALID_IPSET: gone; nothing was changed'):
         plan(START)
     assert not firewalld.files and not firewalld.reloads
@@ -47,7 +47,7 @@ def test_what_could_not_be_loaded_is_refused(firewalld, monkeypatch):
 
 def test_a_change_without_a_reload_is_not_tried_out(firewalld, monkeypatch):
     apply(START).confirm()
-    monkeypatch.setattr(trial, 'problem', lambda observed, changed: 'INVALID_IPSET: gone')
+    monkeypatch.setattr(trial, 'load', lambda observed, changed: trial.Result('INVALID_IPSET: gone', None))
     apply(OTHER).confirm()
     assert not plan(OTHER).has_changes
     with pytest.raises(Refused):
@@ -58,7 +58,7 @@ def test_what_cannot_be_tried_out_is_a_warning(firewalld, monkeypatch):
     def cannot_tell(observed, changed):
         raise trial.CannotTell('unshare: Operation not permitted')
 
-    monkeypatch.setattr(trial, 'problem', cannot_tell)
+    monkeypatch.setattr(trial, 'load', cannot_tell)
     (warning,) = plan(START).warnings
     assert 'could not be tried out on this host: unshare: Operation not permitted' in warning
 

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
     administrator_files,
     managed_section,
-    openings,
+    open_lines,
     ruleset,
 )
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
@@ -38,8 +38,8 @@ RULESET = ruleset.EMPTY._replace(is_managed=True, directions=('ingress', 'egress
 def test_what_files_of_administrators_allow_beyond_the_policy(line, exceeds):
     service = traffic.Service('ingress', 'ipv4', 'tcp', 'destination', 440, 450)
     policy = RULESET._replace(allowed={service: ((0xC0000209, 0xC0000209),)})
-    lines = list(openings.openings('f', f'*filter\n{line}\nCOMMIT\n'))
-    assert any(openings.exceeds(opening, 'ipv4', policy) for opening in lines) is exceeds
+    lines = list(open_lines.read('f', f'*filter\n{line}\nCOMMIT\n'))
+    assert any(open_lines.exceeds(opening, 'ipv4', policy) for opening in lines) is exceeds
 
 
 TEXT = """# mine
@@ -92,12 +92,12 @@ UNSUPPORTED = [
 
 @pytest.mark.parametrize('options', UNSUPPORTED)
 def test_a_rule_with_unsupported_options_counts_as_open(options):
-    lines = list(openings.openings('f', f'*filter\n-A ufw-before-input {options} -j ACCEPT\nCOMMIT\n'))
-    assert [openings.exceeds(opening, 'ipv4', RULESET) for opening in lines] == [True]
+    lines = list(open_lines.read('f', f'*filter\n-A ufw-before-input {options} -j ACCEPT\nCOMMIT\n'))
+    assert [open_lines.exceeds(opening, 'ipv4', RULESET) for opening in lines] == [True]
 
 
 def test_a_jump_into_a_chain_that_accepts_is_an_opening():
-    lines = openings.openings(
+    lines = open_lines.read(
         'f',
         '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j '
         'ufw-not-local\nCOMMIT\n',

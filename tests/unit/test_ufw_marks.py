@@ -43,7 +43,7 @@ TEXTS = st.one_of(
 FAMILIES = dict.fromkeys(user_rules.PREFIXES, True)
 
 
-def ruleset(names, text, exclusive):
+def ruleset(names, text, exclusive, logs):
     """A policy with one flow a name and protocol, each from an address of its own."""
     rules, groups, citations = [], {}, {}
     for number, name in enumerate(names):
@@ -54,15 +54,15 @@ def ruleset(names, text, exclusive):
             rules.append(row)
             citations[flow] = [text]
     management = {'sources': ['any'], 'ports': []}
-    data = {'format': 1, 'egress': 'allow', 'exclusive': exclusive, 'management': management}
+    data = {'format': 1, 'egress': 'allow', 'exclusive': exclusive, 'log_denied': logs, 'management': management}
     policy = policies.parse(json.dumps({**data, 'groups': groups, 'rules': rules, 'citations': citations}))
     return policy, rulesets.build(policy, policies.guard(policy, [22]))
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(NAMES, min_size=1, max_size=4, unique=True), TEXTS, st.booleans())
-def test_what_is_written_is_read_back_and_removed_without_a_trace(names, text, exclusive):
-    policy, wanted = ruleset(names, text, exclusive)
+@given(st.lists(NAMES, min_size=1, max_size=4, unique=True), TEXTS, st.booleans(), st.booleans())
+def test_what_is_written_is_read_back_and_removed_without_a_trace(names, text, exclusive, logs):
+    policy, wanted = ruleset(names, text, exclusive, logs)
     edited = edits.edit(stock.texts(), Former(), wanted, FAMILIES)
     # a second run changes nothing
     assert edits.edit(edited.texts, edited.former, wanted, FAMILIES).texts == edited.texts

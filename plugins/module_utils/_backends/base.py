@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from .._model.connection import Connection
+from .._model.openings import Opening
 from .._model.peers import Peers
 from .._model.policy import Policy, Rule
 
@@ -43,6 +44,14 @@ class Changes(t.Protocol):
     @property
     def warnings(self) -> t.Tuple[str, ...]:
         """What the operator has to know about rules that portmatrix does not manage."""
+
+    @property
+    def closing(self) -> t.Tuple[Opening, ...]:
+        """What rules of others allow beyond the policy now, and no longer after the change."""
+
+    @property
+    def staying(self) -> t.Tuple[Opening, ...]:
+        """What they allow beyond the policy after it."""
 
     def would_allow(self, connection: Connection) -> bool:
         """Whether a new connection like CONNECTION is allowed after the change."""
@@ -117,11 +126,12 @@ class Backend(t.Protocol):
     def external_change(self, snapshot: PlainData, desired: PlainData) -> t.Optional[str]:
         """What another program has changed since `apply`, or None."""
 
-    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
-        """Whether the rules in SNAPSHOT allow a new connection like CONNECTION; true if that is not known."""
+    def allowed_before(self, snapshot: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
+        """Those of CONNECTIONS that the rules in SNAPSHOT, which are in force, allow anew, or for which that is not
+        known."""
 
-    def allows(self, desired: PlainData, connection: Connection) -> bool:
-        """Whether a new connection like CONNECTION is allowed now that DESIRED is in force."""
+    def allowed_now(self, desired: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
+        """Those of CONNECTIONS that are allowed anew, now that DESIRED is in force."""
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         """Keep what was applied, over a reboot too. Safe to repeat. BOOT: the host is booting."""

@@ -74,7 +74,7 @@ def apply(
 def _documented_connections(backend: Backend, snapshot: PlainData, policy: t.Optional[Policy]) -> t.List[Connection]:
     """The established connections that POLICY documents and the rules in SNAPSHOT allow; without a policy, none."""
     documented = established_connections.documented(policies.allowed_traffic(policy, ())) if policy else []
-    return [connection for connection in documented if backend.allowed_before(snapshot, connection)]
+    return backend.allowed_before(snapshot, documented) if documented else []
 
 
 def _arm(

@@ -9,16 +9,19 @@ import typing as t
 
 from .._backends.base import Backend, Changes, State
 from .._base.errors import Refused
-from .._host import established_connections
+from .._host import established_connections, noticing
 from .._model import policy as policies
 from .._model.connection import Connection
+from .._model.directions import EGRESS
 from .._model.policy import Policy
 from .._model.report import shorten
+from .._model.traffic import AllowedTraffic
 from .._rollback.dependencies import Management
 from . import guard as guard_of
 
 _NOTHING_CHANGED = 'nothing was changed'
 MAX_CONNECTIONS = 5  # in a message
+MAX_OPENINGS = 3  # in a message
 
 
 class Plan(t.NamedTuple):
@@ -47,12 +50,13 @@ def plan(backend: Backend, state: State, policy: t.Optional[Policy], management:
             f'{connection.port}; add {connection.peer} to portmatrix_management_sources{backend.lockout_advice}; '
             f'{_NOTHING_CHANGED}'
         )
-    return Plan(changes, [*guard.warnings, *_standing_connections(policy, changes)])
+    allowed = policies.allowed_traffic(policy, guard.rules)
+    return Plan(changes, [*guard.warnings, *_standing_connections(policy, changes), *_closed(changes, allowed)])
 
 
 def _refuse_cut_carriers(policy: Policy) -> None:
     """Raise Refused if something carries the connection of this run that could not be opened again."""
-    standing = established_connections.undocumented_outgoing(policies.allowed_traffic(policy, ()))
+    standing = established_connections.undocumented(policies.allowed_traffic(policy, ()), EGRESS)
     if standing:
         raise Refused(
             'management comes in from this host itself, so a tunnel or an agent carries it, and these connections of '
@@ -65,8 +69,20 @@ def _standing_connections(policy: Policy, changes: Changes) -> t.List[str]:
     """A warning about what POLICY denies from the next time on, and works now."""
     if policy.egress != 'deny' or not changes.has_changes:
         return []
-    standing = established_connections.undocumented_outgoing(policies.allowed_traffic(policy, ()))
+    standing = established_connections.undocumented(policies.allowed_traffic(policy, ()), EGRESS)
     return [f'connections of this host that could not be opened again: {display(standing)}'] if standing else []
+
+
+def _closed(changes: Changes, allowed: AllowedTraffic) -> t.List[str]:
+    """A warning about what is open now beyond the policy and will be closed, with who will notice."""
+    if not changes.closing or not changes.has_changes:
+        return []
+    used = noticing.in_use(changes.closing, changes.staying, allowed)
+    return [
+        'this closes what the policy does not document: '
+        f'{shorten([opening.text for opening in changes.closing], MAX_OPENINGS)}; in use now: '
+        f'{shorten(used, MAX_CONNECTIONS) or "nothing that listens or is connected"}'
+    ]
 
 
 def display(connections: t.Sequence[Connection]) -> str:

@@ -23,13 +23,13 @@ def documented(allowed: AllowedTraffic) -> t.List[Connection]:
     return [connection for connection in _established() if is_allowed(allowed, connection)][:MAX_CONNECTIONS]
 
 
-def undocumented_outgoing(allowed: AllowedTraffic) -> t.List[Connection]:
-    """The established connections that this host has opened and that are not part of ALLOWED: they go on, but could not
-    be opened again."""
+def undocumented(allowed: AllowedTraffic, direction: str) -> t.List[Connection]:
+    """The established connections in DIRECTION that are not part of ALLOWED: they go on, but could not be opened
+    again."""
     return [
         connection
         for connection in _established()
-        if connection.direction == EGRESS and not is_allowed(allowed, connection)
+        if connection.direction == direction and not is_allowed(allowed, connection)
     ]
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The TCP sockets of this host, read from /proc: which ports listen, and which connections are established."""
+"""The sockets of this host, read from /proc: which ports listen, and which TCP connections are established."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import socket
 import sys
 import typing as t
 
-_LISTEN, _ESTABLISHED = '0A', '01'
-_TABLES = ('tcp', 'tcp6')
+_LISTEN, _ESTABLISHED, _UNCONNECTED = '0A', '01', '07'
+_EPHEMERAL = '/proc/sys/net/ipv4/ip_local_port_range'
 
 
 class Socket(t.NamedTuple):
@@ -28,6 +28,17 @@ def listening() -> t.List[Socket]:
     return [listener for listener in _sockets(_LISTEN) if not is_loopback(listener.local)]
 
 
+def receiving_udp() -> t.List[Socket]:
+    """The UDP sockets that other hosts can send to, but not those of clients, by their ports."""
+    try:
+        with open(_EPHEMERAL, encoding='ascii') as file:
+            first, last = map(int, file.read().split())
+    except (OSError, ValueError):
+        return []
+    found = _sockets(_UNCONNECTED, 'udp')
+    return [entry for entry in found if not is_loopback(entry.local) and not first <= entry.port <= last]
+
+
 def established() -> t.List[Socket]:
     """Connections with other hosts."""
     return [
@@ -41,8 +52,8 @@ def is_loopback(address: str) -> bool:
     return address.startswith('127.') or address == '::1'
 
 
-def _sockets(state: str) -> t.Iterator[Socket]:
-    for table in _TABLES:
+def _sockets(state: str, protocol: str = 'tcp') -> t.Iterator[Socket]:
+    for table in (protocol, f'{protocol}6'):
         try:
             with open(f'/proc/net/{table}', encoding='ascii') as file:
                 rows = [line.split() for line in file][1:]

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The policy of one host: what its firewall must allow, in terms of no particular back end.
 
-A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive` (bool), `management` (`sources`: CIDRs or
-["any"]; `ports`: in addition to the observed ones; `declared`: false if the sources are a default), `groups` (label ->
-canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any, `flows`), `citations` (flow ->
-texts). Everything that no rule allows is denied: ingress always, egress if `egress` is deny.
+A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive` and `log_denied` (bool), `management`
+(`sources`: CIDRs or ["any"]; `ports`: in addition to the observed ones; `declared`: false if the sources are a
+default), `groups` (label -> canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any,
+`flows`), `citations` (flow -> texts). Everything that no rule allows is denied: ingress always, egress if `egress` is
+deny.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Policy(t.NamedTuple):
     rules: t.Tuple[Rule, ...]
     citations: t.Dict[str, t.List[str]]
     digest: str
+    log_denied: bool = False
 
     @property
     def enforced_directions(self) -> t.Tuple[str, ...]:
@@ -83,6 +85,7 @@ def parse(text: str) -> Policy:
         rules,
         data['citations'],
         hashlib.sha256(json.dumps(data, sort_keys=True, separators=(',', ':')).encode()).hexdigest(),
+        data.get('log_denied', False),
     )
 
 

@@ -80,13 +80,20 @@ class Builder:
 
 def allows(allowed: AllowedTraffic, direction: str, family_name: str, protocol: str, ports: Ports, peer: Peer) -> bool:
     """Return whether ALLOWED includes all of PORTS (at the destination) from or to every address of PEER."""
-    first, last = whole_family(family_name) if isinstance(peer, Any) else interval(peer)
+    span = whole_family(family_name) if isinstance(peer, Any) else interval(peer)
+    return allows_span(allowed, direction, family_name, protocol, ports, span)
+
+
+def allows_span(
+    allowed: AllowedTraffic, direction: str, family_name: str, protocol: str, ports: Ports, span: Interval
+) -> bool:
+    """The same for every address in SPAN."""
     spans = merge(
         (service.low, service.high)
         for service, intervals in allowed.items()
         if service[:3] == (direction, family_name, protocol)
         and service.port_side != 'source'
-        and any(low <= first and last <= high for low, high in intervals)
+        and any(low <= span[0] and span[1] <= high for low, high in intervals)
     )
     return any(low <= ports[0] and ports[1] <= high for low, high in spans)
 
@@ -150,9 +157,18 @@ def address_text(number: int, family_name: str) -> str:
 
 def common(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
     """The numbers that are in both."""
-    others = tuple(other)
-    pairs = ((max(a[0], b[0]), min(a[1], b[1])) for a in one for b in others)
-    return merge(pair for pair in pairs if pair[0] <= pair[1])
+    left, right = merge(one), merge(other)
+    found: t.List[Interval] = []
+    i = j = 0
+    while i < len(left) and j < len(right):
+        first, last = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if first <= last:
+            found.append((first, last))
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(found)
 
 
 def without(intervals: t.Iterable[Interval], removed: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:

@@ -128,8 +128,9 @@ class _Ending:
 
     def _dropped_connections(self) -> str:
         """Which documented connections were established before and are denied now, "" if none."""
-        desired = self.change.desired
-        dropped = [connection for connection in self.change.connections if not self.backend.allows(desired, connection)]
+        connections = self.change.connections
+        allowed = self.backend.allowed_now(self.change.desired, connections) if connections else []
+        dropped = [connection for connection in connections if connection not in allowed]
         if not dropped:
             return ''
         texts = '; '.join(connection.display() for connection in dropped[:MAX_CONNECTIONS])

@@ -37,6 +37,7 @@ class Settings(t.NamedTuple):
     management_ports: tuple[int, ...] = ()
     backend: str = 'auto'
     management_declared: bool = True
+    log_denied: bool = False
 
 
 def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
@@ -50,6 +51,7 @@ def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
         _management_ports(variables),
         read_choice(variables, 'portmatrix_backend', BACKENDS),
         variables.get('portmatrix_management_sources') is not None,
+        read_flag(variables, 'portmatrix_log_denied'),
     )
 
 

@@ -31,6 +31,7 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
         'format': FORMAT,
         'egress': settings.egress,
         'exclusive': settings.exclusive,
+        'log_denied': settings.log_denied,
         'management': {
             'sources': peers_of.to_data(settings.management_sources),
             'ports': list(settings.management_ports),

@@ -20,7 +20,7 @@ from .documents import Documents
 from .slots import SLOTS
 
 if t.TYPE_CHECKING:
-    from .planning import Changes
+    from .changes import Changes
 
 
 def apply(changes: Changes, snapshot: PlainData) -> str:

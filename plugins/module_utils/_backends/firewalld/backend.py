@@ -11,11 +11,24 @@ import typing as t
 
 from ..._base import files, systemd
 from ..._base.errors import BackendError
-from ..._model.connection import Connection, is_allowed
+from ..._model.connection import Connection
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import applying, closing, config_files, docker, kernel, pool, reloads, running, service, unmanaged_rules, verify
-from .documents import Documents, allowed_traffic, build
+from . import (
+    applying,
+    closing,
+    config_files,
+    docker,
+    kernel,
+    others,
+    pool,
+    reloads,
+    running,
+    service,
+    unmanaged_rules,
+    verify,
+)
+from .documents import Documents, build
 from .planning import State
 
 
@@ -25,7 +38,9 @@ class Firewalld:
     name: t.ClassVar[str] = service.UNIT
     stop_command: t.ClassVar[str] = 'systemctl disable --now firewalld'
     lockout_advice: t.ClassVar[str] = ''
-    default_openings: t.ClassVar[str] = ''
+    default_openings: t.ClassVar[str] = (
+        'firewalld: the zone public, the default, allows SSH (TCP 22), DHCPv6 (UDP 546) and pings from anywhere'
+    )
 
     @staticmethod
     def is_installed() -> bool:
@@ -77,11 +92,13 @@ class Firewalld:
             else None
         )
 
-    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
-        return _allows(config_files.parse(snapshot['files']), connection)
+    def allowed_before(self, snapshot: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
+        if not snapshot['active']:
+            return list(connections)
+        return _allowed(config_files.parse(snapshot['files']), connections)
 
-    def allows(self, desired: PlainData, connection: Connection) -> bool:
-        return _allows(config_files.parse(desired['wanted']), connection)
+    def allowed_now(self, desired: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
+        return _allowed(config_files.parse(desired['wanted']), connections)
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         files.write_all(desired['files'])
@@ -126,6 +143,7 @@ class Firewalld:
         return True
 
 
-def _allows(documents: Documents, connection: Connection) -> bool:
-    is_enforced = any(policy.direction == connection.direction for policy in documents.active.values())
-    return not is_enforced or is_allowed(allowed_traffic(documents), connection)
+def _allowed(documents: Documents, connections: t.Sequence[Connection]) -> t.List[Connection]:
+    """Those of CONNECTIONS that are allowed anew with the policies of DOCUMENTS in force."""
+    priorities = unmanaged_rules.priorities(running.read_settings())
+    return others.allowed(documents, kernel.read().orders(), priorities, connections)

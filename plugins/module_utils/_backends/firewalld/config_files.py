@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from ..._base import files
+from ..._model import logs
 from ..._model.directions import INGRESS, peer_side
 from ..._model.peers import ANY, Any, Peer
 from .documents import DescriptionKey, Documents, PolicyDocument, RichRule, SetDocument
@@ -19,6 +20,10 @@ from .slots import PREFIX, SLOTS, ZONES
 FOLDERS = {'policies': '/etc/firewalld/policies', 'ipsets': '/etc/firewalld/ipsets'}
 MARK = 'portmatrix'
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>'
+_LOG_RULE = (
+    f'<rule priority="32767"><log prefix={quoteattr(logs.PREFIX)} level="info"><limit value="{logs.PER_MINUTE}/m"/>'
+    '</log></rule>'
+)
 _SET_FAMILIES = {'ipv4': 'inet', 'ipv6': 'inet6'}
 
 
@@ -86,6 +91,7 @@ def _policy(document: PolicyDocument) -> str:
         f'  <description>{escape(description(document))}</description>',
         *(zones if document.active else ()),
         *(f'  {_rule(rule, document.direction)}' for rule in document.rules),
+        *((f'  {_LOG_RULE}',) if document.logs else ()),
         '</policy>',
         '',
     ]
@@ -133,8 +139,11 @@ def _parse_policy(name: str, root: ElementTree.Element) -> PolicyDocument:
     rules: t.List[RichRule] = []
     unknown = [] if name in SLOTS else [f'policy {name} is not one that portmatrix writes']
     zones: t.Set[str] = set()
+    is_logging = False
     for element in root:
-        if element.tag == 'rule':
+        if element.tag == 'rule' and _is_same(element, ElementTree.fromstring(_LOG_RULE)):
+            is_logging = True
+        elif element.tag == 'rule':
             rule = _parse_rule(element, direction)
             if rule is None:
                 unknown.append(_source(element))
@@ -157,7 +166,14 @@ def _parse_policy(name: str, root: ElementTree.Element) -> PolicyDocument:
         citations,
         tuple(unknown),
         active=len(zones) == len(ZONES),
+        logs=is_logging,
     )
+
+
+def _is_same(one: ElementTree.Element, other: ElementTree.Element) -> bool:
+    """Whether both elements have the same attributes and children."""
+    same = (one.tag, one.attrib, len(one)) == (other.tag, other.attrib, len(other))
+    return same and all(_is_same(*pair) for pair in zip(one, other))
 
 
 def _parse_rule(element: ElementTree.Element, direction: str) -> t.Optional[RichRule]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import protocols, traffic
-from ..._model.directions import preposition
+from ..._model import logs, protocols, traffic
+from ..._model.directions import INGRESS, preposition
 from ..._model.peers import ANY, Any, Peer
 from ..._model.policy import ports_text
 from ..._model.report import MAX_PEERS, AtomicRule, DisplayRule, display_rules, shorten
@@ -36,7 +36,11 @@ def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.L
     for name, document in sorted(documents.active.items()):
         denied = _DENIED.get(document.target, document.target or 'unknown')
         lines.append(f'rest of {document.direction}: {denied} (policy {name}, priority {document.priority})')
+        if document.logs and document.direction == INGRESS:
+            lines.append(logs.LINE)
     if kernel is not None and (documents.active or kernel.active):
+        if set(kernel.logging) != {name for name, document in documents.active.items() if document.logs}:
+            lines.append('drift: denied packets are logged in another way than the files say')
         lines.extend(f'drift: {fault}' for fault in kernel.faults)
         if set(kernel.active) != documents.active.keys():
             lines.append(f'drift: the policies in force are {", ".join(kernel.active) or "none"}')

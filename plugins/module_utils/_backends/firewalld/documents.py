@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import peers as peers_of, policy as policies, protocols, traffic
+from ..._model import logs, peers as peers_of, policy as policies, protocols, traffic
 from ..._model.directions import EGRESS, peer_side
 from ..._model.peers import ANY, Any, Members, Peer, Peers
 from .slots import Slot, slot_of
@@ -50,9 +50,13 @@ class RichRule(t.NamedTuple):
         return ' '.join([*words, 'accept'])
 
 
+# after all other rules of a policy (priority), before its target
+LOG_RULE = f'rule priority="32767" log prefix="{logs.PREFIX}" level="info" limit value="{logs.PER_MINUTE}/m"'
+
+
 class PolicyDocument(t.NamedTuple):
     """One policy, in force if it is `active`. `described` maps (protocol, port, peer label) to flows; `unknown` is what
-    the file contains that portmatrix does not write."""
+    the file contains that portmatrix does not write; `logs`: what it denies."""
 
     direction: str
     target: str
@@ -62,6 +66,12 @@ class PolicyDocument(t.NamedTuple):
     citations: t.Dict[str, t.List[str]]
     unknown: t.Tuple[str, ...] = ()
     active: bool = True
+    logs: bool = False
+
+    def texts(self) -> t.Tuple[str, ...]:
+        """Its rules in firewalld's rich language."""
+        texts = dict.fromkeys(rule.text(self.direction) for rule in self.rules)
+        return (*texts, *((LOG_RULE,) if self.logs else ()))
 
 
 class SetDocument(t.NamedTuple):
@@ -116,6 +126,7 @@ def build(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> Document
             tuple(dict.fromkeys(rich_rules)),
             described,
             {flow: texts for flow, texts in policy.citations.items() if flow in flows},
+            logs=policy.log_denied,
         )
     return documents
 

@@ -122,10 +122,7 @@ def _wait_until_filled(fills: t.Sequence[Fill]) -> None:
 
 
 def _policy_calls(wanted: Documents, running: Running) -> t.Iterator[PolicyCall]:
-    final = {
-        name: tuple(dict.fromkeys(rule.text(document.direction) for rule in document.rules))
-        for name, document in wanted.active.items()
-    }
+    final = {name: document.texts() for name, document in wanted.active.items()}
     replaced = [name for name, policy in running.items() if policy.active and name not in final]
     between: t.Dict[str, t.Tuple[str, ...]] = {}
     for name, rules in final.items():

@@ -9,30 +9,41 @@ import json
 import typing as t
 
 from ..._base.commands import run
-from ..._model import protocols, traffic
-from ..._model.directions import EGRESS, INGRESS, peer_side
+from ..._model import logs, protocols, traffic
+from ..._model.directions import DIRECTIONS, INGRESS, peer_side
 from ..._model.peers import ANY, Members, Peers
 from ..._model.traffic import Ports, TrafficRule
+from . import nft_text, precedence
+from .expressions import FAMILIES, NftRule, address_text, jump, only_logs, without_counters
+from .precedence import BASE, POLICY_CHAIN, Order
 from .slots import PREFIX, SLOTS, Slot
 
-_CHAINS = {INGRESS: ('filter_INPUT', 'filter_IN_policy_'), EGRESS: ('filter_OUTPUT', 'filter_OUT_policy_')}
 _VERDICTS = {'DROP': 'drop', 'REJECT': 'reject'}
-_FAMILIES = {'ip': 'ipv4', 'ip6': 'ipv6'}
-Expression = t.Dict[str, t.Any]
-NftRule = t.List[Expression]
 Sets = t.Dict[str, t.Tuple[str, ...]]
 
 
 class Kernel(t.NamedTuple):
     """The rules in the kernel and the names of the policies in force there; `faults` are deviations that only a reload
     can repair; `sets` are those managed by portmatrix, name -> entries; `filters_ingress`: firewalld has a chain for
-    it."""
+    it; `logging`: the policies in force that log what they deny; `chains` and `foreign_sets`: everything in its
+    table."""
 
     rules: t.Counter[TrafficRule]
     active: t.Tuple[str, ...]
     faults: t.Tuple[str, ...]
     sets: Sets
     filters_ingress: bool
+    logging: t.Tuple[str, ...] = ()
+    chains: t.Dict[str, t.List[NftRule]] = {}
+    foreign_sets: t.Dict[str, t.Optional[t.Sequence[str]]] = {}
+
+    def orders(self) -> t.Dict[str, Order]:
+        """What zones and policies of others decide, by direction."""
+        own = {SLOTS[name].direction: name for name in self.active}
+        sets = {**self.foreign_sets, **self.sets}
+        return {
+            direction: precedence.read(direction, self.chains, sets, own.get(direction, '')) for direction in DIRECTIONS
+        }
 
 
 def read() -> Kernel:
@@ -47,6 +58,7 @@ def parse(objects: t.List[t.Dict[str, t.Any]]) -> Kernel:
     """Parse the OBJECTS that `nft -j list table` prints."""
     chains: t.Dict[str, t.List[NftRule]] = {}
     sets: Sets = {}
+    foreign_sets: t.Dict[str, t.Optional[t.Sequence[str]]] = {}
     hooks: t.Set[str] = set()
     for item in objects:
         if 'chain' in item:
@@ -56,68 +68,78 @@ def parse(objects: t.List[t.Dict[str, t.Any]]) -> Kernel:
         elif 'rule' in item:
             chains.setdefault(item['rule']['chain'], []).append(item['rule']['expr'])
         elif 'set' in item and item['set']['name'].startswith(PREFIX):
-            sets[item['set']['name']] = tuple(map(_address_text, item['set'].get('elem', [])))
+            sets[item['set']['name']] = tuple(map(address_text, item['set'].get('elem', [])))
+        elif 'set' in item:
+            foreign_sets[item['set']['name']] = _entries(item['set'])
     builder = traffic.Builder()
     faults: t.List[str] = []
     active: t.List[str] = []
     for slot in SLOTS.values():
-        hook, prefix = _CHAINS[slot.direction]
-        chain = prefix + slot.name
+        chain = _chain(slot.name)
         if chain in chains:
             active.append(slot.name)
-            if hook not in hooks or chain not in _reachable(hook, chains):
-                faults.append(f'the kernel does not pass {slot.direction} through {slot.name}')
+            faults.extend(_way_faults(slot, chains, hooks))
             faults.extend(_parse_policy(slot, chain, chains, sets, builder))
-    return Kernel(builder.rules, tuple(active), tuple(faults), sets, _CHAINS[INGRESS][0] in hooks)
+    filters_ingress = BASE[INGRESS] in hooks
+    logging = tuple(name for name in active if _logs(chains.get(f'{_chain(name)}_post', [])))
+    return Kernel(builder.rules, tuple(active), tuple(faults), sets, filters_ingress, logging, chains, foreign_sets)
 
 
-def _reachable(start: str, chains: t.Dict[str, t.List[NftRule]]) -> t.Set[str]:
-    reached: t.Set[str] = set()
-    pending = [start]
-    while pending:
-        chain = pending.pop()
-        if chain not in reached:
-            reached.add(chain)
-            pending.extend(_targets(rule) for rule in chains.get(chain, []) if _targets(rule))
-    return reached
+def _chain(name: str) -> str:
+    return POLICY_CHAIN[SLOTS[name].direction] + name
 
 
-def _targets(rule: NftRule) -> str:
-    """The chain that RULE jumps to, "" if it does not jump."""
-    return next((str(part[verb]['target']) for part in rule for verb in ('jump', 'goto') if verb in part), '')
+def _logs(rules: t.Sequence[NftRule]) -> bool:
+    """Whether RULES log all that reaches them, as portmatrix wants it."""
+    return any(
+        {'prefix': logs.PREFIX, 'level': 'info'}.items() <= part['log'].items()
+        for rule in map(without_counters, rules)
+        if only_logs(rule) and not any('match' in part for part in rule)
+        for part in rule
+        if part.get('log')
+    )
+
+
+def _entries(item: t.Dict[str, t.Any]) -> t.Optional[t.Sequence[str]]:
+    """The entries of a set of others; None if they are no addresses."""
+    try:
+        return tuple(map(address_text, item.get('elem', [])))
+    except (KeyError, TypeError):
+        return None
+
+
+def _way_faults(slot: Slot, chains: t.Dict[str, t.List[NftRule]], hooks: t.Set[str]) -> t.Iterator[str]:
+    """How the way to the policy differs from that which firewalld writes."""
+    order = precedence.read(slot.direction, chains, {}, slot.name, with_rules=False)
+    if BASE[slot.direction] not in hooks or not order.is_complete:
+        yield f'the kernel does not pass {slot.direction} through {slot.name}'
+    yield from order.unknown
+    for step in order.steps if slot.exclusive else ():
+        if step.is_earlier and not step.is_target and step.place.startswith('zone '):
+            yield f'a rule of the {step.place} decides before {slot.name}: {step.text}'
 
 
 def _parse_policy(
     slot: Slot, chain: str, chains: t.Dict[str, t.List[NftRule]], sets: Sets, builder: traffic.Builder
 ) -> t.Iterator[str]:
     """Add what the policy allows to BUILDER; yield what differs from the rules that firewalld writes for it."""
-    rules = [_without_counters(rule) for rule in chains[chain]]
+    rules = [without_counters(rule) for rule in chains[chain]]
     if not rules or len(rules[-1]) != 1 or _VERDICTS[slot.target] not in rules[-1][0]:
         yield f'the kernel does not deny the rest of {slot.direction}'
-    jumps = [rule[0]['jump']['target'] for rule in rules[:-1] if _is_jump(rule)]
-    unexpected = [rule for rule in rules[:-1] if not _is_jump(rule) and not _only_logs(rule)]
+    jumps = [jump(rule)[1] for rule in rules[:-1] if _is_jump(rule)]
+    unexpected = [rule for rule in rules[:-1] if not _is_jump(rule) and not only_logs(rule)]
     if unexpected or f'{chain}_allow' not in jumps:
         yield f'the chain {chain} differs from what firewalld writes'
     for name in jumps:
-        for rule in map(_without_counters, chains.get(name, [])):
-            if _only_logs(rule):
+        for rule in map(without_counters, chains.get(name, [])):
+            if only_logs(rule):
                 continue
             if name != f'{chain}_allow' or not _add_rule(slot.direction, rule, sets, builder):
-                yield f'the chain {name} has a rule that is not managed by portmatrix: {json.dumps(rule)[:200]}'
+                yield f'the chain {name} has a rule that is not managed by portmatrix: {nft_text.of_rule(rule)[:200]}'
 
 
 def _is_jump(rule: NftRule) -> bool:
     return len(rule) == 1 and 'jump' in rule[0]
-
-
-def _without_counters(rule: NftRule) -> NftRule:
-    """NftablesCounters of firewalld 2 adds a counter to every rule."""
-    return [part for part in rule if 'counter' not in part]
-
-
-def _only_logs(rule: NftRule) -> bool:
-    """LogDenied of firewalld adds a rule that logs before each one that denies."""
-    return bool(rule) and 'log' in rule[-1] and all('match' in part for part in rule[:-1])
 
 
 ParsedRule = t.Tuple[t.Optional[str], str, str, Ports, Peers]
@@ -148,8 +170,8 @@ def _parse_rule(direction: str, rule: NftRule, sets: Sets) -> ParsedRule:
             continue  # in every rule of firewalld before 1.3; an earlier rule accepts established traffic
         if part['match']['op'] != '==':
             raise ValueError(part)
-        if field.get('protocol') in _FAMILIES and field.get('field') == peer_side(direction)[0] + 'addr':
-            family = _FAMILIES[field['protocol']]
+        if field.get('protocol') in FAMILIES and field.get('field') == peer_side(direction)[0] + 'addr':
+            family = FAMILIES[field['protocol']]
             peers = _peers(right, sets)
         elif field.get('field') in ('dport', 'sport'):
             protocol, side = field['protocol'], 'destination' if field['field'] == 'dport' else 'source'
@@ -169,15 +191,4 @@ def _parse_rule(direction: str, rule: NftRule, sets: Sets) -> ParsedRule:
 def _peers(right: t.Any, sets: Sets) -> Peers:
     if isinstance(right, str) and right.startswith('@'):
         return Members(sets.get(right[1:], ()))
-    return Members((_address_text(right),))
-
-
-def _address_text(element: t.Any) -> str:
-    """An address, CIDR or range in nft's JSON as text."""
-    if isinstance(element, str):
-        return element
-    if 'elem' in element:
-        return _address_text(element['elem']['val'])
-    if 'prefix' in element:
-        return f'{element["prefix"]["addr"]}/{element["prefix"]["len"]}'
-    return '-'.join(element['range'])
+    return Members((address_text(right),))

@@ -9,18 +9,16 @@ import typing as t
 
 from ..._base.errors import Refused
 from ..._model import report
-from ..._model.connection import Connection, is_allowed
+from ..._model.openings import everything
 from ..._model.peers import ANY, Peers
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
 from . import (
-    applying,
     conditions,
     config_files,
     display,
-    docker,
     guard as guards,
-    hitless,
+    others,
     running,
     service,
     targets,
@@ -29,7 +27,8 @@ from . import (
     verify,
     zones,
 )
-from .documents import Documents, allowed_traffic, build
+from .changes import Changes
+from .documents import Documents, build
 from .kernel import Kernel
 from .running import Running
 from .service import Service, Switch
@@ -86,51 +85,6 @@ class State(t.NamedTuple):
         }
 
 
-class Changes(t.NamedTuple):
-    """What has to change from `state`: `files` (path -> new content, None removes), the `switch` of the service, and
-    the `transition` of the running firewall to `wanted`, by way of `steps` if it is hitless."""
-
-    state: State
-    wanted: Documents
-    files: t.Dict[str, t.Optional[str]]
-    switch: Switch
-    transition: str
-    steps: t.Optional[hitless.Steps]
-    diff: t.Dict[str, str]
-    counts: t.Dict[str, int]
-    warnings: t.Tuple[str, ...]
-
-    @property
-    def has_changes(self) -> bool:
-        is_incomplete = self.state.unfinished or self.state.closed
-        return bool(self.files or self.switch.steps or self.transition != 'none' or is_incomplete)
-
-    def would_allow(self, connection: Connection) -> bool:
-        # without a portmatrix policy, firewalld's zones decide, which are as they were before
-        return not self.wanted.active or is_allowed(allowed_traffic(self.wanted), connection)
-
-    def snapshot(self) -> PlainData:
-        observed = self.state.service
-        return {
-            'files': self.state.files,
-            'active': observed.active,
-            'enabled': observed.enablement,
-            'switched_on': list(observed.switched_on),
-            'isolation': docker.isolation(),
-        }
-
-    def desired(self) -> PlainData:
-        return {
-            'files': self.files,
-            'wanted': config_files.render(self.wanted),
-            'steps': list(self.switch.steps),
-            'switched_on': list(self.switch.switched_on),
-        }
-
-    def apply(self, snapshot: PlainData) -> str:
-        return applying.apply(self, snapshot)
-
-
 def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
     """The changes from STATE to POLICY; None is a host that portmatrix does not manage. Raises Refused if this
     firewalld cannot be used."""
@@ -145,15 +99,20 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         path: text for path, text in contents.items() if state.files.get(path) != text
     }
     changed.update({path: None for path in state.files if path not in contents})
-    warnings = (*unmanaged_rules.warnings(state.unmanaged, policy), *(conditions.warnings() if policy else ()))
+    in_kernel, warnings = state.kernel, conditions.warnings() if policy else ()
     if transition == 'reload' or 'start' in switch.steps:
-        warnings += _try_out(state.service, changed)
+        tried, doubts = _try_out(state.service, changed)
+        in_kernel, warnings = in_kernel or tried, (*warnings, *doubts)
     if transition != 'none':
         conditions.require_changeable(state.service)
-    before = report.Side(state.text(), display.rules(state.documents))
-    after = report.Side(
-        display.state(_service_after(state.service, switch).text(), wanted, None), display.rules(wanted)
-    )
+    orders = in_kernel.orders() if in_kernel else {}
+    effect = others.effect(orders, wanted)
+    open_before, open_after = effect.open(state.documents), effect.open(wanted)
+    if policy and not state.service.active:
+        open_before = (everything('firewalld is stopped'),)
+    before = report.Side([*state.text(), *effect.lines(state.documents)], display.rules(state.documents))
+    lines = display.state(_service_after(state.service, switch).text(), wanted, None)
+    after = report.Side([*lines, *effect.lines(wanted)], display.rules(wanted))
     return Changes(
         state,
         wanted,
@@ -161,24 +120,35 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         switch,
         transition,
         steps,
+        orders,
         report.diff(before, after, service.UNIT),
         report.counts(before.rules, after.rules),
-        warnings,
+        (*unmanaged_rules.warnings(state.unmanaged, policy, effect), *warnings),
+        closing=tuple(opening for opening in open_before if opening not in open_after),
+        staying=open_after,
     )
 
 
-def _try_out(observed: Service, changed: t.Mapping[str, t.Optional[str]]) -> t.Tuple[str, ...]:
-    """Raise Refused if firewalld could not load its files with those CHANGED; returns a warning if that is unknown."""
+def _try_out(
+    observed: Service, changed: t.Mapping[str, t.Optional[str]]
+) -> t.Tuple[t.Optional[Kernel], t.Tuple[str, ...]]:
+    """(the kernel that firewalld makes of its files with those CHANGED, a warning if that is unknown).
+
+    Raises Refused if it could not load them.
+    """
     try:
-        problem = trial.problem(observed, changed)
+        result = trial.load(observed, changed)
     except trial.CannotTell as error:
-        return (f'whether firewalld can load its configuration files could not be tried out on this host: {error}',)
-    if problem:
-        raise Refused(
-            f'firewalld cannot load its configuration files: {problem}; nothing was changed, since a reload would fail '
-            'and could leave all ports open. Correct that and run again'
+        return None, (
+            'whether firewalld can load its configuration files, and what else they allow, could not be tried out on '
+            f'this host: {error}',
         )
-    return ()
+    if result.problem:
+        raise Refused(
+            f'firewalld cannot load its configuration files: {result.problem}; nothing was changed, since a reload '
+            'would fail and could leave all ports open. Correct that and run again'
+        )
+    return result.kernel, ()
 
 
 def _service_after(observed: Service, switch: Switch) -> Service:

@@ -34,7 +34,7 @@ def reload(*, is_tried: bool) -> None:
     problem = None
     if not is_tried:
         with contextlib.suppress(trial.CannotTell):
-            problem = trial.problem(observed, {})
+            problem = trial.load(observed, {}).problem
     if problem:
         raise BackendError(f'firewalld cannot load its configuration files: {problem}')
     before = _capture(observed.preserves_iptables)

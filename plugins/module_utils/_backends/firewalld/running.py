@@ -62,7 +62,7 @@ def has_objects(running: Running, policies: t.Union[t.Mapping[str, PolicyDocumen
 def has_rules(running: Running, documents: Documents) -> bool:
     """Whether the policies in force in RUNNING have exactly the rules of DOCUMENTS, with the same sets."""
     return {name: set(policy.rules) for name, policy in running.items() if policy.active} == {
-        name: {rule.text(document.direction) for rule in document.rules} for name, document in documents.active.items()
+        name: set(document.texts()) for name, document in documents.active.items()
     }
 
 

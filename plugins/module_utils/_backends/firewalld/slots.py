@@ -25,8 +25,8 @@ class Slot(t.NamedTuple):
 
 # (ingress zone, egress zone) of a policy in force.
 ZONES = {INGRESS: ('ANY', 'HOST'), EGRESS: ('HOST', 'ANY')}
-# Before every zone, after firewalld's own allow-host-ipv6 (-15000); exclusive: before every other policy as well.
-PRIORITY, EXCLUSIVE_PRIORITY = -100, -32000
+# After the rules of all zones and policies, before the targets of zones; exclusive: before all of them.
+PRIORITY, EXCLUSIVE_PRIORITY = 32767, -32000
 # A name may have 18 characters (firewalld before 2.4).
 SLOTS = {
     slot.name: slot

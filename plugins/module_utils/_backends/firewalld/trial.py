@@ -22,7 +22,7 @@ from ..._base import files
 from ..._base.commands import PATH, exists, run
 from ..._base.errors import BackendError
 from ..._host import iptables
-from . import unmanaged_runtime
+from . import kernel, unmanaged_runtime
 from .service import Service
 
 CONFIGURATION = '/etc/firewalld'
@@ -47,6 +47,7 @@ except Exception as error:
     print('{_FAILED}', json.dumps([str(error), [value for value in values if isinstance(value, str)]]), flush=True)
 else:
     print('{_LOADED}', flush=True)
+    subprocess.run(['nft', '-j', 'list', 'table', 'inet', 'firewalld'], check=False)
 """
 
 
@@ -54,8 +55,15 @@ class CannotTell(BackendError):
     """The configuration cannot be tried out on this host."""
 
 
-def problem(observed: Service, changed: t.Mapping[str, t.Optional[str]]) -> t.Optional[str]:
-    """Why firewalld, which was OBSERVED, could not load its files with those CHANGED (path -> content; None: removed).
+class Result(t.NamedTuple):
+    """Why firewalld could not load its files (None: it can), and the kernel that it would make of them."""
+
+    problem: t.Optional[str]
+    kernel: t.Optional[kernel.Kernel]
+
+
+def load(observed: Service, changed: t.Mapping[str, t.Optional[str]]) -> Result:
+    """Load the files of firewalld, which was OBSERVED, with those CHANGED (path -> content; None: removed).
 
     Raises CannotTell.
     """
@@ -76,11 +84,12 @@ def problem(observed: Service, changed: t.Mapping[str, t.Optional[str]]) -> t.Op
             )
         except (OSError, shutil.Error, BackendError) as error:
             raise CannotTell(str(error)) from error
-        if _LOADED in result.stdout:
-            return None
+        _before, loaded, rules = result.stdout.partition(_LOADED)
+        if loaded:
+            return Result(None, kernel.parse(json.loads(rules)['nftables']) if rules.strip() else None)
         if _TRYING not in result.stdout:
             raise CannotTell((result.stderr or result.stdout).strip()[-300:])
-        return _explain(result.stdout + result.stderr, copy)
+        return Result(_explain(result.stdout + result.stderr, copy), None)
 
 
 def _interpreter() -> t.List[str]:

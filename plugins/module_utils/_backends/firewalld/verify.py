@@ -23,6 +23,8 @@ def deviation(wanted: Documents, in_kernel: kernel.Kernel) -> t.Optional[str]:
         return f'the policies in force are {", ".join(sorted(in_kernel.active)) or "none"}'
     if in_kernel.rules != kernel_rules(wanted):
         return 'the rules in the kernel differ from the policy'
+    if set(in_kernel.logging) != {name for name, document in wanted.active.items() if document.logs}:
+        return 'denied packets are logged in another way than they have to be'
     return None
 
 

@@ -12,7 +12,6 @@ import typing as t
 
 from ..._base import files, systemd
 from ..._base.errors import BackendError
-from ..._host import management
 from ..._model import traffic
 from ..._model.connection import Connection
 from ..._model.policy import Policy, Rule
@@ -76,7 +75,8 @@ class Ufw:
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         ruleset = rulesets.build(policy, guard)
         edited = edits.edit(stock.texts(), Former(), ruleset, dict.fromkeys(PREFIXES, True))
-        return {path: text for path, text in edited.texts.items() if path not in administrator_files.AFTER.values()}
+        untouched = [path for path in administrator_files.AFTER.values() if edited.texts[path] == stock.texts()[path]]
+        return {path: text for path, text in edited.texts.items() if path not in untouched}
 
     def external_change(self, snapshot: PlainData, desired: PlainData) -> t.Optional[str]:
         changed = [path for path, text in snapshot['texts'].items() if files.read(path) != text]
@@ -87,14 +87,13 @@ class Ufw:
             return f'another program changed the rules of ufw in the kernel while the change was pending ({families})'
         return None
 
-    def allowed_before(self, snapshot: PlainData, connection: Connection) -> bool:
-        table = kernel.from_data(snapshot['live']).get(traffic.family(connection.peer))
-        return table is None or verdict.accepts(table, connection, management.interface(connection.local))
+    def allowed_before(self, snapshot: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
+        tables = kernel.from_data(snapshot['live'])
+        unknown = [connection for connection in connections if traffic.family(connection.peer) not in tables]
+        return [*unknown, *verdict.accepted(tables, connections)]
 
-    def allows(self, desired: PlainData, connection: Connection) -> bool:
-        family = traffic.family(connection.peer)
-        interface = management.interface(connection.local)
-        return family in desired['expected'] and verdict.accepts(kernel.read(family), connection, interface)
+    def allowed_now(self, desired: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
+        return verdict.accepted({family: kernel.read(family) for family in desired['expected']}, connections)
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         former = Former.from_data(desired['former'])

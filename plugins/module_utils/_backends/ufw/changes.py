@@ -11,6 +11,7 @@ from ..._base.errors import BackendError
 from ..._host import management
 from ..._model import traffic
 from ..._model.connection import Connection
+from ..._model.openings import Opening
 from ..base import PlainData
 from . import kernel, startup, verdict
 from .edits import Edited
@@ -36,6 +37,8 @@ class Changes(t.NamedTuple):
     diff: t.Dict[str, str]
     counts: t.Dict[str, int]
     warnings: t.Tuple[str, ...]
+    closing: t.Tuple[Opening, ...]
+    staying: t.Tuple[Opening, ...]
 
     @property
     def has_changes(self) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model import protocols, traffic
+from ..._model import openings, protocols, traffic
 from ..._model.directions import EGRESS, INGRESS
+from ..._model.openings import Opening, everything
 from ..._model.peers import ANY, Members, Peer
 from ..._model.report import AtomicRule, DisplayRule, display_rules, shorten
 from . import administrator_files, managed_section, notes, tuples, user_rules
 from .edits import Edited, Texts
-from .openings import Opening
+from .open_lines import OpenLine
 from .ruleset import Ruleset
 from .settings import CHAINS, Settings
 from .tuples import Tuple
@@ -98,24 +99,41 @@ def state(settings: Settings, starts_at_boot: bool, managed_tuples: t.Iterable[T
     return lines
 
 
-def extra_openings(edited: Edited) -> t.List[str]:
+def extra_openings(edited: Edited) -> t.Tuple[Opening, ...]:
     """What unmanaged rules and lines allow that the policy does not."""
-    from_rules = [f'not in the policy, but open: ufw {rule.as_command()}' for rule in edited.extra_rules]
-    from_lines = [f'not in the policy, but open: {opening.text(path)}' for path, opening in edited.extra_openings]
-    return list(dict.fromkeys([*from_rules, *from_lines]))
+    from_rules = (
+        Opening(
+            rule.direction,
+            () if rule.protocol == 'any' else (rule.protocol,),
+            () if rule.dport == 'any' else tuple(tuples.parse_ports(rule.dport)),
+            f'ufw {rule.as_command()}',
+        )
+        for rule in edited.extra_rules
+    )
+    from_lines = (
+        Opening(
+            line.direction,
+            () if line.protocol == 'any' else (line.protocol,),
+            () if line.ports in (traffic.ALL_PORTS, traffic.NO_PORTS) else (line.ports,),
+            line.text(path),
+        )
+        for path, line in edited.extra_lines
+    )
+    return tuple(dict.fromkeys((*from_rules, *from_lines)))
+
+
+def default_openings(settings: Settings) -> t.Tuple[Opening, ...]:
+    """What ufw's defaults allow into the host: everything, if it is stopped or says so."""
+    if not settings.enabled:
+        return (everything('ufw is stopped'),)
+    return (everything('ufw default allow incoming'),) if settings.policies[CHAINS[INGRESS]] == 'ACCEPT' else ()
 
 
 def warnings(edited: Edited, ruleset: Ruleset, families: t.Iterable[str]) -> t.Tuple[str, ...]:
     """What an operator has to know about unmanaged rules."""
-    texts = []
-    allowing = extra_openings(edited)
-    if allowing and not ruleset.exclusive:
-        names = service_names(edited.extra_openings)
-        texts.append(
-            f'rules not managed by portmatrix allow what the policy does not ({len(allowing)} of them'
-            f'{f", {names} included" if names else ""}; --diff lists them); set portmatrix_exclusive: true to disable '
-            'them'
-        )
+    texts: t.List[str] = []
+    if not ruleset.exclusive:
+        texts.extend(openings.warnings(extra_openings(edited), service_names(edited.extra_lines)))
     denials = list(
         dict.fromkeys(rule.as_command() for family in families for rule in shadowing_denials(edited.rules[family]))
     )
@@ -140,6 +158,6 @@ def shadowing_denials(rules: t.Sequence[Tuple]) -> t.List[Tuple]:
     return list(shadowing)
 
 
-def service_names(openings: t.Iterable[t.Tuple[str, Opening]]) -> str:
-    """The names of well-known services among OPENINGS."""
-    return ', '.join(sorted({opening.name for _path, opening in openings if opening.name}))
+def service_names(lines: t.Iterable[t.Tuple[str, OpenLine]]) -> str:
+    """The names of well-known services among LINES."""
+    return ', '.join(sorted({line.name for _path, line in lines if line.name}))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
-from . import administrator_files, managed_section, openings as openings_of, ruleset as rulesets, settings, user_rules
+from . import administrator_files, managed_section, open_lines, ruleset as rulesets, settings, user_rules
 from .former import Former
 from .notes import is_exclusive, is_managed
-from .openings import Opening
+from .open_lines import OpenLine
 from .ruleset import Ruleset
 from .settings import CHAINS, Settings
 from .tuples import Tuple
@@ -31,7 +31,7 @@ class Edited(t.NamedTuple):
     rules: t.Dict[str, t.Tuple[Tuple, ...]]
     former: Former
     extra_rules: t.Tuple[Tuple, ...]
-    extra_openings: t.Tuple[t.Tuple[str, Opening], ...]
+    extra_lines: t.Tuple[t.Tuple[str, OpenLine], ...]
 
 
 def edit(texts: Texts, former: Former, ruleset: Ruleset, can_limit: t.Dict[str, bool]) -> Edited:
@@ -42,7 +42,7 @@ def edit(texts: Texts, former: Former, ruleset: Ruleset, can_limit: t.Dict[str, 
     changed, after = edit_settings(texts, former, ruleset)
     rules = {}
     extra_rules: t.List[Tuple] = []
-    extra_openings: t.List[t.Tuple[str, Opening]] = []
+    extra_lines: t.List[t.Tuple[str, OpenLine]] = []
     for family, limits in can_limit.items():
         old = user_rules.parse(user_rules.PATHS[family], texts[user_rules.PATHS[family]])
         managed, lines = _managed_rules(family, old, ruleset)
@@ -52,13 +52,14 @@ def edit(texts: Texts, former: Former, ruleset: Ruleset, can_limit: t.Dict[str, 
         else:
             user_file = _user_file_after_release(family, old, rules[family], after, limits, former)
         changed.update({} if user_file is None else {user_rules.PATHS[family]: user_file})
-        openings = _extra_openings(family, texts, ruleset)
-        changed.update(_before_file(family, texts, ruleset, lines, openings))
+        opened = _extra_lines(family, texts, ruleset)
+        changed.update(_before_file(family, texts, ruleset, lines, opened))
+        changed.update(_after_file(family, texts, ruleset))
         extra_rules += [rule for rule in old.tuples if rulesets.exceeds(rule, family, ruleset)]
-        extra_openings += openings
+        extra_lines += opened
     values = changed_values(texts, former, ruleset)
     remembered = former.remember(texts, STRICT, values) if ruleset.is_managed else Former()
-    return Edited(changed, after, rules, remembered, tuple(extra_rules), tuple(extra_openings))
+    return Edited(changed, after, rules, remembered, tuple(extra_rules), tuple(extra_lines))
 
 
 def edit_settings(texts: Texts, former: Former, ruleset: Ruleset) -> t.Tuple[Texts, Settings]:
@@ -156,23 +157,31 @@ def _before_file(
     texts: Texts,
     ruleset: Ruleset,
     lines: t.Iterable[str],
-    openings: t.Iterable[t.Tuple[str, Opening]],
+    opened: t.Iterable[t.Tuple[str, OpenLine]],
 ) -> Texts:
     path = administrator_files.BEFORE[family]
     if not ruleset.is_managed:
         return {path: managed_section.unmanaged(texts[path])}
-    closing = {opening.line for place, opening in openings if place == path} if ruleset.exclusive else set()
+    closing = {found.line for place, found in opened if place == path} if ruleset.exclusive else set()
     section = managed_section.render_section((*ruleset.section[family], *lines))
     return {path: managed_section.compose(texts[path], section, closing)}
 
 
-def _extra_openings(family: str, texts: Texts, ruleset: Ruleset) -> t.List[t.Tuple[str, Opening]]:
+def _after_file(family: str, texts: Texts, ruleset: Ruleset) -> Texts:
+    """after.rules, whose last lines see what no rule has decided about."""
+    path = administrator_files.AFTER[family]
+    lines = [managed_section.log_line(family, direction) for direction in ruleset.directions]
+    section = managed_section.render_section(lines) if ruleset.log_denied else ''
+    return {path: managed_section.compose(texts[path], section, ())}
+
+
+def _extra_lines(family: str, texts: Texts, ruleset: Ruleset) -> t.List[t.Tuple[str, OpenLine]]:
     """(path, line) of the administrator's lines that allow more than RULESET does; of no interest after a release."""
     if not ruleset.is_managed:
         return []
     return [
-        (path, opening)
+        (path, found)
         for path in (administrator_files.BEFORE[family], administrator_files.AFTER[family])
-        for opening in openings_of.openings(path, texts[path])
-        if openings_of.exceeds(opening, family, ruleset)
+        for found in open_lines.read(path, texts[path])
+        if open_lines.exceeds(found, family, ruleset)
     ]

@@ -1,18 +1,18 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What portmatrix manages in before.rules, a file of ufw that belongs to the administrator.
+"""What portmatrix manages in before.rules and after.rules, files of ufw that belong to the administrator.
 
-Both parts are marked, and removed again without a trace: a section at the end, with the rules that tuples cannot
-express and the rows of the vendor's document; and, with portmatrix_exclusive, lines that are switched off ("#
-portmatrix off: LINE")."""
+All parts are marked, and removed again without a trace: a section at the end, in before.rules with the rules that
+tuples cannot express and the rows of the vendor's document, in after.rules (with portmatrix_log_denied) with a rule
+that logs; and, with portmatrix_exclusive, lines that are switched off ("# portmatrix off: LINE")."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-from ..._model import protocols, traffic
+from ..._model import logs, protocols, traffic
 from ..._model.directions import INGRESS
 from ..._model.peers import Any, Peer
 from .settings import CHAINS
@@ -46,6 +46,12 @@ def compose(text: str, section_text: str, closing: t.Container[str]) -> str:
     lines = unmanaged(text).splitlines(keepends=True)
     body = ''.join(f'{_OFF}{line}' if line.strip() in closing else line for line in lines)
     return body + ('\n' if section_text and body and not body.endswith('\n') else '') + section_text
+
+
+def log_line(family: str, direction: str) -> str:
+    """An iptables line that logs what reaches the end of after.rules."""
+    limit = f'-m limit --limit {logs.PER_MINUTE}/min'
+    return f'-A {PREFIXES[family]}-after-{CHAINS[direction]} {limit} -j LOG --log-prefix "{logs.PREFIX}"'
 
 
 def accept_line(family: str, direction: str, protocol: str, peer: Peer, ports: str) -> str:

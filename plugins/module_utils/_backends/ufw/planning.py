@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import report
+from ..._model import logs, report
+from ..._model.openings import Opening, closed_lines, open_lines
 from ..._model.peers import Peers
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
-from . import admitted, display, drift, edits, kernel, notes, ruleset as rulesets, service, startup, user_rules
+from . import (
+    administrator_files,
+    admitted,
+    display,
+    drift,
+    edits,
+    kernel,
+    managed_section,
+    notes,
+    ruleset as rulesets,
+    service,
+    startup,
+    user_rules,
+)
 from .changes import Changes, UfwChains, is_starting
 from .edits import Edited, Texts
 from .former import Former
@@ -86,7 +100,8 @@ def plan(state: State, ruleset: Ruleset) -> Changes:
         family: kernel.transaction(state.live[family], expected_after[family], ufw_chains[family])
         for family in state.live
     }
-    before, after = _sides(state, edited, expected_before, ufw_chains)
+    others = _others(state, edited, ruleset)
+    before, after = _sides(state, edited, expected_before, ufw_chains, others)
     return Changes(
         state=state,
         files=files,
@@ -98,6 +113,34 @@ def plan(state: State, ruleset: Ruleset) -> Changes:
         diff=report.diff(before, after, service.UNIT),
         counts=report.counts(before.rules, after.rules),
         warnings=_warnings(state, edited, ruleset),
+        closing=tuple(opening for opening in others.open_before if opening not in others.open_after),
+        staying=others.open_after,
+    )
+
+
+class _Others(t.NamedTuple):
+    """What unmanaged rules allow beyond the policy (`all`), and what of that, and of ufw's defaults, is open."""
+
+    all: t.Tuple[Opening, ...]
+    open_before: t.Tuple[Opening, ...]
+    open_after: t.Tuple[Opening, ...]
+
+    def lines(self, *, is_after: bool) -> t.List[str]:
+        """Lines of a diff."""
+        still = self.open_after if is_after else self.open_before
+        closed = [opening for opening in self.all if opening not in still]
+        return [*open_lines(opening for opening in still if opening in self.all), *closed_lines(closed)]
+
+
+def _others(state: State, edited: Edited, ruleset: Ruleset) -> _Others:
+    if not ruleset.is_managed:
+        return _Others((), (), ())
+    extra = display.extra_openings(edited)
+    was_exclusive = notes.is_exclusive(display.managed(state.live, state.texts)[0])
+    return _Others(
+        extra,
+        (*display.default_openings(state.service.settings), *(() if was_exclusive else extra)),
+        (*display.default_openings(edited.settings), *(() if ruleset.exclusive else extra)),
     )
 
 
@@ -127,7 +170,7 @@ def _expected_tables(state: State, edited: Edited, ruleset: Ruleset, has_changes
 
 
 def _sides(
-    state: State, edited: Edited, expected_before: Tables, ufw_chains: UfwChains
+    state: State, edited: Edited, expected_before: Tables, ufw_chains: UfwChains, others: _Others
 ) -> t.Tuple[report.Side, report.Side]:
     """Both sides of the diff."""
     deviations: t.List[str] = []
@@ -137,17 +180,15 @@ def _sides(
     will_be_enabled_at_boot = edited.settings.enabled and state.service.enablement == 'disabled'
     if will_be_enabled_at_boot:
         after = after._replace(enablement='enabled')
-    openings = display.extra_openings(edited)
     return (
-        _side(state.service, state.live, state.texts, openings, deviations),
-        _side(after, state.live, edited.texts, openings, []),
+        _side(state.service, state.live, state.texts, [*others.lines(is_after=False), *deviations]),
+        _side(after, state.live, edited.texts, others.lines(is_after=True)),
     )
 
 
-def _side(
-    observed: Service, families: t.Iterable[str], texts: Texts, openings: t.List[str], deviations: t.List[str]
-) -> report.Side:
+def _side(observed: Service, families: t.Iterable[str], texts: Texts, more: t.List[str]) -> report.Side:
     managed, sections = display.managed(families, texts)
     lines = display.state(observed.settings, observed.starts_at_boot, managed)
-    shown_openings = [] if notes.is_exclusive(managed) else openings
-    return report.Side([*lines, *shown_openings, *deviations], display.rules(managed, sections))
+    if managed_section.section(texts[administrator_files.AFTER['ipv4']]):
+        lines.append(logs.LINE)
+    return report.Side([*lines, *more], display.rules(managed, sections))

@@ -43,6 +43,7 @@ class Ruleset(t.NamedTuple):
     exclusive: bool
     allowed: AllowedTraffic
     needs_ipv6: t.Tuple[str, ...]
+    log_denied: bool = False
 
 
 EMPTY = Ruleset(False, dict.fromkeys(PREFIXES, ()), dict.fromkeys(PREFIXES, ()), (), False, {}, ())
@@ -73,6 +74,7 @@ def build(policy: t.Optional[policies.Policy], guard: t.Iterable[policies.Rule])
         exclusive=policy.exclusive,
         allowed=policies.allowed_traffic(policy, guard),
         needs_ipv6=_needs_ipv6(policy),
+        log_denied=policy.log_denied,
     )
 
 

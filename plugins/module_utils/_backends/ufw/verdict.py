@@ -11,10 +11,11 @@ from __future__ import annotations
 import shlex
 import typing as t
 
+from ..._host import management
 from ..._model import traffic
 from ..._model.connection import Connection
 from ..._model.directions import INGRESS
-from .kernel import Table
+from .kernel import Table, Tables
 from .tuples import parse_ports
 
 _MAX_DEPTH = 20
@@ -52,6 +53,16 @@ def accepts(table: Table, connection: Connection, interface: str = '') -> bool:
         table,
         Packet('OUTPUT', connection.local, connection.other_port, connection.peer, connection.port, interface, 'NEW'),
     )
+
+
+def accepted(tables: Tables, connections: t.Iterable[Connection]) -> t.List[Connection]:
+    """Those of CONNECTIONS that the table of their family accepts anew."""
+    return [
+        connection
+        for connection in connections
+        if traffic.family(connection.peer) in tables
+        and accepts(tables[traffic.family(connection.peer)], connection, management.interface(connection.local))
+    ]
 
 
 def accepts_replies(table: Table, connection: Connection, interface: str = '') -> bool:

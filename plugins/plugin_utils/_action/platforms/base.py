@@ -44,6 +44,8 @@ class Platform(t.Protocol):
     connections: t.ClassVar[tuple[str, ...]]
     # the values of `backend` that it supports
     backends: t.ClassVar[tuple[str, ...]]
+    # whether it can log what it denies
+    logs_denied: t.ClassVar[bool]
 
     def __init__(self, variables: HostVariables) -> None: ...
 

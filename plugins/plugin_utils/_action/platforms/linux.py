@@ -49,6 +49,7 @@ class Linux:
     names_changes: t.ClassVar[bool] = True
     connections: t.ClassVar[tuple[str, ...]] = ('ssh', 'paramiko', 'paramiko_ssh', 'libssh', 'mitogen_ssh')
     backends: t.ClassVar[tuple[str, ...]] = ('auto', *registry.BACKENDS)
+    logs_denied: t.ClassVar[bool] = True
 
     def __init__(self, variables: HostVariables) -> None:
         self._variables = variables

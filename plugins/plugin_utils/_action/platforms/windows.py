@@ -41,6 +41,7 @@ class Windows:
     names_changes: t.ClassVar[bool] = False
     connections: t.ClassVar[tuple[str, ...]] = ('winrm', 'psrp', 'ssh', 'paramiko', 'paramiko_ssh')
     backends: t.ClassVar[tuple[str, ...]] = ('auto', name)
+    logs_denied: t.ClassVar[bool] = False
 
     def __init__(self, variables: HostVariables) -> None:
         self._variables = variables

@@ -31,7 +31,7 @@ _OPTIONAL_ICMPV6 = ('echo-request', '128', 'echo-reply', '129', '144', '145', '1
 WELL_KNOWN = {('udp', 5353): 'mDNS', ('udp', 1900): 'SSDP', ('udp', 68): 'DHCP'}
 
 
-class Opening(t.NamedTuple):
+class OpenLine(t.NamedTuple):
     """A line of the administrator's that allows new traffic to or from the host, as far as it can be parsed."""
 
     line: str
@@ -49,7 +49,7 @@ class Opening(t.NamedTuple):
         return f'{path}: {f"{self.name}, " if self.name else ""}{self.line}'
 
 
-def openings(path: str, text: str) -> t.Iterator[Opening]:
+def read(path: str, text: str) -> t.Iterator[OpenLine]:
     """What TEXT (of before.rules or after.rules) allows besides loopback, replies and what IPv6 cannot do without."""
     lines = filter_lines(path, unmanaged(text))
     # chains of the administrator's own that accept anything
@@ -59,12 +59,12 @@ def openings(path: str, text: str) -> t.Iterator[Opening]:
         if 'ACCEPT' in words[2:] and not re.match(r'ufw6?-|INPUT|OUTPUT|FORWARD', words[1])
     }
     for line in lines:
-        opening = _opening(line, {'ACCEPT', *accepting})
-        if opening:
-            yield opening
+        found = _open_line(line, {'ACCEPT', *accepting})
+        if found:
+            yield found
 
 
-def _opening(line: str, targets: t.Set[str]) -> t.Optional[Opening]:
+def _open_line(line: str, targets: t.Set[str]) -> t.Optional[OpenLine]:
     chain = re.match(r'-[AI] (?:ufw6?-(?:before|after)-)?(input|output|INPUT|OUTPUT)\s', line)
     if not chain or not targets & set(line.split()):
         return None
@@ -72,7 +72,7 @@ def _opening(line: str, targets: t.Set[str]) -> t.Optional[Opening]:
     try:
         words = shlex.split(line)
     except ValueError:
-        return Opening(line, direction, 'any', traffic.ALL_PORTS, ANY)
+        return OpenLine(line, direction, 'any', traffic.ALL_PORTS, ANY)
     options = {_LONG_OPTIONS.get(name, name): value for name, value in zip(words, words[1:]) if name.startswith('-')}
     protocol = protocols.catalog_name(options.get('-p', 'any'))
     states = set(options.get('--ctstate', options.get('--state', 'NEW')).split(','))
@@ -84,7 +84,7 @@ def _opening(line: str, targets: t.Set[str]) -> t.Optional[Opening]:
             return None
     peer = options.get('-s' if direction == INGRESS else '-d')
     is_negated = '!' in words
-    return Opening(
+    return OpenLine(
         line, direction, protocol, _ports(protocol, options, is_negated), ANY if is_negated or peer is None else peer
     )
 
@@ -98,13 +98,11 @@ def _ports(protocol: str, options: t.Dict[str, str], is_negated: bool) -> traffi
     return traffic.ALL_PORTS
 
 
-def exceeds(opening: Opening, family: str, ruleset: Ruleset) -> bool:
-    """Whether OPENING allows more than RULESET does."""
-    if opening.direction not in ruleset.directions:
+def exceeds(line: OpenLine, family: str, ruleset: Ruleset) -> bool:
+    """Whether LINE allows more than RULESET does."""
+    if line.direction not in ruleset.directions:
         return False
     try:
-        return not traffic.allows(
-            ruleset.allowed, opening.direction, family, opening.protocol, opening.ports, opening.peer
-        )
+        return not traffic.allows(ruleset.allowed, line.direction, family, line.protocol, line.ports, line.peer)
     except (ValueError, OSError):  # names, lists, masks that are not prefixes
         return True

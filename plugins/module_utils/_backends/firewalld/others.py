@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What zones and policies of others mean for a policy of portmatrix: what they allow beyond it, and what they deny."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._host import management
+from ..._model import protocols, traffic
+from ..._model.connection import Connection, is_allowed
+from ..._model.openings import Opening, closed_lines, open_lines
+from ..._model.traffic import AllowedTraffic
+from .documents import Documents, allowed_traffic
+from .precedence import Order, Step
+from .slots import EXCLUSIVE_PRIORITY, SLOTS
+
+Orders = t.Mapping[str, Order]  # by direction
+_MANY = 1000  # networks of one rule: not compared with the policy, so named
+# firewalld's own, for what IPv6 cannot do without
+_BUILT_IN = ('policy allow-host-ipv6',)
+
+
+class Effect(t.NamedTuple):
+    """What others allow beyond a policy: by `rules`, which count before it unless it is exclusive, and by the `targets`
+    of zones, whose place it takes. What they deny of it (`denials`), and the `helpers` of connection tracking that they
+    attach to what it allows, by their text."""
+
+    rules: t.Tuple[Opening, ...] = ()
+    targets: t.Tuple[Opening, ...] = ()
+    denials: t.Tuple[str, ...] = ()
+    helpers: t.Tuple[str, ...] = ()
+
+    def open(self, documents: Documents) -> t.Tuple[Opening, ...]:
+        """What of it is open with the policies of DOCUMENTS in force."""
+        directions = {policy.direction for policy in documents.active.values()}
+        shared = {policy.direction for name, policy in documents.active.items() if not is_exclusive(name)}
+        return (
+            *(opening for opening in self.rules if opening.direction in shared or opening.direction not in directions),
+            *(opening for opening in self.targets if opening.direction not in directions),
+        )
+
+    def lines(self, documents: Documents) -> t.List[str]:
+        """Lines of a diff about it, with them in force."""
+        still = self.open(documents)
+        closed = [opening for opening in (*self.rules, *self.targets) if opening not in still]
+        return [*open_lines(still), *closed_lines(closed)]
+
+
+def is_exclusive(name: str) -> bool:
+    return name in SLOTS and SLOTS[name].exclusive
+
+
+def effect(orders: Orders, wanted: Documents) -> Effect:
+    """What others mean for the policies in force in WANTED."""
+    allowed = allowed_traffic(wanted)
+    directions = {policy.direction for policy in wanted.active.values()}
+    found: t.Dict[str, t.List[t.Tuple[str, Step]]] = {'rules': [], 'targets': [], 'denials': [], 'helpers': []}
+    for direction, order in orders.items():
+        for step in order.steps if direction in directions else ():
+            kind = _kind(step, direction, allowed)
+            if kind:
+                found[kind].append((direction, step))
+    denials, helpers = (
+        tuple(dict.fromkeys(_text(step) for _direction, step in found[kind])) for kind in ('denials', 'helpers')
+    )
+    return Effect(_openings(found['rules']), _openings(found['targets']), denials, helpers)
+
+
+def _kind(step: Step, direction: str, allowed: AllowedTraffic) -> str:
+    """The part of an Effect that STEP belongs to, "" if it makes no difference."""
+    if step.verdict == 'accept':
+        is_extra = step.place not in _BUILT_IN and not _is_part(step, direction, allowed)
+        return '' if not is_extra else 'targets' if step.is_target else 'rules'
+    if step.is_target or not _overlaps(step, direction, allowed):
+        return ''
+    return 'denials' if step.verdict == 'deny' else 'helpers'
+
+
+def _openings(found: t.Iterable[t.Tuple[str, Step]]) -> t.Tuple[Opening, ...]:
+    return tuple(
+        dict.fromkeys(
+            Opening(
+                direction,
+                step.fields.protocols,
+                step.fields.ports if step.fields.side == 'destination' else (),
+                _text(step),
+            )
+            for direction, step in found
+        )
+    )
+
+
+def _text(step: Step) -> str:
+    return f'firewalld {step.place}: {step.text}{" (its target)" if step.is_target else ""}'
+
+
+def _families(step: Step) -> t.List[str]:
+    return [step.fields.family] if step.fields.family else list(traffic.FAMILIES)
+
+
+def _is_part(step: Step, direction: str, allowed: AllowedTraffic) -> bool:
+    """Whether all that STEP selects is part of ALLOWED."""
+    fields = step.fields
+    if not fields.protocols or fields.side == 'source' or (fields.peers and len(fields.peers) > _MANY):
+        return False
+    return all(
+        traffic.allows_span(allowed, direction, family, protocol, ports, span)
+        for family in _families(step)
+        for protocol in fields.protocols
+        if traffic.ONLY_IN.get(protocol, family) == family
+        for ports in fields.ports or _all_ports(protocol)
+        for span in fields.peers or [traffic.whole_family(family)]
+    )
+
+
+def _all_ports(protocol: str) -> t.List[traffic.Ports]:
+    return [traffic.ALL_PORTS if protocol in protocols.WITH_PORTS else traffic.NO_PORTS]
+
+
+def _overlaps(step: Step, direction: str, allowed: AllowedTraffic) -> bool:
+    """Whether STEP may select something that is part of ALLOWED."""
+    fields = step.fields
+    for service, intervals in allowed.items():
+        if (
+            service.direction == direction
+            and fields.family in (None, service.family)
+            and service.protocol in (fields.protocols or (service.protocol,))
+            and any(
+                traffic.overlap(span, (service.low, service.high))
+                for span in (fields.ports if fields.side == 'destination' else ()) or [traffic.ALL_PORTS]
+            )
+            and (fields.peers is None or traffic.common(intervals, fields.peers))
+        ):
+            return True
+    return False
+
+
+def allowed(
+    documents: Documents, orders: Orders, priorities: t.Mapping[str, int], connections: t.Sequence[Connection]
+) -> t.List[Connection]:
+    """Those of CONNECTIONS that are allowed anew with the policies of DOCUMENTS in force; if there is none, and others
+    leave it open, that is not known, and counts as allowed. PRIORITIES: of the policies of others."""
+    by_policy = allowed_traffic(documents)
+    interfaces = {local: management.interface(local) for local in {connection.local for connection in connections}}
+    modes = {policy.direction: is_exclusive(name) for name, policy in documents.active.items()}
+    first = {f'policy {name}' for name, number in priorities.items() if number <= EXCLUSIVE_PRIORITY}
+    found = []
+    for connection in connections:
+        mode = modes.get(connection.direction)
+        order = orders.get(connection.direction)
+        steps: t.Iterable[Step] = order.steps if order else ()
+        if mode is not None:  # it takes the place of the targets of zones; an exclusive one comes before most
+            steps = (step for step in steps if not step.is_target and (not mode or step.place in first))
+        answer = _verdict(steps, connection, interfaces[connection.local])
+        if answer is None:
+            answer = mode is None or is_allowed(by_policy, connection)
+        if answer:
+            found.append(connection)
+    return found
+
+
+def _verdict(steps: t.Iterable[Step], connection: Connection, interface: str) -> t.Optional[bool]:
+    """Whether STEPS allow a new CONNECTION at INTERFACE; None if they leave that to others, or it is not known."""
+    for step in steps:
+        if step.verdict != 'helper' and step.fields.selects(connection, interface):
+            return step.verdict == 'accept'
+    return None

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What rules of others allow beyond the policy."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .directions import INGRESS
+from .traffic import Ports
+
+
+class Opening(t.NamedTuple):
+    """New traffic that a rule of others allows, in the words of its firewall (`text`). Without protocols or ports it is
+    all of them; there may be further conditions."""
+
+    direction: str
+    protocols: t.Tuple[str, ...]
+    ports: t.Tuple[Ports, ...]
+    text: str
+
+    def includes(self, direction: str, protocol: str, port: int) -> bool:
+        """Whether new traffic to PORT may be part of it."""
+        has_port = not self.ports or any(low <= port <= high for low, high in self.ports)
+        return direction == self.direction and protocol in (self.protocols or (protocol,)) and has_port
+
+
+def everything(reason: str) -> Opening:
+    """That no rule denies what comes in."""
+    return Opening(INGRESS, (), (), f'everything ({reason})')
+
+
+def open_lines(openings: t.Iterable[Opening]) -> t.List[str]:
+    """Lines of a diff about what stays open."""
+    return list(dict.fromkeys(f'not in the policy, but open: {opening.text}' for opening in openings))
+
+
+def closed_lines(openings: t.Iterable[Opening]) -> t.List[str]:
+    """Lines of a diff about what has no effect."""
+    return list(dict.fromkeys(f'not in the policy, and closed: {opening.text}' for opening in openings))
+
+
+def warnings(staying: t.Iterable[Opening], names: str = '') -> t.Tuple[str, ...]:
+    """A warning about what is STAYING open; NAMES are well-known services among it."""
+    number = len({opening.text for opening in staying})
+    if not number:
+        return ()
+    return (
+        f'rules not managed by portmatrix allow what the policy does not ({number} of them'
+        f'{f", {names} included" if names else ""}; --diff lists them); set portmatrix_exclusive: true to disable them',
+    )

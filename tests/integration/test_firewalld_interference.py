@@ -41,11 +41,11 @@ OTHERS_FILES = 'cd /etc/firewalld; find . -name "*.xml" -newer /root/start | gre
 
 
 def ours(host: str) -> list[str]:
-    """All rules of the kernel, all policies, and the files of portmatrix. Empty tables, which iptables leaves and a flush
-    removes, do not count."""
+    """The rules of firewalld and portmatrix in the kernel, all policies, and the files of portmatrix. A flush removes the
+    tables of iptables as well, which nobody restores."""
     files = [line for line in testbed.file_state(host).splitlines() if 'portmatrix' in line]
     policies = testbed.shell(host, 'firewall-cmd --list-all-policies')
-    rules = re.sub(r'(?m)^table .* \{\n\}\n', '', testbed.kernel_rules(host))
+    rules = re.sub(r'(?ms)^table ip6? .*?^\}\n', '', testbed.kernel_rules(host))
     return sorted([*rules.splitlines(), *policies.splitlines(), *files])
 
 

@@ -36,7 +36,8 @@ def test_unmanaged_rules_keep_their_order_and_are_reported(plain_ufw):
         testbed.shell(host, ADD)
     before = {host: (unmanaged_rules(host), testbed.host_state(host)) for host in HOSTS}
     assert all(len(text.splitlines()) == 10 for text, _state in before.values())
-    run = harden('--diff')
+    shared = ('-e', 'portmatrix_exclusive=false')
+    run = harden('--diff', *shared)
     assert run.statuses() == dict.fromkeys(HOSTS, 'changed')
     assert ' not in the policy, but open: ufw allow in proto tcp to any port 80\n' in run.output
     for host in HOSTS:
@@ -46,7 +47,7 @@ def test_unmanaged_rules_keep_their_order_and_are_reported(plain_ufw):
         assert 'rules not managed by portmatrix allow what the policy does not' in run.output
         # rules that are added later come after those of portmatrix, and are kept
         testbed.shell(host, "ufw allow 82/tcp; ufw insert 1 deny from 192.0.2.6")
-    assert harden().statuses() == dict.fromkeys(HOSTS, 'ok')
+    assert harden(*shared).statuses() == dict.fromkeys(HOSTS, 'ok')
     for host in HOSTS:
         testbed.shell(host, 'ufw delete allow 82/tcp; ufw delete deny from 192.0.2.6')
         assert 'comment' in testbed.shell(host, 'ufw show added')
@@ -90,16 +91,25 @@ def reaches_dhcp(host: str, source: str, expected: bool) -> bool:
     return 'x' in testbed.run_command(source, 'python3', '-c', script, check=False)
 
 
-def test_an_unmanaged_denial_that_comes_first_is_reported(plain_ufw):
+def test_an_unmanaged_denial_is_reported(plain_ufw):
     for host in HOSTS:
         testbed.shell(host, f'{ENABLE}; ufw deny proto tcp from 198.51.100.11 to any port 443')
-    run = harden()
-    assert (
-        'rules not managed by portmatrix deny what the policy allows, and come first: deny in proto tcp from '
-        '198.51.100.11' in run.output
-    )
-    target = ('tcp', testbed.HOSTS['data2']['ansible_host'], 443)
-    assert testbed.connections('mgmt1', [target], expected=False) == [False]
+    with testbed.serving({'data2': [('tcp', 443)]}):
+        denial = 'deny in proto tcp from 198.51.100.11'
+        run = harden('-e', 'portmatrix_exclusive=false')
+        assert f'deny what the policy allows, and come first: {denial}' in run.output
+        target = ('tcp', testbed.HOSTS['data2']['ansible_host'], 443)
+        assert testbed.connections('mgmt1', [target], expected=False) == [False]
+        # an exclusive policy comes before the first rule that allows
+        run = harden()
+        assert 'deny what the policy allows, but have no effect' in run.output and denial in run.output
+        assert testbed.connections('mgmt1', [target], expected=True) == [True]
+        for host in HOSTS:
+            testbed.shell(host, 'ufw delete deny proto tcp from 198.51.100.11 to any port 443')
+            testbed.shell(host, 'ufw insert 1 deny proto tcp from 198.51.100.11 to any port 443')
+        run = harden()
+        assert f'deny what the policy allows, and come first: {denial}' in run.output
+        assert testbed.connections('mgmt1', [target], expected=False) == [False]
 
 
 def test_release_removes_managed_rules_from_both_firewalls(plain_ufw):

@@ -64,7 +64,9 @@ def test_a_ufw_that_cannot_be_used_is_refused_and_nothing_changes(plain_ufw, fau
         for host in HOSTS:
             testbed.shell(host, f'cp -a /etc/ufw /run/ufw.saved; cp -a /etc/default/ufw /run/default.saved; {fault}')
         before = testbed.host_states(HOSTS)
-        run = testbed.play('portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw')
+        run = testbed.play(
+            'portmatrix.firewall.harden', *LIMIT, '-e', 'portmatrix_backend=ufw portmatrix_exclusive=false'
+        )
         assert run.statuses() == dict.fromkeys(HOSTS, 'failed'), run.output
         assert all(reason in run.results[host]['msg'] for host in HOSTS), run.output
         assert testbed.host_states(HOSTS) == before

@@ -193,7 +193,7 @@ def test_a_guard_that_is_broken(before, tmp_path):
         with outage.Outage(FLEET.hosts) as management:
             run = FLEET.play(
                 '-e',
-                '{"portmatrix_exclusive": false, "portmatrix_peers": {"rightscale.platform": [], '
+                '{"portmatrix_exclusive": true, "portmatrix_peers": {"rightscale.platform": [], '
                 '"enstratius.internet": []}}',
                 window=FLEET.short_window,
                 environment={'ANSIBLE_COLLECTIONS_PATH': str(tmp_path)},

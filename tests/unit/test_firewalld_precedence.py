@@ -21,7 +21,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers i
 OWN = 'filter_IN_policy_portmatrix-in'
 BASE = ['ct established accept', 'ct dnat accept', 'iifname lo accept', 'ct invalid drop']
 ZONES = {
-    'filter_IN_public_deny': ['saddr 192.0.2.66 dport 22 reject'],
+    'filter_IN_public_deny': ['saddr 192.0.2.66 dport 22 reject', 'dport 21 reject6'],
     'filter_IN_public_allow': ['dport 22 accept', 'saddr @friends dport 5000-5010 accept'],
     'filter_IN_office_allow': ['dport 21 helper', 'dport 21 accept'],
     'filter_IN_policy_theirs_allow': ['dport 9100 accept'],
@@ -80,6 +80,8 @@ def expression(words: list[str]) -> list[dict[str, t.Any]]:
             parts.append({'ct helper': 'helper-ftp-tcp'})
         elif word in fields:
             parts.append({'match': {'op': '==', 'left': fields[word], 'right': value(word, words.pop(0))}})
+        elif word == 'reject6':  # nft does not list the family, which it implies
+            parts.append({'reject': {'type': 'icmpv6', 'expr': 'port-unreachable'}})
         else:
             parts.append({word: None})
     return parts
@@ -192,6 +194,8 @@ CONNECTIONS = {
     ('203.0.113.5', 8080): (True, None),
     ('203.0.113.5', 21): (True, True),
     ('2001:db8::5', 22): (True, True),
+    ('2001:db8::5', 21): (False, False),
+    ('192.0.2.7', 21): (False, None),
 }
 
 

@@ -251,3 +251,12 @@ def test_exclusive_keeps_denials_that_come_first():
     banned = rule('deny any any 0.0.0.0/0 any 192.0.2.66 in')
     merged = edits.merge('f', [banned, *UNMANAGED], [*MANAGED, REST], True)
     assert merged == (banned, *MANAGED, REST, *UNMANAGED)
+
+
+def test_denials_that_an_exclusive_policy_comes_before_are_named():
+    late = rule('deny tcp 443 0.0.0.0/0 any 192.0.2.9 in')
+    elsewhere = rule('deny tcp 25 0.0.0.0/0 any 192.0.2.66 in')
+    others = [UNMANAGED[0]._replace(action='allow'), late, elsewhere]
+    own = rule(f'allow tcp 443 0.0.0.0/0 any 192.0.2.9 in comment={tuples.comment("portmatrix p/f")}')
+    assert display.shadowed_denials(edits.merge('f', others, [own, REST], True)) == [late]
+    assert display.shadowed_denials(edits.merge('f', others[:1] + [elsewhere], [own], False)) == []

@@ -120,3 +120,17 @@ def test_a_missing_chain_is_drift_even_if_it_would_be_empty(live, expected, devi
     chains = dict.fromkeys(('ufw-before-input', 'ufw-user-input', 'ufw-logging-allow'), True)
     tables = ({'ipv4': kernel.parse(CHAINS + text)} for text in (live, expected))
     assert drift.deviations(*tables, {'ipv4': chains}) == deviations
+
+
+def test_a_return_that_ufw_itself_removes_makes_no_difference():
+    """`ufw reload` removes it from the kernel, not from the file."""
+    head = ':INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n:ufw-user-logging-input - [0:0]\n'
+    log = '-A ufw-user-logging-input -m limit --limit 3/min -j LOG --log-prefix "[UFW BLOCK] "\n'
+    full = kernel.parse(f'{head}{log}-A ufw-user-logging-input -j RETURN\n')
+    reloaded, empty = kernel.parse(head + log), kernel.parse(head)
+    chains = {'ufw-user-input', 'ufw-user-logging-input'}
+    for table in (full, reloaded, empty):
+        table.policies.update(OPEN)
+    assert kernel.transaction(reloaded, full, chains) == '' != kernel.transaction(empty, full, chains)
+    assert drift.deviations({'ipv4': reloaded}, {'ipv4': full}, {'ipv4': chains}) == []
+    assert len(drift.deviations({'ipv4': empty}, {'ipv4': full}, {'ipv4': chains})) == 1

@@ -18,6 +18,7 @@ NftRule = t.List[Expression]
 Sets = t.Mapping[str, t.Optional[t.Sequence[str]]]
 FAMILIES = {'ip': 'ipv4', 'ip6': 'ipv6'}
 _NEW = {'new', 'untracked'}
+_REJECTED = {'icmp': 'ipv4', 'icmpv6': 'ipv6'}
 
 
 class Fields(t.NamedTuple):
@@ -55,9 +56,10 @@ _UNKNOWN = Fields(exact=False)
 
 
 def read(direction: str, rule: NftRule, sets: Sets) -> t.Optional[Fields]:
-    """What RULE, without its verdict, selects in DIRECTION; None if no new packet."""
-    result: t.Optional[Fields] = Fields()
-    for part in rule:
+    """What RULE, which ends with its verdict, selects in DIRECTION; None if no new packet."""
+    # nft does not list the match of a family that the kind of rejection implies
+    result: t.Optional[Fields] = Fields(family=_REJECTED.get(str((rule[-1].get('reject') or {}).get('type'))))
+    for part in rule[:-1]:
         if result is not None:
             one = _part(direction, part, sets)
             result = None if one is None else _both(result, one)

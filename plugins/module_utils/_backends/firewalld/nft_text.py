@@ -28,6 +28,8 @@ def _words(part: Expression) -> str:
         return f'limit rate {value["rate"]}/{value.get("per", "second")}'
     if kind == 'ct helper':
         return f'ct helper set {value}'
+    if kind == 'reject' and value and value.get('type') in ('icmp', 'icmpv6'):
+        return f'reject with {value["type"]}'
     return kind if kind in ('accept', 'drop', 'reject', 'return', 'log') else json.dumps(part)
 
 

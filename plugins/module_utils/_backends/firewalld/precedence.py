@@ -25,7 +25,7 @@ _ZONE_CHAIN = {INGRESS: 'filter_IN_', EGRESS: 'filter_OUT_'}
 _PARTS = re.compile(r'_(pre|log|deny|allow|post)$')
 _VERDICTS = {'accept': 'accept', 'drop': 'deny', 'reject': 'deny', 'return': 'accept', 'ct helper': 'helper'}
 # what firewalld writes into its base chains, and decides about more than single packets
-_OF_BASE = re.compile(r'([io]ifname lo accept|ip6 daddr \{.*\} reject|reject|drop|accept)')
+_OF_BASE = re.compile(r'([io]ifname lo accept|ip6 daddr \{.*\} reject with icmpv6|reject|drop|accept)')
 
 
 class Step(t.NamedTuple):
@@ -104,7 +104,7 @@ class _Walk:
     def _decide(self, chain: str, conditions: NftRule, rule: NftRule, place: str, is_past_policies: bool) -> None:
         (kind,) = rule[-1]
         whole = [*conditions, *rule[:-1]]
-        fields = expressions.read(self.direction, whole, self.sets)
+        fields = expressions.read(self.direction, [*conditions, *rule], self.sets)
         if fields is None:
             return
         is_way = chain == BASE[self.direction] or _is_dispatch(chain)

@@ -142,7 +142,26 @@ def warnings(edited: Edited, ruleset: Ruleset, families: t.Iterable[str]) -> t.T
             'rules not managed by portmatrix deny what the policy allows, and come first: '
             f'{shorten(denials, MAX_DENIALS)}; remove them with ufw delete if they are not intended'
         )
+    unheard = list(
+        dict.fromkeys(rule.as_command() for family in families for rule in shadowed_denials(edited.rules[family]))
+    )
+    if unheard:
+        texts.append(
+            'rules not managed by portmatrix deny what the policy allows, but have no effect, since they come after '
+            f'one that allows, and so after the policy: {shorten(unheard, MAX_DENIALS)}; insert them before: ufw '
+            'insert 1 ...'
+        )
     return tuple(texts)
+
+
+def shadowed_denials(rules: t.Sequence[Tuple]) -> t.List[Tuple]:
+    """Unmanaged rules that deny, come after the denial of an exclusive policy in RULES, and could match what a managed
+    one allows."""
+    ends = [number for number, rule in enumerate(rules) if notes.is_exclusive([rule])]
+    managed_rules = [rule for rule in rules if notes.is_managed(rule) and rule.action == 'allow']
+    later = rules[ends[-1] + 1 :] if ends else ()
+    denials = (rule for rule in later if rule.denies and not rule.route)
+    return [denial for denial in denials if any(tuples.may_overlap(denial, rule) for rule in managed_rules)]
 
 
 def shadowing_denials(rules: t.Sequence[Tuple]) -> t.List[Tuple]:

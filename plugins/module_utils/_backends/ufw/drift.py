@@ -54,6 +54,7 @@ def _chain_deviations(
     name: str, live: t.Optional[t.Sequence[str]], expected: t.Optional[t.Sequence[str]]
 ) -> t.Iterator[str]:
     """How one chain differs; None is a chain that does not exist, which is not the same as one without rules."""
+    live, expected = kernel.decisive(name, live), kernel.decisive(name, expected)
     have, want = collections.Counter(live or ()), collections.Counter(expected or ())
     for where, extra in (('only in the kernel', have - want), ('missing in the kernel', want - have)):
         yield from (f'drift, {where}: {display.line_text(rule)}' for rule in sorted(extra.elements()))

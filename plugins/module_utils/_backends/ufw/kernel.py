@@ -95,7 +95,9 @@ def transaction(current: Table, wanted: Table, ufw_chains: t.Container[str]) -> 
     is created if it is missing.
     """
     changed = [
-        name for name, rules in wanted.chains.items() if name in ufw_chains and current.chains.get(name) != rules
+        name
+        for name, rules in wanted.chains.items()
+        if name in ufw_chains and decisive(name, current.chains.get(name)) != decisive(name, rules)
     ]
     changed += [
         name
@@ -115,6 +117,15 @@ def transaction(current: Table, wanted: Table, ufw_chains: t.Container[str]) -> 
             rules.extend(_deletion(rule) for rule in others if _target(rule) in obsolete)
     rules.extend([*(f'-F {name}' for name in obsolete), *(f'-X {name}' for name in obsolete)])
     return '\n'.join(['*filter', *declarations, *rules, 'COMMIT', '']) if declarations or rules else ''
+
+
+def decisive(chain: str, rules: t.Optional[t.Sequence[str]]) -> t.Optional[t.Tuple[str, ...]]:
+    """RULES of CHAIN without those that make no difference: `ufw reload` and `ufw logging` remove the RETURN for all
+    packets at the end of what a rule logs."""
+    if rules is None:
+        return None
+    is_logging = '-user-logging-' in chain
+    return tuple(rule for rule in rules if not (is_logging and rule == f'-A {chain} -j RETURN'))
 
 
 def _built_in_rules(

@@ -139,8 +139,8 @@ def _others(state: State, edited: Edited, ruleset: Ruleset) -> _Others:
     was_exclusive = notes.is_exclusive(display.managed(state.live, state.texts)[0])
     return _Others(
         extra,
-        (*display.default_openings(state.service.settings), *(() if was_exclusive else extra)),
-        (*display.default_openings(edited.settings), *(() if ruleset.exclusive else extra)),
+        display.default_openings(state.service.settings) or (() if was_exclusive else extra),
+        () if ruleset.exclusive else extra,
     )
 
 

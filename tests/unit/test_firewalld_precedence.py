@@ -193,6 +193,7 @@ CONNECTIONS = {
     ('198.51.100.30', 5001): (False, None),
     ('203.0.113.5', 8080): (True, None),
     ('203.0.113.5', 21): (True, True),
+    ('203.0.113.5', 22): (True, None),  # the zone public is not asked about sources of another one
     ('2001:db8::5', 22): (True, True),
     ('2001:db8::5', 21): (False, False),
     ('192.0.2.7', 21): (False, None),

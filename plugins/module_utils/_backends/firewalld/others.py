@@ -151,9 +151,9 @@ def allowed(
         mode = modes.get(connection.direction)
         order = orders.get(connection.direction)
         steps: t.Iterable[Step] = order.steps if order else ()
-        if mode is not None:  # it takes the place of the targets of zones; an exclusive one comes before most
-            steps = (step for step in steps if not step.is_target and (not mode or step.place in first))
-        answer = _verdict(steps, connection, interfaces[connection.local])
+        if mode:  # an exclusive policy comes before most
+            steps = (step for step in steps if step.place in first)
+        answer = _verdict(steps, connection, interfaces[connection.local], with_targets=mode is None)
         if answer is None:
             answer = mode is None or is_allowed(by_policy, connection)
         if answer:
@@ -161,9 +161,12 @@ def allowed(
     return found
 
 
-def _verdict(steps: t.Iterable[Step], connection: Connection, interface: str) -> t.Optional[bool]:
-    """Whether STEPS allow a new CONNECTION at INTERFACE; None if they leave that to others, or it is not known."""
+def _verdict(
+    steps: t.Iterable[Step], connection: Connection, interface: str, *, with_targets: bool
+) -> t.Optional[bool]:
+    """Whether STEPS allow a new CONNECTION at INTERFACE; None if they leave that to a policy of portmatrix, which takes
+    the place of the targets of zones (without WITH_TARGETS), or it is not known."""
     for step in steps:
         if step.verdict != 'helper' and step.fields.selects(connection, interface):
-            return step.verdict == 'accept'
+            return step.verdict == 'accept' if with_targets or not step.is_target else None
     return None

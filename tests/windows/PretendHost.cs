@@ -8,7 +8,7 @@ using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rollb
 namespace PortmatrixTests
 {
     /// <summary>A pretended host. Its clock advances in Sleep only, which also runs its task when it is due.</summary>
-    public class PretendHost : IHost, ITimer
+    public class PretendHost : IHost, IRollbackTimer
     {
         public readonly Dictionary<string, string> Registry = new Dictionary<string, string>();
         public readonly List<int> ListeningPorts = new List<int>();

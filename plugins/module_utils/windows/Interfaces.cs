@@ -92,7 +92,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.I
     }
 
     /// <summary>A task of the operating system that survives this process, and a reboot.</summary>
-    public interface ITimer
+    public interface IRollbackTimer
     {
         /// <summary>PROGRAM is the PowerShell text to run as SYSTEM after SECONDS, and at the next start.</summary>
         void Arm(string token, int seconds, string program);
@@ -105,9 +105,9 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.I
     {
         public readonly IFirewallStore Store;
         public readonly IHost Host;
-        public readonly ITimer Timer;
+        public readonly IRollbackTimer Timer;
 
-        public Dependencies(IFirewallStore store, IHost host, ITimer timer)
+        public Dependencies(IFirewallStore store, IHost host, IRollbackTimer timer)
         {
             Store = store;
             Host = host;

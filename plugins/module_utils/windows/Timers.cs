@@ -13,7 +13,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.T
     /// A task of the Task Scheduler, late bound: no assembly to reference, and tests can replace the service by a plain
     /// object.
     /// </summary>
-    public class TaskTimer : ITimer
+    public class TaskTimer : IRollbackTimer
     {
         const string TaskName = "portmatrix-rollback";
         const int CreateOrUpdate = 6, ServiceAccount = 5, FileNotFound = unchecked((int)0x80070002);

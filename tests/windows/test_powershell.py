@@ -1,0 +1,55 @@
+"""What ships as PowerShell, parsed and run by PowerShell 7. Where there is none it is skipped, and the last line of the
+tests says so. Windows PowerShell 5.1, COM, the registry and the Task Scheduler are not there."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import ansible
+import csharp
+import powershell
+import pytest
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import rollback_program, script
+
+pytestmark = pytest.mark.skipif(not powershell.PROGRAM, reason=powershell.MISSING)
+SCRIPTS = sorted((*csharp.ROOT.glob('plugins/modules/*.ps1'), *csharp.HERE.glob('*.ps1')))
+RENDERED = 10
+
+
+def test_the_module_runs_on_a_pretended_firewall():
+    finished = powershell.run(
+        csharp.HERE / 'run.ps1', '-ModuleUtils', str(Path(ansible.__file__).parent / 'module_utils')
+    )
+    lines = finished.stdout.splitlines()
+    assert finished.returncode == 0, finished.stdout
+    assert lines[-1] == 'all passed' and len(lines) == 30 and all(line.startswith('ok ') for line in lines[:-1]), lines
+
+
+@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
+def test_powershell_parses_what_ships(tmp_path, path):
+    assert powershell.faults(path, tmp_path) == []
+
+
+def test_the_parser_finds_a_mistake(tmp_path):
+    broken = tmp_path / 'broken.ps1'
+    broken.write_text('if ($a) {\n')
+    assert len(powershell.faults(broken, tmp_path)) == 1
+
+
+def test_powershell_parses_what_is_rendered(tmp_path):
+    chance = random.Random(1)
+    for number in range(RENDERED):
+        path = tmp_path / 'rendered.ps1'
+        document = json.dumps(csharp.create_random_policy(chance))
+        path.write_text(script.render(policies.parse(document), [22, 5986]), encoding='utf-8')
+        assert powershell.faults(path, tmp_path) == [], number
+
+
+def test_powershell_compiles_the_program_of_the_way_back(tmp_path):
+    path = tmp_path / 'program.ps1'
+    path.write_text(rollback_program.text(), encoding='utf-8')
+    assert powershell.faults(path, tmp_path) == []
+    powershell.compile_csharp(path, tmp_path)

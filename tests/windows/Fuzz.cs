@@ -17,12 +17,13 @@ namespace PortmatrixTests
     public class Fuzz
     {
         public readonly List<object> Failures = new List<object>();
-        public int Policies, Operations, Lockouts, Refused, Deaths, Rollbacks, Packets;
+        public int Policies, Operations, Lockouts, Refused, Deaths, Rollbacks, Packets, Cuts, Probed;
         readonly int seed;
         int number;
         HostileStore store;
         PretendHost host;
         RandomHosts chance;
+        Probes probes;
 
         public Fuzz(int seed)
         {
@@ -50,6 +51,8 @@ namespace PortmatrixTests
             counts["deaths"] = Deaths;
             counts["rollbacks"] = Rollbacks;
             counts["packets"] = Packets;
+            counts["probes"] = Probed;
+            counts["cuts"] = Cuts;
             counts["failures"] = Failures;
             return counts;
         }
@@ -80,6 +83,7 @@ namespace PortmatrixTests
             store.AfterOperation = delegate
             {
                 Operations++;
+                if (probes != null) probes.Look();
                 if (PacketEvaluator.IsAllowed(store, true, 6, RandomHosts.Controller, 5985)) return;
                 Lockouts++;
                 AddFailure("locked out after " + store.Journal[store.Journal.Count - 1]);
@@ -89,14 +93,30 @@ namespace PortmatrixTests
             Dictionary<string, object> first = chance.CreatePolicy(false);
             CheckConfirmed(first);
             CheckPackets(first);
-            Dictionary<string, object> second = chance.CreatePolicy(false);
+            Dictionary<string, object> second =
+                chance.IsChosen(3) ? chance.CreatePolicy(false) : chance.CreateRelatedPolicy(first);
+            probes = new Probes(store, first, second);
             CheckUnconfirmed(second);
             CheckErrors(second);
+            probes.Forget();
             CheckConfirmed(second);
+            CountCuts();
             CheckErrors(null);
+            probes.Forget();
             CheckConfirmed(null);
+            CountCuts();
             ExpectUnchanged(before, "absent did not restore the host");
             Expect(!host.Registry.ContainsKey("Memory"), "a former state is still stored: " + host.ReadValue("Memory"));
+        }
+
+        /// <summary>What was allowed before and after the last change has to be allowed after each of its steps.</summary>
+        void CountCuts()
+        {
+            Probed += probes.Count;
+            List<string> cuts = probes.FindCuts();
+            Cuts += cuts.Count;
+            if (cuts.Count > 0) AddFailure("denied between two steps: " + String.Join(", ", cuts.ToArray()));
+            probes.Forget();
         }
 
         Request CreateRequest(Dictionary<string, object> policy, bool check, int seconds)
@@ -164,8 +184,10 @@ namespace PortmatrixTests
         {
             string before = PacketEvaluator.Dump(store), former = host.ReadValue("Memory");
             if (!(bool)Convergence.Run(host.Dependencies, CreateRequest(policy, false, 30)).Values["changed"]) return;
+            CountCuts();
             Rollbacks++;
             host.Sleep(30);
+            CountCuts();
             ExpectUnchanged(before, "rolled back to a different state");
             Expect(host.ReadValue("Memory") == former && host.ReadValue("Pending") == null,
                 "the former state was not rolled back");

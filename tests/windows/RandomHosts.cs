@@ -50,6 +50,32 @@ namespace PortmatrixTests
             return policy;
         }
 
+        /// <summary>
+        /// A policy with the groups of POLICY, and some of its rules: others come in front, and peers change places.
+        /// </summary>
+        public Dictionary<string, object> CreateRelatedPolicy(Dictionary<string, object> policy)
+        {
+            Dictionary<string, object> related = CreatePolicy(false);
+            Dictionary<string, object> groups = (Dictionary<string, object>)policy["groups"];
+            List<string> names = new List<string>(groups.Keys);
+            Dictionary<string, object> citations = (Dictionary<string, object>)related["citations"];
+            bool deny = (string)related["egress"] == "deny";
+            List<object> rules = new List<object>();
+            for (int i = random.Next(3); i > 0; i--) rules.Add(CreateRule(i, deny, names, citations));
+            foreach (Dictionary<string, object> rule in (List<object>)policy["rules"])
+            {
+                if (IsChosen(4) || (!deny && (string)rule["direction"] == "egress")) continue;
+                Dictionary<string, object> copy = new Dictionary<string, object>(rule);
+                if (IsChosen(4)) copy["group"] = names[random.Next(names.Count)];
+                foreach (object flow in (List<object>)copy["flows"])
+                    citations[(string)flow] = new List<object> { "Ports, row 1" };
+                rules.Add(copy);
+            }
+            related["groups"] = groups;
+            related["rules"] = rules;
+            return related;
+        }
+
         Dictionary<string, object> CreateRule(int index, bool deny, List<string> groups,
             Dictionary<string, object> citations)
         {

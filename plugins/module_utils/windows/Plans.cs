@@ -44,8 +44,7 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
     {
         public readonly List<Operation> Operations = new List<Operation>();
         readonly List<Operation> loosening = new List<Operation>(), adding = new List<Operation>();
-        readonly List<Operation> replacing = new List<Operation>(), removing = new List<Operation>();
-        readonly List<Operation> tightening = new List<Operation>();
+        readonly List<Operation> removing = new List<Operation>(), tightening = new List<Operation>();
 
         public Plan(State state, Target target)
         {
@@ -53,10 +52,9 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
             PlanManagedRules(state, target);
             Operations.AddRange(loosening);
             Operations.AddRange(adding);
-            Operations.AddRange(replacing);
             foreach (Rule rule in target.RulesToEnable) Operations.Add(new SetRuleEnabled(rule, true));
-            foreach (Rule rule in target.RulesToDisable) Operations.Add(new SetRuleEnabled(rule, false));
             Operations.AddRange(removing);
+            foreach (Rule rule in target.RulesToDisable) Operations.Add(new SetRuleEnabled(rule, false));
             Operations.AddRange(tightening);
         }
 
@@ -101,12 +99,15 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.P
                 if (remaining[rule.Name].Contains(rule)) PlanRemoval(rule);
         }
 
+        /// <summary>
+        /// The old rule stays, under another name, until all new ones are there: the next rule may have what it had.
+        /// </summary>
         void PlanReplacement(Rule old, Rule wanted)
         {
             string name = CreateUniqueName();
-            replacing.Add(new RenameRule(old, name));
-            replacing.Add(new AddRule(wanted));
-            replacing.Add(new RemoveRule(old, name));
+            adding.Add(new RenameRule(old, name));
+            adding.Add(new AddRule(wanted));
+            removing.Add(new RemoveRule(old, name));
         }
 
         void PlanRemoval(Rule rule)

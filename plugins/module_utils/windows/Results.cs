@@ -19,7 +19,6 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
     /// </summary>
     public class ModuleResult
     {
-        const int MaxNames = 8;
         public readonly Dictionary<string, object> Values = new Dictionary<string, object>();
         public readonly List<string> Warnings = new List<string>();
         public string Before = "", After = "";
@@ -49,9 +48,11 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
             result.Values["added"] = newKeys.Count - kept;
             result.Values["removed"] = oldKeys.Count - kept;
             result.Values["kept"] = kept;
-            result.Before = FormatDiff(DescribeProfiles(state.Profiles), DescribeSwitchedRules(target, false),
+            List<Rule> others = policy == null ? new List<Rule>()
+                : Exclusivity.FindOtherAllowRules(state, policy.DeniesEgress);
+            result.Before = FormatDiff(DescribeProfiles(state.Profiles), DescribeOtherRules(others, target, false),
                 before, newKeys, after.Count);
-            result.After = FormatDiff(DescribeProfiles(target.Profiles), DescribeSwitchedRules(target, true),
+            result.After = FormatDiff(DescribeProfiles(target.Profiles), DescribeOtherRules(others, target, true),
                 after, oldKeys, before.Count);
             if (policy != null) result.AddWarnings(state, policy);
             return result;
@@ -114,30 +115,36 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
             return lines;
         }
 
-        static List<string> DescribeSwitchedRules(Target target, bool after)
+        /// <summary>
+        /// What rules not managed by portmatrix allow beyond the policy (OTHERS, all of them enabled now), and those
+        /// that are enabled by the change.
+        /// </summary>
+        static List<string> DescribeOtherRules(List<Rule> others, Target target, bool after)
         {
             List<string> lines = new List<string>();
-            foreach (Rule rule in target.RulesToDisable) lines.Add(DescribeSwitchedRule(rule, !after));
-            foreach (Rule rule in target.RulesToEnable) lines.Add(DescribeSwitchedRule(rule, after));
+            foreach (Rule rule in others)
+                lines.Add((after && target.RulesToDisable.Contains(rule)
+                    ? "not in the policy, and closed: " : "not in the policy, but open: ") + DescribeRule(rule));
+            foreach (Rule rule in target.RulesToEnable)
+                lines.Add(DescribeRule(rule) + ", not managed by portmatrix: " + (after ? "on" : "off"));
             return lines;
         }
 
-        static string DescribeSwitchedRule(Rule rule, bool on)
+        static string DescribeRule(Rule rule)
         {
-            return "rule '" + rule.Name + "' (" + (rule.Inbound ? "ingress" : "egress")
-                + ", not managed by portmatrix): " + (on ? "on" : "off");
+            return "rule '" + rule.Name + "' (" + (rule.Inbound ? "ingress" : "egress") + ")";
         }
 
         /// <summary>
         /// One side of the diff. A long one leaves out the RULES that are on the other side, too (OTHERKEYS; OTHERCOUNT
         /// in all).
         /// </summary>
-        static string FormatDiff(List<string> profiles, List<string> switchedRules, List<DisplayRule> rules,
+        static string FormatDiff(List<string> profiles, List<string> otherRules, List<DisplayRule> rules,
             Dictionary<string, bool> otherKeys, int otherCount)
         {
             StringBuilder text = new StringBuilder();
             foreach (string line in profiles) text.Append(line).Append('\n');
-            foreach (string line in switchedRules) text.Append(line).Append('\n');
+            foreach (string line in otherRules) text.Append(line).Append('\n');
             bool brief = rules.Count + otherCount > DisplayRule.MaxLines;
             List<DisplayRule> shown = rules.FindAll(delegate(DisplayRule rule)
             {
@@ -160,13 +167,9 @@ namespace ansible_collections.portmatrix.firewall.plugins.module_utils.windows.R
             if (policy.IsExclusive) return;
             List<Rule> otherAllowRules = Exclusivity.FindOtherAllowRules(state, policy.DeniesEgress);
             if (otherAllowRules.Count == 0) return;
-            List<string> names = new List<string>();
-            foreach (Rule rule in otherAllowRules)
-                if (names.Count < MaxNames && !names.Contains("'" + rule.Name + "'")) names.Add("'" + rule.Name + "'");
-            Warnings.Add(otherAllowRules.Count.ToString(CultureInfo.InvariantCulture)
-                + " enabled rules not managed by portmatrix allow traffic beyond the policy ("
-                + String.Join(", ", names.ToArray()) + (otherAllowRules.Count > names.Count ? ", ..." : "")
-                + "); portmatrix_exclusive: true disables them");
+            Warnings.Add("rules not managed by portmatrix allow what the policy does not ("
+                + otherAllowRules.Count.ToString(CultureInfo.InvariantCulture)
+                + " of them; --diff lists them); set portmatrix_exclusive: true to disable them");
         }
     }
 }

@@ -163,8 +163,6 @@ def differences(host: str, number: int) -> tuple[list[str], int, int]:
     table = json.loads(testbed.shell(host, 'ip netns exec tested nft -j list table inet firewalld'))
     in_kernel = kernel.parse(table['nftables'])
     orders = in_kernel.orders()
-    effect = others.effect(orders, wanted)
-    still_open = effect.open(wanted)
     packets = random_packets(rng, number)
     found = [f'fault: {fault}' for fault in in_kernel.faults]
     seen = json.loads(judge(host, 'send', data=packets))
@@ -173,15 +171,17 @@ def differences(host: str, number: int) -> tuple[list[str], int, int]:
     ]
     text = files[f'{FOLDER}/policies/theirs.xml']
     priorities = {'theirs': int(text.partition('priority="')[2].partition('"')[0])}
+    effect = others.effect(orders, wanted, priorities)
+    still_open = effect.open(wanted)
     allowed = set(others.allowed(wanted, orders, priorities, connections))
     by_policy = set(others.allowed(wanted, {}, {}, connections))
     for connection, passes in zip(connections, seen):
         if (connection in allowed) != passes:
             found.append(f'{connection} {"passes" if passes else "is denied"}')
         is_named = any(opening.includes('ingress', 'tcp', connection.port) for opening in still_open)
-        if passes and connection not in by_policy and not is_named and not policy.exclusive:
+        if passes and connection not in by_policy and not is_named:
             found.append(f'{connection} passes, which is not named')
-        if not passes and connection in by_policy and not effect.denials:
+        if not passes and connection in by_policy and not (effect.denials or effect.first_denials):
             found.append(f'{connection} is denied, which is not named')
     return [f'{host}, {number}: {text}; {json.dumps(files)}' for text in found], len(packets), sum(seen)
 

@@ -89,8 +89,13 @@ CLOSING = {
     'ports of both protocols': ((Opening('ingress', (), ((100, 200),), 'x'),), (), ['udp 123 (listening)']),
     'what stays open by another rule': (
         (everything('x'),),
-        (Opening('ingress', ('tcp',), (), 'y'),),
+        (Opening('ingress', ('tcp',), (), 'y', for_all=True),),
         ['udp 123 (listening)'],
+    ),
+    'what stays open to some': (
+        (everything('x'),),
+        (Opening('ingress', (), (), 'y'),),
+        ['tcp 22 (listening)', 'tcp 443 (connected from 203.0.113.7)', 'udp 123 (listening)'],
     ),
     'what goes out': ((Opening('egress', ('tcp',), ((443, 443),), 'x'),), (), []),
 }

@@ -28,7 +28,7 @@ def in_use(closing: t.Sequence[Opening], staying: t.Sequence[Opening], allowed: 
         _text(service, connected.get(service, []))
         for service in sorted({*connected, *listening})
         if _is_in(service, closing)
-        and not _is_in(service, staying)
+        and not _is_in(service, (opening for opening in staying if opening.for_all))
         and (service in connected or not _is_allowed(service, allowed))
     ]
 

@@ -13,12 +13,13 @@ from .traffic import Ports
 
 class Opening(t.NamedTuple):
     """New traffic that a rule of others allows, in the words of its firewall (`text`). Without protocols or ports it is
-    all of them; there may be further conditions."""
+    all of them; if it is not `for_all`, there may be further conditions."""
 
     direction: str
     protocols: t.Tuple[str, ...]
     ports: t.Tuple[Ports, ...]
     text: str
+    for_all: bool = False
 
     def includes(self, direction: str, protocol: str, port: int) -> bool:
         """Whether new traffic to PORT may be part of it."""
@@ -28,7 +29,7 @@ class Opening(t.NamedTuple):
 
 def everything(reason: str) -> Opening:
     """That no rule denies what comes in."""
-    return Opening(INGRESS, (), (), f'everything ({reason})')
+    return Opening(INGRESS, (), (), f'everything ({reason})', for_all=True)
 
 
 def open_lines(openings: t.Iterable[Opening]) -> t.List[str]:

@@ -22,14 +22,16 @@ _REJECTED = {'icmp': 'ipv4', 'icmpv6': 'ipv6'}
 
 
 class Fields(t.NamedTuple):
-    """The new packets that a rule selects. None and () stand for all; `peers` are of one `family`; `side` is the end
-    that has the `ports`. Without `exact`, something that is not known here restricts them further."""
+    """The new packets that a rule selects. None and () stand for all; `peers` and `own` (addresses of this host) are of
+    one `family`; `side` is the end that has the `ports`; an interface may end in "*". Without `exact`, something that
+    is not known here restricts them further."""
 
     family: t.Optional[str] = None
     protocols: t.Tuple[str, ...] = ()
     side: str = ''
     ports: t.Tuple[Ports, ...] = ()
     peers: t.Optional[t.Tuple[Interval, ...]] = None
+    own: t.Optional[t.Tuple[Interval, ...]] = None
     interfaces: t.Tuple[str, ...] = ()
     exact: bool = True
 
@@ -39,20 +41,26 @@ class Fields(t.NamedTuple):
             return False
         if self.peers is not None and not traffic.contains(self.peers, connection.peer):
             return False
-        known = self.exact
-        if self.interfaces:
-            known = known and bool(interface)
-            if interface and interface not in self.interfaces:
-                return False
         port = connection.other_port if self.side == 'source' else connection.port
-        if self.ports:
-            known = known and bool(port)
-            if port and not any(low <= port <= high for low, high in self.ports):
-                return False
-        return True if known else None
+        # each with whether it is known, and whether it is selected
+        conditions = (
+            (not self.interfaces, interface, any(_is_named(interface, name) for name in self.interfaces)),
+            (not self.ports, port, any(low <= port <= high for low, high in self.ports)),
+            (self.own is None, connection.local, bool(connection.local) and self._has_own(connection.local)),
+        )
+        if any(not is_any and known and not is_selected for is_any, known, is_selected in conditions):
+            return False
+        return True if self.exact and all(is_any or known for is_any, known, _selected in conditions) else None
+
+    def _has_own(self, address: str) -> bool:
+        return traffic.family(address) == self.family and traffic.contains(self.own or (), address)
 
 
 _UNKNOWN = Fields(exact=False)
+
+
+def _is_named(interface: str, name: str) -> bool:
+    return interface.startswith(name[:-1]) if name.endswith('*') else interface == name
 
 
 def read(direction: str, rule: NftRule, sets: Sets) -> t.Optional[Fields]:
@@ -73,7 +81,7 @@ def _part(direction: str, part: Expression, sets: Sets) -> t.Optional[Fields]:
     left, right, is_equal = part['match']['left'], part['match']['right'], part['match']['op'] in ('==', 'in')
     try:
         if 'ct' in left:
-            return _of_connection(left['ct']['key'], right)
+            return _of_connection(left['ct']['key'], right, is_equal)
         if 'meta' in left:
             return _of_packet(left['meta']['key'], right) if is_equal else _UNKNOWN
         if left['payload']['protocol'] in FAMILIES:
@@ -83,11 +91,11 @@ def _part(direction: str, part: Expression, sets: Sets) -> t.Optional[Fields]:
         return _UNKNOWN
 
 
-def _of_connection(key: str, right: t.Any) -> t.Optional[Fields]:
+def _of_connection(key: str, right: t.Any, is_equal: bool) -> t.Optional[Fields]:
     if key == 'state':
-        return Fields() if _NEW & set(map(str, items(right))) else None
+        return Fields() if bool(_NEW & set(map(str, items(right)))) is is_equal else None
     # forwarded ports; they have a warning of their own
-    return None if key == 'status' and 'dnat' in items(right) else _UNKNOWN
+    return None if key == 'status' and 'dnat' in items(right) and is_equal else _UNKNOWN
 
 
 def _of_packet(key: str, right: t.Any) -> Fields:
@@ -95,7 +103,7 @@ def _of_packet(key: str, right: t.Any) -> Fields:
         return Fields(protocols=tuple(protocols.catalog_name(str(item)) for item in items(right)))
     if key == 'nfproto':
         return Fields(family=str(right))
-    if key in ('iifname', 'oifname') and not any('*' in name for name in items(right)):
+    if key in ('iifname', 'oifname'):
         return Fields(interfaces=tuple(items(right)))
     return _UNKNOWN
 
@@ -105,20 +113,26 @@ def _of_address(direction: str, field: t.Dict[str, str], right: t.Any, is_equal:
     entries: t.List[str] = []
     for item in items(right):
         known = sets[item[1:]] if isinstance(item, str) and item.startswith('@') else (address_text(item),)
-        if known is None or field['field'] != peer_side(direction)[0] + 'addr':
+        if known is None or field['field'] not in ('saddr', 'daddr'):
             return Fields(family=family, exact=False)
         entries.extend(known)
     spans = traffic.merge(map(traffic.interval, entries))
-    return Fields(family=family, peers=spans if is_equal else traffic.without([traffic.whole_family(family)], spans))
+    if not is_equal:
+        spans = traffic.without([traffic.whole_family(family)], spans)
+    is_peer = field['field'] == peer_side(direction)[0] + 'addr'
+    return Fields(family=family, peers=spans) if is_peer else Fields(family=family, own=spans)
 
 
 def _of_ports(field: t.Dict[str, str], right: t.Any, is_equal: bool) -> Fields:
-    protocol = protocols.catalog_name(field['protocol'])
+    name = protocols.catalog_name(field['protocol'])
+    selected = () if name == 'th' else (name,)  # th: any protocol that has ports there
+    if name not in (*protocols.NUMBERS, 'th'):
+        return _UNKNOWN
     if field['field'] not in ('dport', 'sport') or not is_equal:
-        return Fields(family=traffic.ONLY_IN.get(protocol), protocols=(protocol,), exact=False)
+        return Fields(family=traffic.ONLY_IN.get(name), protocols=selected, exact=False)
     ranges = [item['range'] if isinstance(item, dict) else (item, item) for item in items(right)]
     side = 'destination' if field['field'] == 'dport' else 'source'
-    return Fields(protocols=(protocol,), side=side, ports=tuple((int(low), int(high)) for low, high in ranges))
+    return Fields(protocols=selected, side=side, ports=tuple((int(low), int(high)) for low, high in ranges))
 
 
 def _both(one: Fields, other: Fields) -> t.Optional[Fields]:
@@ -133,19 +147,20 @@ def _both(one: Fields, other: Fields) -> t.Optional[Fields]:
         merged[name] = tuple(value for value in values if value in others) if values and others else values or others
         if values and not merged[name]:
             return None
-    peers = one.peers if other.peers is None else other.peers
-    if one.peers is not None and other.peers is not None:
-        peers = traffic.common(one.peers, other.peers)
+    for name in ('peers', 'own'):
+        spans, more = getattr(one, name), getattr(other, name)
+        merged[name] = traffic.common(spans, more) if None not in (spans, more) else more if spans is None else spans
+        if merged[name] == ():
+            return None
     ports = one.ports or other.ports
     if one.ports and other.ports:
         ports = traffic.common(one.ports, other.ports)
-    if (one.ports and not ports) or peers == ():
+    if one.ports and not ports:
         return None
     return Fields(
         family=one.family or other.family,
         side=one.side or other.side,
         ports=ports,
-        peers=peers,
         exact=one.exact and other.exact,
         **merged,
     )

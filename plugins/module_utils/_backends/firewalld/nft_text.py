@@ -17,6 +17,14 @@ def of_rule(rule: NftRule) -> str:
 
 
 def _words(part: Expression) -> str:
+    """One expression; in JSON if it is of a kind that firewalld seldom writes."""
+    try:
+        return _known_words(part)
+    except (KeyError, TypeError, ValueError):
+        return json.dumps(part)
+
+
+def _known_words(part: Expression) -> str:
     if 'match' in part:
         left, right, operator = part['match']['left'], part['match']['right'], part['match']['op']
         ((kind, field),) = left.items()

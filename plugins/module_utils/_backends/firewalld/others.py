@@ -23,13 +23,15 @@ _BUILT_IN = ('policy allow-host-ipv6',)
 
 
 class Effect(t.NamedTuple):
-    """What others allow beyond a policy: by `rules`, which count before it unless it is exclusive, and by the `targets`
-    of zones, whose place it takes. What they deny of it (`denials`), and the `helpers` of connection tracking that they
-    attach to what it allows, by their text."""
+    """What others allow beyond a policy: by `rules`, which count before it unless it is exclusive, by the `targets` of
+    zones, whose place it takes, and by policies that decide `first`, whatever it is. What they deny of it (`denials`;
+    `first_denials`), and the `helpers` of connection tracking that they attach to what it allows, by their text."""
 
     rules: t.Tuple[Opening, ...] = ()
     targets: t.Tuple[Opening, ...] = ()
+    first: t.Tuple[Opening, ...] = ()
     denials: t.Tuple[str, ...] = ()
+    first_denials: t.Tuple[str, ...] = ()
     helpers: t.Tuple[str, ...] = ()
 
     def open(self, documents: Documents) -> t.Tuple[Opening, ...]:
@@ -37,6 +39,7 @@ class Effect(t.NamedTuple):
         directions = {policy.direction for policy in documents.active.values()}
         shared = {policy.direction for name, policy in documents.active.items() if not is_exclusive(name)}
         return (
+            *self.first,
             *(opening for opening in self.rules if opening.direction in shared or opening.direction not in directions),
             *(opening for opening in self.targets if opening.direction not in directions),
         )
@@ -52,26 +55,51 @@ def is_exclusive(name: str) -> bool:
     return name in SLOTS and SLOTS[name].exclusive
 
 
-def effect(orders: Orders, wanted: Documents) -> Effect:
-    """What others mean for the policies in force in WANTED."""
-    allowed = allowed_traffic(wanted)
+def effect(orders: Orders, wanted: Documents, priorities: t.Mapping[str, int]) -> Effect:
+    """What others mean for the policies in force in WANTED. PRIORITIES: of the policies of others."""
+    by_policy = allowed_traffic(wanted)
     directions = {policy.direction for policy in wanted.active.values()}
-    found: t.Dict[str, t.List[t.Tuple[str, Step]]] = {'rules': [], 'targets': [], 'denials': [], 'helpers': []}
+    first = _first(priorities)
+    found: t.Dict[str, t.List[t.Tuple[str, Step]]] = {}
     for direction, order in orders.items():
         for step in order.steps if direction in directions else ():
-            kind = _kind(step, direction, allowed)
-            if kind:
-                found[kind].append((direction, step))
-    denials, helpers = (
-        tuple(dict.fromkeys(_text(step) for _direction, step in found[kind])) for kind in ('denials', 'helpers')
+            kind = _kind(step, direction, by_policy)
+            if step.place in first and kind:
+                kind = {'rules': 'first', 'denials': 'first_denials'}.get(kind, '')
+            found.setdefault(kind, []).append((direction, step))
+    rules, targets, early = (_openings(found.get(kind, ())) for kind in ('rules', 'targets', 'first'))
+    texts = (
+        tuple(dict.fromkeys(_text(step) for _direction, step in found.get(kind, ())))
+        for kind in ('denials', 'first_denials', 'helpers')
     )
-    return Effect(_openings(found['rules']), _openings(found['targets']), denials, helpers)
+    return Effect(rules, targets, early, *texts)
+
+
+def after_reload(running: Orders, tried: Orders) -> Orders:
+    """What others decide after a reload: what they have in the RUNNING firewalld, which is restored, and what is in the
+    files (TRIED). Rules that firewalld has not written are gone."""
+    orders = {}
+    for direction in {*running, *tried}:
+        steps = [
+            step
+            for order in (running.get(direction), tried.get(direction))
+            for step in (order.steps if order else ())
+            if not step.is_inserted
+        ]
+        orders[direction] = Order(tuple(dict.fromkeys(steps)), True, ())
+    return orders
+
+
+def _first(priorities: t.Mapping[str, int]) -> t.Set[str]:
+    """The places that decide before every policy of portmatrix."""
+    return {f'policy {name}' for name, number in priorities.items() if number <= EXCLUSIVE_PRIORITY}
 
 
 def _kind(step: Step, direction: str, allowed: AllowedTraffic) -> str:
     """The part of an Effect that STEP belongs to, "" if it makes no difference."""
     if step.verdict == 'accept':
-        is_extra = step.place not in _BUILT_IN and not _is_part(step, direction, allowed)
+        is_built_in = step.place in _BUILT_IN and step.fields.protocols == ('icmpv6',)
+        is_extra = not is_built_in and not _is_part(step, direction, allowed)
         return '' if not is_extra else 'targets' if step.is_target else 'rules'
     if step.is_target or not _overlaps(step, direction, allowed):
         return ''
@@ -86,6 +114,7 @@ def _openings(found: t.Iterable[t.Tuple[str, Step]]) -> t.Tuple[Opening, ...]:
                 step.fields.protocols,
                 step.fields.ports if step.fields.side == 'destination' else (),
                 _text(step),
+                step.fields.exact and not (step.fields.family or step.fields.interfaces),
             )
             for direction, step in found
         )
@@ -145,7 +174,7 @@ def allowed(
     by_policy = allowed_traffic(documents)
     interfaces = {local: management.interface(local) for local in {connection.local for connection in connections}}
     modes = {policy.direction: is_exclusive(name) for name, policy in documents.active.items()}
-    first = {f'policy {name}' for name, number in priorities.items() if number <= EXCLUSIVE_PRIORITY}
+    first = _first(priorities)
     found = []
     for connection in connections:
         mode = modes.get(connection.direction)

@@ -99,18 +99,21 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         path: text for path, text in contents.items() if state.files.get(path) != text
     }
     changed.update({path: None for path in state.files if path not in contents})
-    in_kernel, warnings = state.kernel, conditions.warnings() if policy else ()
+    warnings = conditions.warnings() if policy else ()
+    orders_before: others.Orders = state.kernel.orders() if state.kernel else {}
+    orders = orders_before
     if transition == 'reload' or 'start' in switch.steps:
         tried, doubts = _try_out(state.service, changed)
-        in_kernel, warnings = in_kernel or tried, (*warnings, *doubts)
+        orders, warnings = others.after_reload(orders, tried.orders() if tried else {}), (*warnings, *doubts)
     if transition != 'none':
         conditions.require_changeable(state.service)
-    orders = in_kernel.orders() if in_kernel else {}
-    effect = others.effect(orders, wanted)
-    open_before, open_after = effect.open(state.documents), effect.open(wanted)
+    priorities = state.unmanaged.priorities
+    was = others.effect(orders_before, wanted, priorities)
+    effect = others.effect(orders, wanted, priorities)
+    open_before, open_after = was.open(state.documents), effect.open(wanted)
     if policy and not state.service.active:
         open_before = (everything('firewalld is stopped'),)
-    before = report.Side([*state.text(), *effect.lines(state.documents)], display.rules(state.documents))
+    before = report.Side([*state.text(), *was.lines(state.documents)], display.rules(state.documents))
     lines = display.state(_service_after(state.service, switch).text(), wanted, None)
     after = report.Side([*lines, *effect.lines(wanted)], display.rules(wanted))
     return Changes(

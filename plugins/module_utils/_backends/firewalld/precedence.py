@@ -22,16 +22,23 @@ Chains = t.Mapping[str, t.Sequence[NftRule]]
 BASE = {INGRESS: 'filter_INPUT', EGRESS: 'filter_OUTPUT'}
 POLICY_CHAIN = {INGRESS: 'filter_IN_policy_', EGRESS: 'filter_OUT_policy_'}
 _ZONE_CHAIN = {INGRESS: 'filter_IN_', EGRESS: 'filter_OUT_'}
-_PARTS = re.compile(r'_(pre|log|deny|allow|post)$')
+_PARTS = ('_pre', '_log', '_deny', '_allow', '_post')
 _VERDICTS = {'accept': 'accept', 'drop': 'deny', 'reject': 'deny', 'return': 'accept', 'ct helper': 'helper'}
-# what firewalld writes into its base chains, and decides about more than single packets
-_OF_BASE = re.compile(r'([io]ifname lo accept|ip6 daddr \{.*\} reject with icmpv6|reject|drop|accept)')
+# what firewalld writes into its base chains
+_OF_BASE = re.compile(
+    r'ct state \{ (established, related|related, established) \} accept|ct status dnat accept|ct state invalid drop|'
+    r'[io]ifname lo accept|ip6 daddr \{.*\} reject with icmpv6|reject|drop|accept'
+)
+_DISPATCH = re.compile(
+    r'filter_(IN|OUT)PUT_(ZONES|POLICIES(_pre|_post)?|dispatch)|filter_IN_.+_to_HOST|filter_OUT_HOST_to_.+'
+)
 
 
 class Step(t.NamedTuple):
     """One decision of a zone or policy (`place`) of others: accept, deny, or helper (it attaches a helper of connection
     tracking). `is_target`: of a zone, for what none of its rules decides, after the policies with positive priorities.
-    `is_earlier`: than the policy of portmatrix in force."""
+    `is_earlier`: than the policy of portmatrix in force. `is_inserted`: firewalld has not written it, and a reload
+    removes it."""
 
     place: str
     verdict: str
@@ -39,6 +46,7 @@ class Step(t.NamedTuple):
     text: str
     is_target: bool
     is_earlier: bool
+    is_inserted: bool = False
 
 
 class Order(t.NamedTuple):
@@ -74,48 +82,57 @@ class _Walk:
 
     def follow(self, chain: str, conditions: NftRule, place: str) -> None:
         is_past_policies = False
-        for counted in self.chains.get(chain, ()):
-            rule = expressions.without_counters(counted)
+        for written in self.chains.get(chain, ()):
+            rule = expressions.without_counters(written)
             if not rule or expressions.only_logs(rule):
                 continue
+            rule = [part for part in rule if 'log' not in part]
             verb, target = expressions.jump(rule)
             if not target:
                 self._decide(chain, conditions, rule, place, is_past_policies)
                 continue
-            self._enter(target, [*conditions, *rule[:-1]], place)
+            self._enter(chain, target, [*conditions, *rule[:-1]], place)
             is_past_policies = is_past_policies or target.endswith('_POLICIES_post')
             if verb == 'goto' and len(rule) == 1:
                 return
 
-    def _enter(self, chain: str, conditions: NftRule, place: str) -> None:
+    def _enter(self, parent: str, chain: str, conditions: NftRule, place: str) -> None:
         if chain.startswith(POLICY_CHAIN[self.direction] + PREFIX):
             if chain == self.own:
                 self._passed.append(_keys(conditions))
             return
-        is_part = _PARTS.search(chain) is not None and not _is_dispatch(chain)
-        if is_part and not self.with_rules:
+        if _is_part(chain, parent):
+            if self.with_rules:
+                self.follow(chain, conditions, place)
             return
-        if not is_part and chain.startswith(_ZONE_CHAIN[self.direction]):
+        if self._is_way(chain):
+            place = 'firewalld'
+        elif chain.startswith(_ZONE_CHAIN[self.direction]):
             place = _place(chain, self.direction)
             if place.startswith('zone'):
                 self._zones[frozenset(_keys(conditions))] = place
+        elif self._is_way(parent):
+            self._add_unknown(parent, f'jump {chain}')
         self.follow(chain, conditions, place)
+
+    def _is_way(self, chain: str) -> bool:
+        return chain == BASE[self.direction] or _DISPATCH.fullmatch(chain) is not None
+
+    def _add_unknown(self, chain: str, text: str) -> None:
+        self.unknown.append(f'the chain {chain} has a rule that firewalld does not write: {text[:200]}')
 
     def _decide(self, chain: str, conditions: NftRule, rule: NftRule, place: str, is_past_policies: bool) -> None:
         (kind,) = rule[-1]
-        whole = [*conditions, *rule[:-1]]
+        whole, text = [*conditions, *rule[:-1]], nft_text.of_rule(rule)
+        is_way = self._is_way(chain)
+        is_inserted = not self._is_of_firewalld(chain, whole, text) if is_way else place == 'firewalld'
+        if is_inserted and is_way:
+            self._add_unknown(chain, text)
         fields = expressions.read(self.direction, [*conditions, *rule], self.sets)
-        if fields is None:
+        if fields is None or 'lo' in fields.interfaces or kind not in _VERDICTS:
             return
-        is_way = chain == BASE[self.direction] or _is_dispatch(chain)
-        is_bare = len(rule) == 1 and place.startswith('zone') and not _PARTS.search(chain)
-        is_target = is_way or is_past_policies or is_bare
-        text = nft_text.of_rule(rule)
-        if is_way and (kind not in _VERDICTS or not self._is_of_firewalld(chain, text, fields)):
-            self.unknown.append(f'the chain {chain} has a rule that firewalld does not write: {text[:200]}')
-            is_target = False
-        if 'lo' in fields.interfaces or kind not in _VERDICTS:
-            return
+        is_bare = len(rule) == 1 and chain == f'{_ZONE_CHAIN[self.direction]}{place.partition(" ")[2]}'
+        is_target = not is_inserted and (is_way or is_past_policies or is_bare)
         if is_target and not self.is_passed(whole) and 'ip6 daddr {' not in text:
             self.is_complete = False
         sources = [part for part in conditions if 'payload' in part.get('match', {}).get('left', {})]
@@ -127,22 +144,24 @@ class _Walk:
                 nft_text.of_rule([*sources, *rule]),
                 is_target,
                 not self.is_passed(whole),
+                is_inserted,
             )
         )
 
-    def _is_of_firewalld(self, chain: str, text: str, fields: Fields) -> bool:
+    def _is_of_firewalld(self, chain: str, whole: NftRule, text: str) -> bool:
         if chain == BASE[self.direction]:
             return _OF_BASE.fullmatch(text) is not None
-        # the target of a zone
-        return chain.endswith('_POLICIES') and not (fields.protocols or fields.ports) and fields.exact
+        # the target of a zone that has been asked under the same conditions
+        return frozenset(_keys(whole)) in self._zones
+
+
+def _is_part(chain: str, parent: str) -> bool:
+    """Whether CHAIN is one of the chains into which firewalld divides the zone or policy PARENT."""
+    return any(chain == parent + suffix for suffix in _PARTS)
 
 
 def _keys(conditions: NftRule) -> t.Set[str]:
     return {json.dumps(part, sort_keys=True) for part in conditions}
-
-
-def _is_dispatch(chain: str) -> bool:
-    return re.fullmatch(r'filter_(IN|OUT)PUT_(ZONES|POLICIES(_pre|_post)?)', chain) is not None
 
 
 def _place(chain: str, direction: str) -> str:

@@ -60,11 +60,15 @@ def warnings(unmanaged: Unmanaged, policy: t.Optional[Policy], effect: Effect) -
 
 
 def _shared(effect: Effect) -> t.Iterator[str]:
-    yield from openings.warnings(effect.rules)
-    if effect.denials:
+    yield from openings.warnings((*effect.first, *effect.rules))
+    yield from _denials((*effect.first_denials, *effect.denials))
+
+
+def _denials(denials: t.Sequence[str]) -> t.Iterator[str]:
+    if denials:
         yield (
             'rules not managed by portmatrix deny what the policy allows, and come first: '
-            f'{shorten(effect.denials, MAX_RULES)}; remove them with firewall-cmd if they are not intended'
+            f'{shorten(denials, MAX_RULES)}; remove them with firewall-cmd if they are not intended'
         )
 
 
@@ -75,6 +79,7 @@ def _exclusive(unmanaged: Unmanaged, effect: Effect) -> t.Iterator[str]:
                 f'the firewalld policy {name} has a lower priority number than portmatrix, so it decides first and may '
                 'allow other traffic; raise its priority number'
             )
+    yield from _denials(effect.first_denials)
     if effect.denials:
         yield (
             'rules not managed by portmatrix deny what the policy allows, but have no effect, since the policy decides '

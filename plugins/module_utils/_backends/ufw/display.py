@@ -107,6 +107,7 @@ def extra_openings(edited: Edited) -> t.Tuple[Opening, ...]:
             () if rule.protocol == 'any' else (rule.protocol,),
             () if rule.dport == 'any' else tuple(tuples.parse_ports(rule.dport)),
             f'ufw {rule.as_command()}',
+            tuples.is_anywhere(rule.peer) and rule.interfaces == ('', ''),
         )
         for rule in edited.extra_rules
     )

@@ -10,8 +10,8 @@ import ipaddress
 import json
 import os
 import random
-from pathlib import Path
 
+import packet_judge
 import pytest
 import testbed
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import (
@@ -131,26 +131,11 @@ def random_packets(rng: random.Random, number: int) -> list[dict]:
     return list(distinct.values())
 
 
-def judge(host: str, *arguments: str, data=None) -> str:
-    return testbed.run_command(host, 'python3', '/run/judge.py', *arguments, text=json.dumps(data))
-
-
 @pytest.fixture
 def judged_hosts(released, monkeypatch):
-    def prepare(host):
-        testbed.shell(host, 'systemctl stop firewalld; cp -a /etc/firewalld /run/firewalld.saved')
-        testbed.run_command(host, 'sh', '-c', 'cat > /run/judge.py', text=(Path(testbed.HERE) / 'judge.py').read_text())
-        judge(host, 'close')
-        judge(host, 'open')
-
-    def restore(host):
-        judge(host, 'close')
-        testbed.shell(host, 'rm -rf /etc/firewalld; mv /run/firewalld.saved /etc/firewalld; systemctl start firewalld')
-
     monkeypatch.setattr(management, 'interface', lambda address: 'cable')
-    testbed.map_hosts(prepare, HOSTS)
-    yield
-    testbed.map_hosts(restore, HOSTS)
+    with packet_judge.ready(HOSTS):
+        yield
 
 
 def differences(host: str, number: int) -> tuple[list[str], int, int]:
@@ -159,13 +144,13 @@ def differences(host: str, number: int) -> tuple[list[str], int, int]:
     policy = random_policy(rng, number)
     wanted = pool.fresh(documents.build(policy, policies.guard(policy, [22])))
     files = {**random_files(rng, number), **config_files.render(wanted)}
-    judge(host, 'load', 'firewalld', data=files)
+    packet_judge.run(host, 'load', 'firewalld', data=files)
     table = json.loads(testbed.shell(host, 'ip netns exec tested nft -j list table inet firewalld'))
     in_kernel = kernel.parse(table['nftables'])
     orders = in_kernel.orders()
     packets = random_packets(rng, number)
     found = [f'fault: {fault}' for fault in in_kernel.faults]
-    seen = json.loads(judge(host, 'send', data=packets))
+    seen = json.loads(packet_judge.run(host, 'send', data=packets))
     connections = [
         Connection('ingress', packet['peer'], packet['dport'], '198.18.0.1', packet['sport']) for packet in packets
     ]

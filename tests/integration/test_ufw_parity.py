@@ -12,8 +12,8 @@ import json
 import os
 import random
 import typing as t
-from pathlib import Path
 
+import packet_judge
 import pytest
 import testbed
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends import registry
@@ -180,25 +180,10 @@ def is_default_opening(packet: dict, host: str) -> bool:
     return firewall == 'firewalld' and (packet['protocol'], packet['dport']) == ('tcp', 22)
 
 
-def run_judge(host: str, *arguments: str, data=None) -> str:
-    return testbed.run_command(host, 'python3', '/run/judge.py', *arguments, text=json.dumps(data))
-
-
 @pytest.fixture
 def packet_tests():
-    def prepare(host):
-        testbed.shell(host, 'systemctl stop firewalld; cp -a /etc/firewalld /run/firewalld.saved')
-        testbed.run_command(host, 'sh', '-c', 'cat > /run/judge.py', text=(Path(testbed.HERE) / 'judge.py').read_text())
-        run_judge(host, 'close')
-        run_judge(host, 'open')
-
-    def restore(host):
-        run_judge(host, 'close')
-        testbed.shell(host, 'rm -rf /etc/firewalld; mv /run/firewalld.saved /etc/firewalld; systemctl start firewalld')
-
-    testbed.map_hosts(prepare, HOSTS)
-    yield
-    testbed.map_hosts(restore, HOSTS)
+    with packet_judge.ready(HOSTS):
+        yield
 
 
 def test_random_policies_allow_the_same_on_firewalld_on_ufw_and_by_the_document(released, packet_tests):
@@ -214,8 +199,8 @@ def test_random_policies_allow_the_same_on_firewalld_on_ufw_and_by_the_document(
         for number, (document, packets) in list(enumerate(cases))[turn::2]:
             parsed = policies.parse(json.dumps(document))
             files = registry.choose(firewall).render(parsed, policies.guard(parsed, [MANAGEMENT]))
-            run_judge(host, 'load', firewall, data=files)
-            for packet, seen in zip(packets, json.loads(run_judge(host, 'send', data=packets))):
+            packet_judge.run(host, 'load', firewall, data=files)
+            for packet, seen in zip(packets, json.loads(packet_judge.run(host, 'send', data=packets))):
                 expected = allows(document, packet, host)
                 passed, denied = passed + expected, denied + (not expected)
                 if seen != expected:

@@ -20,7 +20,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers i
 OWN = 'filter_IN_policy_portmatrix-in'
 BASE = ['ct established accept', 'ct dnat accept', 'iifname lo accept', 'ct invalid drop']
 ZONES = {
-    'filter_IN_public_deny': ['saddr 192.0.2.66 dport 22 reject', 'dport 21 reject6'],
+    'filter_IN_public_deny': ['saddr 192.0.2.66 dport 22 reject', 'dport 443 reject6'],
     'filter_IN_public_allow': ['dport 22 accept', 'saddr @friends dport 5000-5010 accept'],
     'filter_IN_office_allow': ['dport 21 helper', 'dport 21 accept'],
     'filter_IN_policy_theirs_allow': ['dport 9100 accept'],
@@ -155,6 +155,7 @@ def test_what_firewalld_does_not_write_on_the_way_is_a_fault(version, name):
     layout = {**LAYOUTS[version], chain: [rule, *LAYOUTS[version][chain]], 'mine': ['dport 31337 accept']}
     (fault,) = loaded(layout).faults
     assert fault.startswith(f'the chain {chain} has a rule that firewalld does not write: ')
+    assert any(step.is_inserted and step.is_earlier for step in loaded(layout).orders()['ingress'].steps)
     # a reload removes it, so it counts no longer when one is planned
     steps = others.after_reload(loaded(layout).orders(), {})['ingress'].steps
     assert set(steps) == set(loaded(LAYOUTS[version]).orders()['ingress'].steps)
@@ -232,8 +233,7 @@ CONNECTIONS = {
     ('203.0.113.5', 21): (True, True),
     ('203.0.113.5', 22): (True, None),  # the zone public is not asked about sources of another one
     ('2001:db8::5', 22): (True, True),
-    ('2001:db8::5', 21): (False, False),
-    ('192.0.2.7', 21): (False, None),
+    ('2001:db8::5', 443): (False, False),
 }
 
 
@@ -319,6 +319,14 @@ def test_interfaces_and_addresses_of_the_host_count(monkeypatch, rule):
     orders = loaded({**LAYOUT_3, 'filter_IN_public_deny': [rule]}).orders()
     connection = Connection('ingress', '198.51.100.9', 22, '192.0.2.10', 40000)
     assert bool(others.allowed(Documents({}, {}), orders, {}, [connection])) is not CONDITIONS[rule]
+
+
+def test_what_is_open_to_one_mac_address_is_named():
+    layout = {**LAYOUT_2, 'filter_IN_public_allow': ['mac 00:11:22:33:44:55 dport 8080 accept']}
+    effect = others.effect(loaded(layout).orders(), policy('portmatrix-in', WEB), {})
+    assert 'firewalld zone public: ether saddr 00:11:22:33:44:55 tcp dport 8080 accept' in {
+        opening.text for opening in effect.rules if not opening.for_all
+    }
 
 
 ODD = [

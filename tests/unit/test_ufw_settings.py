@@ -7,6 +7,8 @@ import json
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
     edits,
+    kernel,
+    planning,
     ruleset,
     service,
     settings,
@@ -17,6 +19,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw.
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 
+FAMILIES = dict.fromkeys(user_rules.PREFIXES, True)
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="{input}"\nDEFAULT_OUTPUT_POLICY="{output}"\nDEFAULT_FORWARD_POLICY="DROP"\n'
 
 
@@ -47,7 +50,7 @@ def policy_with(egress):
 def converge(texts, former, egress):
     """(texts, former) after a run that allows or denies EGRESS, or (None) removes what portmatrix manages."""
     policy = policy_with(egress) if egress else None
-    edited = edits.edit(texts, former, ruleset.build(policy, ()), dict.fromkeys(user_rules.PREFIXES, True))
+    edited = edits.edit(texts, former, ruleset.build(policy, ()), FAMILIES)
     return edited.texts, edited.former
 
 
@@ -112,3 +115,33 @@ def test_starting_ufw_on_a_host_that_forwards_is_a_warning(starting, forwards, p
     texts['/etc/default/ufw'] = texts['/etc/default/ufw'].replace('FORWARD_POLICY="DROP"', f'FORWARD_POLICY="{policy}"')
     parsed = settings.parse(texts)
     assert bool(service.warnings(service.Service('0.36.2', 'disabled', parsed, forwards), starting)) is warned
+
+
+# (is ufw enabled, its default for what comes in, did an exclusive policy end the rules) -> is what others allow open
+BEFORE = {
+    ('no', 'DROP', False): True,
+    ('no', 'DROP', True): True,
+    ('yes', 'ACCEPT', True): True,
+    ('yes', 'DROP', False): True,
+    ('yes', 'DROP', True): False,
+}
+
+
+@pytest.mark.parametrize('exclusive', [False, True])
+@pytest.mark.parametrize('enabled, default, was_exclusive', BEFORE)
+def test_where_everything_is_open_nothing_is_said_to_be_closed(enabled, default, was_exclusive, exclusive):
+    texts = setting_files(enabled, default)
+    policy = policy_with('allow')
+    if was_exclusive:
+        texts = edits.edit(texts, Former(), ruleset.build(policy._replace(exclusive=True), ()), FAMILIES).texts
+        texts.update(
+            {path: setting_files(enabled, default)[path] for path in ('/etc/default/ufw', '/etc/ufw/ufw.conf')}
+        )
+    observed = service.Service('0.36', 'enabled', settings.parse(texts))
+    state = planning.State(observed, texts, {'ipv4': kernel.Table({}, {}), 'ipv6': kernel.Table({}, {})}, Former())
+    wanted = ruleset.build(policy._replace(exclusive=exclusive), ())
+    others = planning._others(state, edits.edit(texts, Former(), wanted, FAMILIES), wanted)
+    assert others.all and others.is_open_before is BEFORE[enabled, default, was_exclusive]
+    assert others.is_open_after is not exclusive
+    is_everything_open = enabled == 'no' or default == 'ACCEPT'
+    assert any('everything' in opening.text for opening in others.open_before) is is_everything_open

@@ -32,14 +32,10 @@ def everything(reason: str) -> Opening:
     return Opening(INGRESS, (), (), f'everything ({reason})', for_all=True)
 
 
-def open_lines(openings: t.Iterable[Opening]) -> t.List[str]:
-    """Lines of a diff about what stays open."""
-    return list(dict.fromkeys(f'not in the policy, but open: {opening.text}' for opening in openings))
-
-
-def closed_lines(openings: t.Iterable[Opening]) -> t.List[str]:
-    """Lines of a diff about what has no effect."""
-    return list(dict.fromkeys(f'not in the policy, and closed: {opening.text}' for opening in openings))
+def diff_lines(openings: t.Iterable[Opening], *, is_open: bool) -> t.List[str]:
+    """Lines of a diff about OPENINGS, which are open, or have no effect."""
+    state = 'but open' if is_open else 'and closed'
+    return list(dict.fromkeys(f'not in the policy, {state}: {opening.text}' for opening in openings))
 
 
 def warnings(staying: t.Iterable[Opening], names: str = '') -> t.Tuple[str, ...]:

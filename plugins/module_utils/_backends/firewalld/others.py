@@ -10,16 +10,14 @@ import typing as t
 from ..._host import management
 from ..._model import protocols, traffic
 from ..._model.connection import Connection, is_allowed
-from ..._model.openings import Opening, closed_lines, open_lines
+from ..._model.openings import Opening, diff_lines
 from ..._model.traffic import AllowedTraffic
 from .documents import Documents, allowed_traffic
 from .precedence import Order, Step
-from .slots import EXCLUSIVE_PRIORITY, SLOTS
+from .slots import BUILT_IN, EXCLUSIVE_PRIORITY, SLOTS
 
 Orders = t.Mapping[str, Order]  # by direction
 _MANY = 1000  # networks of one rule: not compared with the policy, so named
-# firewalld's own, for what IPv6 cannot do without
-_BUILT_IN = ('policy allow-host-ipv6',)
 
 
 class Effect(t.NamedTuple):
@@ -48,7 +46,7 @@ class Effect(t.NamedTuple):
         """Lines of a diff about it, with them in force."""
         still = self.open(documents)
         closed = [opening for opening in (*self.rules, *self.targets) if opening not in still]
-        return [*open_lines(still), *closed_lines(closed)]
+        return [*diff_lines(still, is_open=True), *diff_lines(closed, is_open=False)]
 
 
 def is_exclusive(name: str) -> bool:
@@ -64,9 +62,10 @@ def effect(orders: Orders, wanted: Documents, priorities: t.Mapping[str, int]) -
     for direction, order in orders.items():
         for step in order.steps if direction in directions else ():
             kind = _kind(step, direction, by_policy)
-            if step.place in first and kind:
+            if step.place in first:
                 kind = {'rules': 'first', 'denials': 'first_denials'}.get(kind, '')
-            found.setdefault(kind, []).append((direction, step))
+            if kind:
+                found.setdefault(kind, []).append((direction, step))
     rules, targets, early = (_openings(found.get(kind, ())) for kind in ('rules', 'targets', 'first'))
     texts = (
         tuple(dict.fromkeys(_text(step) for _direction, step in found.get(kind, ())))
@@ -98,7 +97,7 @@ def _first(priorities: t.Mapping[str, int]) -> t.Set[str]:
 def _kind(step: Step, direction: str, allowed: AllowedTraffic) -> str:
     """The part of an Effect that STEP belongs to, "" if it makes no difference."""
     if step.verdict == 'accept':
-        is_built_in = step.place in _BUILT_IN and step.fields.protocols == ('icmpv6',)
+        is_built_in = step.place == f'policy {BUILT_IN}' and step.fields.protocols == ('icmpv6',)
         is_extra = not is_built_in and not _is_part(step, direction, allowed)
         return '' if not is_extra else 'targets' if step.is_target else 'rules'
     if step.is_target or not _overlaps(step, direction, allowed):

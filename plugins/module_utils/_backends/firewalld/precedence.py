@@ -4,7 +4,8 @@
 """In which order the kernel asks firewalld's zones and policies, and what they decide before those of portmatrix.
 
 Up to 1.3, a base chain leads to one chain for each zone, which asks the policies before and after its own rules, and
-ends in its target. Since 2.0, one chain of each direction has all of that, once for each interface and source.
+ends in its target. From 2.0 to 2.4, one chain of each direction has all of that, once for each interface and source.
+Since 2.5, that chain leads to one chain for each zone again, which asks policies and rules and ends in the target.
 """
 
 from __future__ import annotations

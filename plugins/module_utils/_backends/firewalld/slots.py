@@ -10,6 +10,8 @@ import typing as t
 from ..._model.directions import EGRESS, INGRESS
 
 PREFIX = 'portmatrix-'
+# firewalld's own policy, for what IPv6 cannot do without
+BUILT_IN = 'allow-host-ipv6'
 
 
 class Slot(t.NamedTuple):

@@ -13,9 +13,8 @@ from ..._model.report import shorten
 from . import bus
 from .others import Effect
 from .running import Settings
-from .slots import EXCLUSIVE_PRIORITY, PREFIX
+from .slots import BUILT_IN, EXCLUSIVE_PRIORITY, PREFIX
 
-_BUILT_IN = ('allow-host-ipv6',)
 MAX_RULES = 3  # in a message
 
 
@@ -32,7 +31,7 @@ def priorities(policies: t.Mapping[str, Settings]) -> t.Dict[str, int]:
     return {
         name: settings['priority']['data']
         for name, settings in policies.items()
-        if name not in _BUILT_IN and not name.startswith(PREFIX)
+        if name != BUILT_IN and not name.startswith(PREFIX)
     }
 
 

@@ -135,17 +135,15 @@ def warnings(edited: Edited, ruleset: Ruleset, families: t.Iterable[str]) -> t.T
     texts: t.List[str] = []
     if not ruleset.exclusive:
         texts.extend(openings.warnings(extra_openings(edited), service_names(edited.extra_lines)))
-    denials = list(
-        dict.fromkeys(rule.as_command() for family in families for rule in shadowing_denials(edited.rules[family]))
+    denials, unheard = (
+        list(dict.fromkeys(rule.as_command() for family in families for rule in select(edited.rules[family])))
+        for select in (shadowing_denials, shadowed_denials)
     )
     if denials:
         texts.append(
             'rules not managed by portmatrix deny what the policy allows, and come first: '
             f'{shorten(denials, MAX_DENIALS)}; remove them with ufw delete if they are not intended'
         )
-    unheard = list(
-        dict.fromkeys(rule.as_command() for family in families for rule in shadowed_denials(edited.rules[family]))
-    )
     if unheard:
         texts.append(
             'rules not managed by portmatrix deny what the policy allows, but have no effect, since they come after '

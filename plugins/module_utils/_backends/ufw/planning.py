@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._model import logs, report
-from ..._model.openings import Opening, closed_lines, open_lines
+from ..._model.openings import Opening, diff_lines
 from ..._model.peers import Peers
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
@@ -119,29 +119,31 @@ def plan(state: State, ruleset: Ruleset) -> Changes:
 
 
 class _Others(t.NamedTuple):
-    """What unmanaged rules allow beyond the policy (`all`), and what of that, and of ufw's defaults, is open."""
+    """What unmanaged rules allow beyond the policy (`all`), whether that is open before and after the change, and what
+    ufw's defaults allow before it."""
 
     all: t.Tuple[Opening, ...]
-    open_before: t.Tuple[Opening, ...]
-    open_after: t.Tuple[Opening, ...]
+    is_open_before: bool
+    is_open_after: bool
+    defaults: t.Tuple[Opening, ...]
 
-    def lines(self, *, is_after: bool) -> t.List[str]:
-        """Lines of a diff."""
-        still = self.open_after if is_after else self.open_before
-        closed = [opening for opening in self.all if opening not in still]
-        return [*open_lines(opening for opening in still if opening in self.all), *closed_lines(closed)]
+    @property
+    def open_before(self) -> t.Tuple[Opening, ...]:
+        return self.defaults or (self.all if self.is_open_before else ())
+
+    @property
+    def open_after(self) -> t.Tuple[Opening, ...]:
+        return self.all if self.is_open_after else ()
 
 
 def _others(state: State, edited: Edited, ruleset: Ruleset) -> _Others:
     if not ruleset.is_managed:
-        return _Others((), (), ())
-    extra = display.extra_openings(edited)
+        return _Others((), True, True, ())
+    defaults = display.default_openings(state.service.settings)
     was_exclusive = notes.is_exclusive(display.managed(state.live, state.texts)[0])
-    return _Others(
-        extra,
-        display.default_openings(state.service.settings) or (() if was_exclusive else extra),
-        () if ruleset.exclusive else extra,
-    )
+    # where everything is open, nothing is closed
+    is_open_before = bool(defaults) or not was_exclusive
+    return _Others(display.extra_openings(edited), is_open_before, not ruleset.exclusive, defaults)
 
 
 def _policies_without_ufw(state: State) -> t.Dict[str, t.Dict[str, str]]:
@@ -181,8 +183,13 @@ def _sides(
     if will_be_enabled_at_boot:
         after = after._replace(enablement='enabled')
     return (
-        _side(state.service, state.live, state.texts, [*others.lines(is_after=False), *deviations]),
-        _side(after, state.live, edited.texts, others.lines(is_after=True)),
+        _side(
+            state.service,
+            state.live,
+            state.texts,
+            [*diff_lines(others.all, is_open=others.is_open_before), *deviations],
+        ),
+        _side(after, state.live, edited.texts, diff_lines(others.all, is_open=others.is_open_after)),
     )
 
 

@@ -104,10 +104,6 @@ def _enforce_or_render(
 ) -> dict[str, t.Any]:
     if compiled.document is None:
         return _without_components(host, platform, state, backend)
-    if compiled.document['log_denied'] and not platform.logs_denied:
-        raise PortmatrixError(
-            f'{host.name}: portmatrix_log_denied: is not supported on {platform.title} yet; set it to false there'
-        )
     document = json.dumps(compiled.document)
     if state == 'rendered':
         return {'changed': False, **platform.render(backend, document)}
@@ -136,13 +132,17 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
     again."""
     first: dict[str, t.Any] = {}
     platform.prepare(host)
-    if wanted.get('confirm_timeout') and platform.names_changes:
+    if wanted.get('confirm_timeout'):
         wanted = {**wanted, 'token': secrets.token_hex(8)}
-    arguments = platform.module_arguments(wanted, host.check_mode)
+    changes_host = wanted['state'] != 'gathered' and not host.check_mode
     for _attempt in range(MAX_ATTEMPTS):
-        result = _run_module(host, platform, arguments)
-        changes_host = wanted['state'] != 'gathered' and not host.check_mode
-        if changes_host and platform.names_changes and result.get('failed') and 'rolled_back' not in result:
+        try:
+            result = _run_module(host, platform, wanted)
+        except AnsibleConnectionFailure as error:
+            if not changes_host:
+                raise
+            return failed_module.explain_lost(host, platform, str(error), wanted)
+        if changes_host and result.get('failed') and 'rolled_back' not in result:
             return failed_module.explain(host, platform, result, wanted)
         _add_host_to_warnings(result, host.name)
         seconds = wanted.get('confirm_timeout', 0)
@@ -156,11 +156,12 @@ def _execute(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> 
     return first
 
 
-def _run_module(host: RemoteHost, platform: Platform, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+def _run_module(host: RemoteHost, platform: Platform, wanted: dict[str, t.Any]) -> dict[str, t.Any]:
     """What the module of PLATFORM returns. It is called again if the host has only begun to track the connection."""
     result: dict[str, t.Any] = {}
+    arguments = platform.module_arguments(host, wanted)
     for _call in range(MAX_ATTEMPTS):
-        result = host.execute_module(platform.module, arguments)
+        result = platform.read_result(host.execute_module(platform.module, arguments), wanted)
         if not result.get('again'):
             break
     else:

@@ -123,8 +123,8 @@ transition:
   returned: when O(state=enforced) or O(state=absent)
   type: str
 rolled_back:
-  description: Whether the host has its former rules back, because the change failed or was not confirmed. The task has
-    then failed.
+  description: Whether the host has its former rules back, because the change failed or was not confirmed; null where
+    that is not known. The task has then failed.
   returned: when a change failed or was not confirmed
   type: bool
 digest:

@@ -4,65 +4,78 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-#AnsibleRequires -CSharpUtil Ansible.Basic
-#AnsibleRequires -CSharpUtil ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences
-#AnsibleRequires -CSharpUtil ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors
-#AnsibleRequires -CSharpUtil ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Factories
+#Requires -Version 5.1
 
-$spec = @{
-    options = @{
-        state = @{ type = 'str'; default = 'enforced'; choices = @('enforced', 'absent', 'gathered', 'confirmed') }
-        policy = @{ type = 'raw' }
-        confirm_timeout = @{ type = 'int'; default = 0 }
-        confirm_connections = @{ type = 'bool'; default = $false }
-        port = @{ type = 'int'; default = 0 }
-        program = @{ type = 'raw' }
-        token = @{ type = 'raw' }
-    }
-    supports_check_mode = $true
-    no_log = $true
+# The action plugin checks its arguments and says what the answer means. So this needs no Ansible.Basic, which is larger
+# than all of the program that is compiled here.
+
+$ErrorActionPreference = 'Stop'
+$folder = Join-Path -Path $env:ProgramData -ChildPath 'portmatrix'
+
+function Expand-Text {
+    param([string]$Packed)
+    $bytes = New-Object -TypeName System.IO.MemoryStream -ArgumentList @(, [Convert]::FromBase64String($Packed))
+    $mode = [System.IO.Compression.CompressionMode]::Decompress
+    $stream = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $bytes, $mode
+    $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream, ([System.Text.Encoding]::UTF8)
+    return $reader.ReadToEnd()
 }
 
-$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
-# the arguments contain the whole policy, which is too large for a result
-$module.Result.invocation = @{ module_args = @{ state = $module.Params.state } }
+function Read-Record {
+    param([string]$Name)
+    $path = Join-Path -Path $folder -ChildPath $Name
+    if (Test-Path -LiteralPath $path) {
+        return [System.IO.File]::ReadAllText($path)
+    }
+    return ''
+}
+
+# The program that was sent, or the one that lies on the host while a change is pending.
+function Get-Program {
+    param([string]$Source)
+    $types = @()
+    if (-not $Source) {
+        try {
+            $library = [System.IO.File]::ReadAllBytes((Join-Path -Path $folder -ChildPath 'rollback.dll'))
+            $types = [System.Reflection.Assembly]::Load($library).GetTypes()
+        }
+        catch {
+            # another PowerShell has compiled it
+            $Source = Read-Record -Name 'rollback.cs'
+        }
+    }
+    if ($Source) {
+        $types = Add-Type -TypeDefinition $Source -PassThru
+    }
+    return @($types | Where-Object -FilterScript { $_.FullName -eq 'Portmatrix.Firewall.Program' })[0]
+}
+
+function Get-Outcome {
+    $outcome = Read-Record -Name 'outcome.json'
+    $pending = if (Read-Record -Name 'pending.json') { 'true' } else { 'false' }
+    $facts = if ($outcome) { '{"facts":' + $outcome + '}' } else { 'null' }
+    $managed = if (Read-Record -Name 'memory.json') { 'true' } else { 'false' }
+    return '{"changed":false,"pending":' + $pending + ',"managed":' + $managed + ',"answer":' + $facts + '}'
+}
+
+function Invoke-Program {
+    $source = if ($complex_args.source) { Expand-Text -Packed $complex_args.source } else { '' }
+    $request = Expand-Text -Packed $complex_args.request
+    $program = Get-Program -Source $source
+    return '{"changed":false,"answer":' + $program::Run($request, $complex_args.sha256, $source) + '}'
+}
 
 try {
-    $request = New-Object -TypeName ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Requests.Request
-    $request.State = $module.Params.state
-    $request.Policy = $module.Params.policy
-    $request.ConfirmTimeout = $module.Params.confirm_timeout
-    $request.ConfirmConnections = $module.Params.confirm_connections
-    $request.Port = $module.Params.port
-    $request.Program = $module.Params.program
-    $request.Token = $module.Params.token
-    $request.Check = $module.CheckMode
-    $dependencies =
-        [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Factories.DependencyFactory]::Create()
-    $result = [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences.Convergence]::Run(
-        $dependencies, $request)
-    foreach ($entry in $result.Values.GetEnumerator()) {
-        $module.Result[$entry.Key] = $entry.Value
+    $isOver = $complex_args.state -eq 'confirmed' -and -not (Read-Record -Name 'pending.json')
+    if ($isOver -or $complex_args.state -eq 'outcome') {
+        Get-Outcome
     }
-    if ($module.DiffMode -and $result.HasDiff()) {
-        $module.Diff.before_header = 'windows (now)'
-        $module.Diff.after_header = 'windows (portmatrix)'
-        $module.Diff.before = $result.Before
-        $module.Diff.after = $result.After
+    else {
+        Invoke-Program
     }
-    foreach ($warning in $result.Warnings) {
-        $module.Warn($warning)
-    }
-}
-catch [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors.PolicyException] {
-    $module.FailJson($_.Exception.Message)
 }
 catch {
     $cause = $_.Exception.GetBaseException()
-    if ($cause -is [ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors.PolicyException]) {
-        $module.FailJson($cause.Message)
-    }
-    $module.FailJson("Unexpected error: $($cause.Message)", $_)
+    $stack = "$($_.ScriptStackTrace)`n$cause"
+    ConvertTo-Json -Compress -InputObject @{ failed = $true; msg = "Unexpected error: $($cause.Message)"; exception = $stack }
 }
-
-$module.ExitJson()

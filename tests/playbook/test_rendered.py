@@ -66,5 +66,6 @@ def test_denied_packets_are_logged(tmp_path):
     rules = render(tmp_path, 'ufw', **variables)['/etc/ufw/after6.rules']
     assert '-A ufw6-after-input -m limit --limit 10/min -j LOG --log-prefix "portmatrix "\n' in rules
     assert '/etc/ufw/after.rules' not in render(tmp_path, 'ufw')
-    code, output = play(tmp_path, 'auto', ansible_connection='winrm', portmatrix_platform='windows', **variables)
-    assert code != 0 and 'portmatrix_log_denied: is not supported on Windows yet' in output
+    windows = {'ansible_connection': 'winrm', 'portmatrix_platform': 'windows'}
+    script = render(tmp_path, 'auto', **windows, **variables)['portmatrix.ps1']
+    assert script.endswith(" -LogBlocked True\n")

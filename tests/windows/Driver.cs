@@ -2,16 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.AddressSets;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Connections;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.DisplayRules;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Policies;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Ports;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Requests;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
@@ -26,10 +17,11 @@ namespace PortmatrixTests
                 { "addresses", delegate(string[] a) { return ConvertEach(a[1], NormaliseAddresses); } },
                 { "ports", delegate(string[] a) { return ConvertEach(a[1], NormalisePorts); } },
                 { "json", delegate(string[] a) { return ConvertEach(a[1], NormaliseJson); } },
-                { "policies", delegate(string[] a) { return ConvertEach(a[1], BuildRules); } },
+                { "rules", delegate(string[] a) { return ConvertEach(a[1], DescribeRules); } },
                 { "time", delegate(string[] a) { return MeasureTime(Int32.Parse(a[1])); } },
-                { "timer", delegate { return HostParts.CheckTimer(); } },
-                { "host", delegate { return HostParts.CheckHost(); } },
+                { "script", delegate(string[] a) { return ScheduledTask.BuildScript(a[1], a[2]); } },
+                { "task", delegate { return HostParts.CheckTask(); } },
+                { "host", delegate(string[] a) { return HostParts.CheckHost(a[1]); } },
                 { "scenario", delegate(string[] a) { return new Scenario(File.ReadAllText(a[1])).Run(); } },
             };
             Console.WriteLine(JsonWriter.Serialize(verbs[arguments[0]](arguments)));
@@ -60,52 +52,42 @@ namespace PortmatrixTests
             }
         }
 
-        static object BuildRules(string text)
+        /// <summary>What the host understands of a request.</summary>
+        static object DescribeRules(string text)
         {
-            Dictionary<string, object> answer = new Dictionary<string, object>();
             try
             {
-                Policy policy = Policy.Parse(text);
-                List<Rule> rules = policy.BuildRules(new int[] { 5986, 22 });
-                answer["digest"] = policy.ComputeDigest();
-                answer["rules"] = rules.ConvertAll<object>(delegate(Rule rule) { return rule.ToCanonicalText(); });
-                answer["display"] = DisplayRule.FromRules(rules).ConvertAll<object>(delegate(DisplayRule rule)
-                {
-                    return rule.ToText();
-                });
+                WantedPolicy policy = Request.Parse(text, Memory.ComputeHash(text)).Policy;
+                return policy.Rules.ConvertAll<object>(delegate(Rule rule) { return rule.GetManagedText(); });
             }
-            catch (Exception error)
+            catch (Refusal refusal)
             {
-                answer["error"] = error.Message;
+                return refusal.ToString();
             }
-            return answer;
         }
 
         /// <summary>Milliseconds to plan and apply COUNT rules: first, again, and with all rules changed.</summary>
         static object MeasureTime(int count)
         {
             HostileStore store = new HostileStore(1);
-            PretendHost host = new PretendHost();
+            PretendHost host = new PretendHost(store);
             host.ListeningPorts.Add(5985);
             host.Connections.Add(new Connection { Peer = RandomHosts.Controller, Port = 5985 });
-            host.Dependencies = new Dependencies(store, host, host);
             Dictionary<string, object> times = new Dictionary<string, object>();
             foreach (string what in new string[] { "first", "again", "others" })
             {
-                string policy = CreatePolicy(count, what == "others" ? 7 : 0);
-                Request check = new Request { State = "enforced", Port = 5985, Policy = policy, Check = true };
-                Request request = new Request { State = "enforced", Port = 5985, Policy = policy };
+                Dictionary<string, object> policy = CreatePolicy(count, what == "others" ? 7 : 0);
                 Stopwatch watch = Stopwatch.StartNew();
-                Convergence.Run(host.Dependencies, check);
+                host.Run(Documents.CreateRequest(policy, true, 0));
                 times["plan " + what] = watch.ElapsedMilliseconds;
                 watch = Stopwatch.StartNew();
-                Convergence.Run(host.Dependencies, request);
+                host.Run(Documents.CreateRequest(policy, false, 0));
                 times["apply " + what] = watch.ElapsedMilliseconds;
             }
             return times;
         }
 
-        static string CreatePolicy(int count, int shift)
+        static Dictionary<string, object> CreatePolicy(int count, int shift)
         {
             const string empty = "{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,"
                 + "\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}";
@@ -120,7 +102,7 @@ namespace PortmatrixTests
             }
             policy["groups"] = groups;
             policy["rules"] = rules;
-            return JsonWriter.Serialize(policy);
+            return policy;
         }
     }
 }

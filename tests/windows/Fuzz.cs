@@ -1,13 +1,6 @@
 using System;
 using System.Collections.Generic;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Requests;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Results;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rollbacks;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
@@ -77,9 +70,9 @@ namespace PortmatrixTests
         {
             chance = new RandomHosts(number);
             store = new HostileStore(number);
-            host = new PretendHost();
+            host = new PretendHost(store);
             chance.FillHost(store, host);
-            host.Dependencies = new Dependencies(store, host, host);
+            if (chance.IsChosen(2)) host.SystemLanguage = "de: ";
             store.AfterOperation = delegate
             {
                 Operations++;
@@ -106,10 +99,13 @@ namespace PortmatrixTests
             CheckConfirmed(null);
             CountCuts();
             ExpectUnchanged(before, "absent did not restore the host");
-            Expect(!host.Registry.ContainsKey("Memory"), "a former state is still stored: " + host.ReadValue("Memory"));
+            Expect(host.Files.Count == 0, "files are left: " + String.Join(", ",
+                new List<string>(host.Files.Keys).ToArray()));
         }
 
-        /// <summary>What was allowed before and after the last change has to be allowed after each of its steps.</summary>
+        /// <summary>
+        /// What was allowed before and after the last change has to be allowed after each of its steps.
+        /// </summary>
         void CountCuts()
         {
             Probed += probes.Count;
@@ -122,10 +118,7 @@ namespace PortmatrixTests
         Request CreateRequest(Dictionary<string, object> policy, bool check, int seconds)
         {
             Policies++;
-            Request request = new Request { Check = check, ConfirmTimeout = seconds, Port = 5985, Program = "program" };
-            request.State = policy == null ? "absent" : "enforced";
-            request.Policy = policy == null ? "" : RandomHosts.Serialize(policy);
-            return request;
+            return Documents.CreateRequest(policy, check, seconds);
         }
 
         /// <summary>A guard without the controller is refused before anything has changed.</summary>
@@ -134,18 +127,17 @@ namespace PortmatrixTests
             int operations = store.Journal.Count;
             try
             {
-                Convergence.Run(host.Dependencies, CreateRequest(chance.CreatePolicy(true), false, 30));
+                host.Run(CreateRequest(chance.CreatePolicy(true), false, 30));
                 // a rule not managed by portmatrix may allow the controller, too
                 Expect(PacketEvaluator.IsAllowed(store, true, 6, RandomHosts.Controller, 5985),
                     "a policy that locks out was applied");
                 host.RunTask();
                 ExpectUnchanged(before, "rolled back to a different state");
             }
-            catch (PolicyException error)
+            catch (Refusal error)
             {
                 Refused++;
-                Expect(error.Message.Contains("portmatrix_management_sources"),
-                    "the refusal lacks the advice: " + error.Message);
+                Expect(error.Code == "lockout", "the refusal is another one: " + error);
                 Expect(store.Journal.Count == operations && PacketEvaluator.Dump(store) == before,
                     "a refusal changed something");
             }
@@ -154,42 +146,42 @@ namespace PortmatrixTests
         void CheckConfirmed(Dictionary<string, object> policy)
         {
             int operations = store.Journal.Count;
-            ModuleResult predicted = Convergence.Run(host.Dependencies, CreateRequest(policy, true, 30));
+            Dictionary<string, object> predicted = host.Run(CreateRequest(policy, true, 30));
             Expect(store.Journal.Count == operations, "check mode changed something");
-            ModuleResult applied =
-                Convergence.Run(host.Dependencies, CreateRequest(policy, false, chance.IsChosen(4) ? 0 : 30));
-            object pending;
-            if (applied.Values.TryGetValue("pending", out pending))
+            Dictionary<string, object> applied = host.Run(CreateRequest(policy, false, chance.IsChosen(4) ? 0 : 30));
+            if (applied.ContainsKey("pending") && (bool)applied["pending"])
             {
-                applied.Values.Remove("pending");
-                Dictionary<string, object> answer =
-                    Rollback.Confirm(host.Dependencies, (string)((Dictionary<string, object>)pending)["token"]);
-                Expect((string)answer["outcome"] == "confirmed", "not confirmed: " + answer["reason"]);
+                Dictionary<string, object> answer = host.Run(new Request
+                {
+                    State = "confirmed", Token = "the-token", Port = 5985, Transport = Listener.WinRm,
+                });
+                Expect((string)answer["outcome"] == "confirmed", "not confirmed: " + JsonWriter.Serialize(answer));
             }
-            string prediction = JsonWriter.Serialize(predicted.Values) + predicted.Before + predicted.After;
-            string outcome = JsonWriter.Serialize(applied.Values) + applied.Before + applied.After;
+            applied.Remove("pending");
+            string prediction = JsonWriter.Serialize(predicted), outcome = JsonWriter.Serialize(applied);
             Expect(prediction == outcome, "check mode predicted something else:\n" + prediction + "\n--\n" + outcome);
-            Expect((bool)applied.Values["changed"] == store.Journal.Count > operations,
+            Expect((bool)applied["changed"] == store.Journal.Count > operations,
                 "changed does not match the operations");
-            Expect((bool)applied.Values["changed"] || predicted.Before == predicted.After, "a diff without a change");
             operations = store.Journal.Count;
-            ModuleResult again = Convergence.Run(host.Dependencies, CreateRequest(policy, false, 30));
-            Expect(!(bool)again.Values["changed"] && store.Journal.Count == operations,
-                "the second run changed something:\n" + again.Before + "--\n" + again.After);
-            host.Sleep(100);
-            Expect(host.Due == DateTime.MaxValue, "a timer is left");
+            Dictionary<string, object> again = host.Run(CreateRequest(policy, false, 30));
+            Expect(!(bool)again["changed"] && store.Journal.Count == operations,
+                "the second run changed something: " + JsonWriter.Serialize(again));
+            host.Sleep(100000);
+            Expect(host.Due == DateTime.MaxValue, "a task is left");
+            Expect((bool)host.Run(new Request { State = "gathered" })["enforced"] == (policy != null),
+                "gathered says otherwise");
         }
 
         void CheckUnconfirmed(Dictionary<string, object> policy)
         {
-            string before = PacketEvaluator.Dump(store), former = host.ReadValue("Memory");
-            if (!(bool)Convergence.Run(host.Dependencies, CreateRequest(policy, false, 30)).Values["changed"]) return;
+            string before = PacketEvaluator.Dump(store), former = host.Read(Records.Memory);
+            if (!(bool)host.Run(CreateRequest(policy, false, 30))["changed"]) return;
             CountCuts();
             Rollbacks++;
-            host.Sleep(30);
+            host.Sleep(30000);
             CountCuts();
             ExpectUnchanged(before, "rolled back to a different state");
-            Expect(host.ReadValue("Memory") == former && host.ReadValue("Pending") == null,
+            Expect(host.Read(Records.Memory) == former && host.Read(Records.Pending) == null,
                 "the former state was not rolled back");
         }
 
@@ -199,7 +191,7 @@ namespace PortmatrixTests
         /// </summary>
         void CheckErrors(Dictionary<string, object> policy)
         {
-            string before = PacketEvaluator.Dump(store), former = host.ReadValue("Memory");
+            string before = PacketEvaluator.Dump(store), former = host.Read(Records.Memory);
             store.FailAt = store.Journal.Count + chance.Choose(6);
             Action afterOperation = store.AfterOperation;
             bool dies = chance.IsChosen(2);
@@ -212,25 +204,25 @@ namespace PortmatrixTests
                 };
             try
             {
-                ModuleResult result = Convergence.Run(host.Dependencies, CreateRequest(policy, false, 30));
+                Dictionary<string, object> result = host.Run(CreateRequest(policy, false, 30));
                 store.AfterOperation = afterOperation;
                 store.Dead = false;
                 store.FailAt = -1;
-                if (result.Values.ContainsKey("pending")) Rollback.RunForToken(host.Dependencies, host.Token);
+                if (result.ContainsKey("pending")) host.RunTask();
             }
-            catch (PolicyException)
+            catch (Refusal)
             {
                 Deaths++;
                 store.AfterOperation = afterOperation;
                 store.Dead = false;
                 store.FailAt = -1;
-                host.Sleep(40);
+                host.Sleep(100000);
             }
             store.AfterOperation = afterOperation;
             store.Dead = false;
             ExpectUnchanged(before, "after an error the host is different");
-            Expect(host.ReadValue("Memory") == former, "after an error another former state is stored: "
-                + host.ReadValue("Memory") + ", expected " + former);
+            Expect(host.Read(Records.Memory) == former, "after an error another former state is stored: "
+                + host.Read(Records.Memory) + ", expected " + former);
         }
 
         /// <summary>Documented traffic is allowed; other traffic is blocked, unless another rule allows it.</summary>

@@ -6,10 +6,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Threading;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Connections;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Hosts;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Timers;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
@@ -36,6 +33,18 @@ namespace PortmatrixTests
             return this;
         }
 
+        public object GetTask(string name)
+        {
+            Calls.Add("task " + name);
+            return this;
+        }
+
+        public object Run(object parameters)
+        {
+            Calls.Add("run");
+            return this;
+        }
+
         public void DeleteTask(string name, int flags)
         {
             Calls.Add("delete " + name + " " + flags);
@@ -46,27 +55,29 @@ namespace PortmatrixTests
     /// <summary>Checks the real timer and host, as far as Linux allows.</summary>
     public static class HostParts
     {
-        public static object CheckTimer()
+        public static object CheckTask()
         {
             RecordingScheduler scheduler = new RecordingScheduler();
-            TaskTimer timer = new TaskTimer(delegate { return scheduler; },
-                delegate { return new DateTime(2026, 1, 1, 23, 59, 50, DateTimeKind.Utc); });
-            timer.Arm("the-token", 30, "program");
-            timer.Disarm();
+            ScheduledTask task = new ScheduledTask("C:\\O'Neil & <sons>", delegate { return scheduler; });
+            task.Register("the-token", new DateTime(2026, 1, 2, 0, 0, 20, DateTimeKind.Utc));
+            task.Run();
+            task.Remove();
             scheduler.Missing = true;
-            timer.Disarm();
+            task.Remove();
             Dictionary<string, object> answer = new Dictionary<string, object>();
             answer["calls"] = scheduler.Calls;
             answer["xml"] = scheduler.Xml;
             return answer;
         }
 
-        public static object CheckHost()
+        /// <summary>Access lists are not there on Linux: the folder is PATH, which exists.</summary>
+        public static object CheckHost(string path)
         {
             WindowsHost host = new WindowsHost();
+            RecordFolder folder = new RecordFolder(path);
             Dictionary<string, object> answer = new Dictionary<string, object>();
             Connection own = host.GetOwnConnection();
-            answer["own"] = own == null ? null : own.Peer + " " + own.Port + " " + own.PeerPort;
+            answer["own"] = own == null ? null : own.Peer + " " + own.Port + " " + own.PeerPort + " " + own.Local;
             TcpListener listener = new TcpListener(IPAddress.Loopback, 0);
             listener.Start();
             int port = ((IPEndPoint)listener.LocalEndpoint).Port;
@@ -79,47 +90,36 @@ namespace PortmatrixTests
                 });
             }
             listener.Stop();
-            CheckRegistry(host, answer);
-            answer["second run"] = CheckLock(host);
+            CheckFolder(folder, answer);
+            answer["second run"] = CheckLock(folder);
             answer["ended"] = CheckEndProcess(host);
+            answer["alive"] = host.IsAlive(host.GetProcessIdentity()) && !host.IsAlive("1 1") && !host.IsAlive("none");
             return answer;
         }
 
-        static void CheckRegistry(WindowsHost host, Dictionary<string, object> answer)
+        static void CheckFolder(RecordFolder folder, Dictionary<string, object> answer)
         {
-            answer["missing value"] = host.ReadValue("Memory");
+            answer["missing file"] = folder.Read("memory.json");
             string text = new string('x', 200000) + "\u00e9\n\"";
-            host.WriteValue("Memory", text);
-            answer["stored"] = new WindowsHost().ReadValue("Memory") == text;
-            host.WriteValue("Memory", null);
-            host.WriteValue("Memory", null);
-            answer["deleted value"] = host.ReadValue("Memory");
+            folder.Write("memory.json", "older");
+            folder.Write("memory.json", text);
+            answer["stored"] = new RecordFolder(folder.Path).Read("memory.json") == text;
+            answer["claims"] = new List<object> { folder.TryCreate("claim.json", "first"),
+                folder.TryCreate("claim.json", "second"),
+                folder.Read("claim.json") };
+            folder.RemoveIfEmpty();
+            foreach (string name in new string[] { "memory.json", "memory.json", "claim.json" }) folder.Write(name,
+                null);
+            answer["deleted file"] = folder.Read("memory.json");
         }
 
-        /// <summary>
-        /// The error of a second run while the first one has the lock; a third one gets it afterwards.
-        /// </summary>
-        static string CheckLock(WindowsHost host)
+        /// <summary>Whether a second run gets the lock while the first one has it, and afterwards.</summary>
+        static List<object> CheckLock(RecordFolder folder)
         {
-            string message = "none";
-            using (host.Lock(1))
-            {
-                Thread other = new Thread(delegate()
-                {
-                    try
-                    {
-                        host.Lock(1).Dispose();
-                    }
-                    catch (PolicyException error)
-                    {
-                        message = error.Message;
-                    }
-                });
-                other.Start();
-                other.Join();
-            }
-            host.Lock(1).Dispose();
-            return message;
+            bool second;
+            using (folder.TryLock(1))
+            using (IDisposable other = folder.TryLock(1)) second = other != null;
+            using (IDisposable third = folder.TryLock(1)) return new List<object> { second, third != null };
         }
 
         [DllImport("libc")] static extern int kill(int process, int signal);

@@ -1,23 +1,25 @@
 using System;
 using System.Collections.Generic;
 using System.Net;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
-    /// <summary>A rule as Windows stores it; also its handle.</summary>
+    /// <summary>
+    /// A rule as Windows stores it; also its handle. BROKEN: its parts cannot be read. FIXED: it cannot be switched.
+    /// </summary>
     public class StoredRule
     {
         public Rule Rule;
+        public bool Broken, Fixed;
         public override string ToString() { return Rule.Name; }
     }
 
     /// <summary>
     /// Windows Firewall at its worst: rules are read back in another notation than written, in another order every
     /// time; names are not unique, and Remove removes any of those that match; it refuses what Windows refuses; it
-    /// fails at operation FailAt. After each operation it calls AfterOperation.
+    /// fails at operation FailAt; names of built-in rules depend on the LANGUAGE of the reader; a listing takes
+    /// LISTSECONDS. After each operation it calls AfterOperation.
     /// </summary>
     public class HostileStore : IFirewallStore
     {
@@ -25,7 +27,12 @@ namespace PortmatrixTests
         public readonly Dictionary<int, Profile> Profiles = new Dictionary<int, Profile>();
         public readonly List<string> Journal = new List<string>();
         public int ActiveProfiles = 1, ModifyState, FailAt = -1;
-        public bool Dead, AllowsLocal = true;
+        public bool Dead;
+        public string Language = "";
+        public double ListSeconds;
+        public Action<double> Wait = delegate { };
+        public readonly Dictionary<int, ProfilePolicy> Policies = new Dictionary<int, ProfilePolicy>();
+        public readonly List<string> ExcludedInterfaces = new List<string>();
         public Action AfterOperation = delegate { };
         readonly Random random;
 
@@ -33,7 +40,10 @@ namespace PortmatrixTests
         {
             random = new Random(seed);
             foreach (int number in Profile.Numbers)
+            {
                 Profiles[number] = new Profile { Enabled = true, BlockInbound = true };
+                Policies[number] = new ProfilePolicy();
+            }
         }
 
         void Operate(string what, Action change)
@@ -51,10 +61,11 @@ namespace PortmatrixTests
         public List<Rule> List()
         {
             List<Rule> listed = new List<Rule>();
+            Wait(ListSeconds);
             foreach (StoredRule stored in Rules)
             {
                 Rule source = stored.Rule;
-                Rule rule = new Rule { Name = source.Name, Grouping = source.Grouping, Enabled = source.Enabled };
+                Rule rule = new Rule { Name = Translate(source), Grouping = source.Grouping, Enabled = source.Enabled };
                 rule.Handle = stored;
                 listed.Insert(random.Next(listed.Count + 1), rule);
             }
@@ -64,8 +75,14 @@ namespace PortmatrixTests
         public Rule Read(Rule listed)
         {
             StoredRule stored = (StoredRule)listed.Handle;
-            Rule rule = Rule.FromData(stored.Rule.ToData());
+            if (stored.Broken)
+            {
+                listed.Unreadable = true;
+                return listed;
+            }
+            Rule rule = RuleData.Parse(RuleData.Write(stored.Rule), "stored");
             rule.Handle = stored;
+            rule.Name = Translate(rule);
             rule.RemoteAddresses = RewriteAddresses(rule.RemoteAddresses);
             rule.LocalPorts = ShuffleItems(rule.LocalPorts);
             rule.RemotePorts = ShuffleItems(rule.RemotePorts);
@@ -76,6 +93,12 @@ namespace PortmatrixTests
             rule.InterfaceTypes = rule.InterfaceTypes == "All" ? ChooseEither("All", "") : rule.InterfaceTypes;
             if (rule.HasIcmpTypes() && rule.IcmpTypes == "*") rule.IcmpTypes = ChooseEither("*", "*:*");
             return rule;
+        }
+
+        /// <summary>Built-in rules have resource strings for names.</summary>
+        string Translate(Rule rule)
+        {
+            return rule.Grouping.StartsWith("@", StringComparison.Ordinal) ? Language + rule.Name : rule.Name;
         }
 
         string ChooseEither(string a, string b)
@@ -129,7 +152,7 @@ namespace PortmatrixTests
                 throw CreateRefusal(rule, "ports that end with a comma");
             string[] parts = rule.RemoteAddresses.Split(',');
             if (parts.Length > 1000) throw CreateRefusal(rule, "more than 1000 addresses");
-            Rule stored = Rule.FromData(rule.ToData());
+            Rule stored = RuleData.Parse(RuleData.Write(rule), "built");
             if (stored.RemoteAddresses.Length == 0) stored.RemoteAddresses = "*";
             foreach (string part in stored.RemoteAddresses.Split(','))
                 if (part == "::1" || (part != "*" && Char.IsDigit(part[0]) && Range.Parse(part) == null))
@@ -139,9 +162,9 @@ namespace PortmatrixTests
 
         static bool LimitsPorts(string ports) { return !String.IsNullOrEmpty(ports) && ports != "*"; }
 
-        static PolicyException CreateRefusal(Rule rule, string what)
+        static Refusal CreateRefusal(Rule rule, string what)
         {
-            return new PolicyException("Windows Firewall refuses the rule '" + rule.Name + "': " + what);
+            return new Refusal("rule_refused", "rule", rule.Name, "error", what);
         }
 
         public void Add(object built)
@@ -169,7 +192,11 @@ namespace PortmatrixTests
         public void SetEnabled(Rule existing, bool enabled)
         {
             StoredRule stored = (StoredRule)existing.Handle;
-            Operate("switch " + stored, delegate { stored.Rule.Enabled = enabled; });
+            Operate("switch " + stored, delegate
+            {
+                if (stored.Fixed) throw new UnauthorizedAccessException("Access is denied.");
+                stored.Rule.Enabled = enabled;
+            });
         }
 
         public Profile GetProfile(int number) { return Profiles[number].Copy(); }
@@ -192,6 +219,13 @@ namespace PortmatrixTests
 
         public int GetModifyState() { return ModifyState; }
 
-        public bool AllowsLocalRules(int number) { return AllowsLocal; }
+        public ProfilePolicy GetPolicy(int number) { return Policies[number]; }
+
+        public List<string> GetExcludedInterfaces(int number) { return ExcludedInterfaces; }
+
+        public void SetDroppedLogged(int number, bool logged)
+        {
+            Operate("log", delegate { Profiles[number].LogDropped = logged; });
+        }
     }
 }

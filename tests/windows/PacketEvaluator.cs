@@ -1,7 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Net;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
@@ -71,7 +71,7 @@ namespace PortmatrixTests
             {
                 Rule rule = stored.Rule;
                 if (!rule.Enabled || rule.Inbound != inbound || (rule.Profiles & number) == 0
-                    || !String.IsNullOrEmpty(rule.Application)) continue;
+                    || !IsAbout(rule, port)) continue;
                 if (rule.Protocol != 256 && rule.Protocol != protocol
                     || !HasPort(inbound ? rule.LocalPorts : rule.RemotePorts, port)
                     || !HasAddress(rule.RemoteAddresses, peer)) continue;
@@ -79,6 +79,14 @@ namespace PortmatrixTests
                 allowed = true;
             }
             return allowed || !(inbound ? profile.BlockInbound : profile.BlockOutbound);
+        }
+
+        /// <summary>
+        /// WinRM's program is System; other programs of the tests listen on nothing that is asked about.
+        /// </summary>
+        static bool IsAbout(Rule rule, int port)
+        {
+            return String.IsNullOrEmpty(rule.Application) || (rule.Application == "System" && port == 5985);
         }
 
         static bool HasPort(string ports, int port)
@@ -129,7 +137,8 @@ namespace PortmatrixTests
             foreach (int number in Profile.Numbers)
             {
                 Profile profile = store.Profiles[number];
-                lines.Add(number + " " + profile.Enabled + " " + profile.BlockInbound + " " + profile.BlockOutbound);
+                lines.Add(number + " " + profile.Enabled + " " + profile.BlockInbound + " " + profile.BlockOutbound + (
+                    profile.LogDropped ? " logged" : ""));
             }
             return String.Join("\n", lines.ToArray());
         }

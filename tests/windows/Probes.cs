@@ -3,9 +3,7 @@ using System.Collections.Generic;
 
 namespace PortmatrixTests
 {
-    /// <summary>
-    /// Packets that policies document, and whether the host allows them after each step of a change.
-    /// </summary>
+    /// <summary>Packets that policies document, and whether the host allows them after each step of a change.</summary>
     public class Probes
     {
         readonly HostileStore store;
@@ -56,7 +54,9 @@ namespace PortmatrixTests
             start = Judge();
         }
 
-        /// <summary>The packets that are allowed at both ends of the change, and not between two of its steps.</summary>
+        /// <summary>
+        /// The packets that are allowed at both ends of the change, and not between two of its steps.
+        /// </summary>
         public List<string> FindCuts()
         {
             bool[] end = Judge();
@@ -64,7 +64,8 @@ namespace PortmatrixTests
             for (int i = 0; i < packets.Count; i++)
             {
                 bool isCut = verdicts.Exists(delegate(bool[] verdict) { return !verdict[i]; });
-                if (start[i] && end[i] && isCut) cuts.Add(String.Join(" ", Array.ConvertAll(packets[i], Convert.ToString)));
+                if (start[i] && end[i]
+                    && isCut) cuts.Add(String.Join(" ", Array.ConvertAll(packets[i], Convert.ToString)));
             }
             return cuts;
         }

@@ -1,9 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Net;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Connections;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
@@ -39,10 +37,12 @@ namespace PortmatrixTests
             string source = withoutController ? "192.0.2.0/24" : IsChosen(3) ? "any"
                 : IsChosen(2) ? Controller + "/32" : "198.51.100.0/24";
             management["sources"] = new List<object> { source };
+            management["declared"] = withoutController || !IsChosen(3);
             management["ports"] = IsChosen(3) ? new List<object> { (long)8022 } : new List<object>();
             policy["format"] = 1L;
             policy["egress"] = deny ? "deny" : "allow";
             policy["exclusive"] = IsChosen(3);
+            policy["log_denied"] = IsChosen(4);
             policy["management"] = management;
             policy["groups"] = groups;
             policy["rules"] = rules;
@@ -129,7 +129,10 @@ namespace PortmatrixTests
             }
             const string core = "@FirewallAPI.dll,-25000";
             store.Rules.Add(
-                CreateOtherRule("Windows Remote Management (HTTP-In)", true, true, true, 6, "5985,5986", "*", ""));
+                CreateOtherRule("Windows Remote Management (HTTP-In)", true, true, true, 6, "5985,5986", "*",
+                    "@WinRM"));
+            // as Windows ships it
+            store.Rules[0].Rule.Application = "System";
             store.Rules.Add(
                 CreateOtherRule("Core Networking - DNS (UDP-Out)", false, true, !IsChosen(3), 17, "53", "*", core));
             store.Rules.Add(CreateOtherRule("Core Networking - ICMPv6 (In)", true, true, true, 58, "*", "*", core));
@@ -158,6 +161,5 @@ namespace PortmatrixTests
             return new StoredRule { Rule = rule };
         }
 
-        public static string Serialize(Dictionary<string, object> policy) { return JsonWriter.Serialize(policy); }
     }
 }

@@ -1,41 +1,36 @@
 using System;
 using System.Collections.Generic;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Connections;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Convergences;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interfaces;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Requests;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Results;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
     /// <summary>
     /// One pretended host and the steps to take on it, as data. `host`: listening (ports), established ("peer port" or
-    /// "out peer port"), ssh ("peer port peer-port"), administrator, modify, merge, current, shields (profile), fail
-    /// (number of the operation that fails), write (number of the write to the registry that fails), rules ("in|out
-    /// allow|block on|off protocol ports peers name[ by program]"), core (the same, of Core Networking), disabled and
-    /// open (profiles: the firewall is off, inbound traffic is allowed by default). `steps`: state, policy, check,
-    /// confirm (seconds), connections, task (run it), sleep (seconds), skip (seconds without tasks), add and drop (a
-    /// rule by hand), dies (number of operations after which all fail), lives (again).
+    /// "out peer port"), ssh ("peer port peer-port"), administrator, modify, group_policy (profile -> fields of
+    /// ProfilePolicy), current, shields (profile), fail (number of the operation that fails), write (number of the
+    /// write to the records that fails), rules ("in|out allow|block on|off protocol ports peers name[ @profiles][ by
+    /// program]"), core and builtin (the same, of Core Networking and of another built-in group), disabled and open
+    /// (profiles: the firewall is off, inbound traffic is allowed by default), broken and fixed (name of a rule),
+    /// system_language, list_seconds, cannot_register, scheduler_stopped. `steps`: request, sha256, task (run it),
+    /// sleep (seconds), skip (seconds without tasks), add and drop, switch, set, limit, describe (by hand), write
+    /// (files), dies (number of operations after which all fail), dead, lives (again), keep_connections (no new one for
+    /// this run).
     /// </summary>
     public class Scenario
     {
         readonly Dictionary<string, object> data;
         readonly HostileStore store = new HostileStore(1);
-        readonly PretendHost host = new PretendHost();
-        string token = "";
+        readonly PretendHost host;
 
         public Scenario(string text)
         {
             data = (Dictionary<string, object>)JsonReader.Parse(text);
+            host = new PretendHost(store);
         }
 
         public List<object> Run()
         {
             Dictionary<string, object> given = (Dictionary<string, object>)data["host"];
-            host.Dependencies = new Dependencies(store, host, host);
             foreach (object port in Get(given, "listening", new List<object>()))
                 host.ListeningPorts.Add((int)(long)port);
             foreach (object text in Get(given, "established", new List<object>()))
@@ -43,7 +38,8 @@ namespace PortmatrixTests
             if (given.ContainsKey("ssh")) host.OwnConnection = ParseConnection((string)given["ssh"]);
             host.Administrator = Get(given, "administrator", true);
             store.ModifyState = (int)Get(given, "modify", 0L);
-            store.AllowsLocal = Get(given, "merge", true);
+            foreach (KeyValuePair<string, object> entry in Get(given, "group_policy", new Dictionary<string, object>()))
+                store.Policies[Int32.Parse(entry.Key)] = ParsePolicy((Dictionary<string, object>)entry.Value);
             store.ActiveProfiles = (int)Get(given, "current", 1L);
             if (given.ContainsKey("shields")) store.Profiles[(int)(long)given["shields"]].ShieldsUp = true;
             foreach (object number in Get(given, "disabled", new List<object>()))
@@ -52,8 +48,19 @@ namespace PortmatrixTests
                 store.Profiles[(int)(long)number].BlockInbound = false;
             foreach (object text in Get(given, "rules", new List<object>()))
                 store.Rules.Add(ParseRule((string)text, ""));
+            foreach (object text in Get(given, "builtin", new List<object>()))
+                store.Rules.Add(ParseRule((string)text, "@BuiltIn"));
             foreach (object text in Get(given, "core", new List<object>()))
                 store.Rules.Add(ParseRule((string)text, "@FirewallAPI.dll,-25000"));
+            foreach (StoredRule stored in store.Rules)
+            {
+                stored.Broken = Get(given, "broken", "") == stored.Rule.Name;
+                stored.Fixed = Get(given, "fixed", "") == stored.Rule.Name;
+            }
+            host.SystemLanguage = Get(given, "system_language", "");
+            store.ListSeconds = Get(given, "list_seconds", 0L);
+            host.CannotRegister = Get(given, "cannot_register", false);
+            host.SchedulerStopped = Get(given, "scheduler_stopped", false);
             store.FailAt = (int)Get(given, "fail", -1L);
             host.FailWriteAt = (int)Get(given, "write", -1L);
             List<object> answers = new List<object>();
@@ -67,65 +74,101 @@ namespace PortmatrixTests
             int operations = store.Journal.Count;
             try
             {
-                if (step.ContainsKey("sleep")) host.Sleep((int)(long)step["sleep"]);
                 if (step.ContainsKey("skip")) SkipTime((int)(long)step["skip"]);
                 if (step.ContainsKey("lives")) store.Dead = false;
+                if (step.ContainsKey("limit")) Find((string)step["limit"]).InterfaceTypes = "Lan";
+                if (step.ContainsKey("describe")) Find((string)step["describe"]).Description = "edited";
                 if (step.ContainsKey("dies"))
                     store.AfterOperation = delegate
                     {
                         store.Dead |= store.Journal.Count >= operations + (int)(long)step["dies"];
                     };
-                if (step.ContainsKey("task")) answer["answer"] = host.RunTask();
-                if (step.ContainsKey("add")) store.Rules.Add(ParseRule((string)step["add"], Get(step, "group", "")));
+                if (step.ContainsKey("dead")) store.Dead = true;
+                if (step.ContainsKey("task")) host.RunTask();
+                if (step.ContainsKey("add"))
+                {
+                    StoredRule added = ParseRule((string)step["add"], Get(step, "group", ""));
+                    added.Rule.Description = Get(step, "description", "");
+                    store.Rules.Add(added);
+                }
                 if (step.ContainsKey("drop"))
                     store.Rules.RemoveAll(delegate(StoredRule stored)
                     {
-                        return stored.Rule.Name == (string)step["drop"];
+                        string name = (string)step["drop"];
+                        return stored.Rule.Name == name
+                            || (name.EndsWith("*") && stored.Rule.Name.StartsWith(name.TrimEnd('*')));
                     });
-                if (step.ContainsKey("state"))
-                    AddResult(answer, Convergence.Run(host.Dependencies, BuildRequest(step)));
+                if (step.ContainsKey("write"))
+                    foreach (KeyValuePair<string, object> file in (Dictionary<string, object>)step["write"])
+                        host.Files[file.Key] = (string)file.Value;
+                if (step.ContainsKey("scheduler_stopped")) host.SchedulerStopped = (bool)step["scheduler_stopped"];
+                if (step.ContainsKey("sleep")) host.Sleep(1000 * (int)(long)step["sleep"]);
+                if (step.ContainsKey("switch")) Switch((string)step["switch"]);
+                if (step.ContainsKey("set")) SetProfile((string)step["set"]);
+                if (step.ContainsKey("connections")) Connect((List<object>)step["connections"]);
+                host.KeepsConnections = Get(step, "keep_connections", false);
+                if (step.ContainsKey("request")) answer["facts"] = host.Run(BuildRequest(step));
             }
-            catch (PolicyException error)
+            catch (Refusal error)
             {
-                answer["error"] = error.Message;
+                answer["refused"] = error.Code;
+                answer["details"] = error.Details;
             }
             store.AfterOperation = delegate { };
             answer["operations"] = store.Journal.GetRange(operations, store.Journal.Count - operations);
             answer["host"] = PacketEvaluator.Dump(store).Split('\n');
-            answer["registry"] = new List<string>(host.Registry.Keys);
+            answer["files"] = new List<string>(host.Files.Keys);
             return answer;
         }
 
         void SkipTime(int seconds)
         {
             host.Due = DateTime.MaxValue;
-            host.Sleep(seconds);
+            host.Sleep(1000 * seconds);
+        }
+
+        Rule Find(string part)
+        {
+            return store.Rules.Find(delegate(StoredRule stored) { return stored.Rule.Name.Contains(part); }).Rule;
+        }
+
+        /// <summary>"NAME on" or "NAME off", by hand.</summary>
+        void Switch(string text)
+        {
+            int blank = text.LastIndexOf(' ');
+            foreach (StoredRule stored in store.Rules)
+                if (stored.Rule.Name == text.Substring(0,
+                    blank)) stored.Rule.Enabled = text.Substring(blank + 1) == "on";
+        }
+
+        /// <summary>"PROFILE SETTING true" or false, by hand.</summary>
+        void SetProfile(string text)
+        {
+            string[] words = text.Split(' ');
+            store.Profiles[Int32.Parse(words[0])].Set((Setting)Enum.Parse(typeof(Setting), words[1]),
+                words[2] == "true");
+        }
+
+        void Connect(List<object> connections)
+        {
+            host.Connections.Clear();
+            foreach (object text in connections) host.Connections.Add(ParseConnection((string)text));
         }
 
         Request BuildRequest(Dictionary<string, object> step)
         {
-            Request request = new Request { State = (string)step["state"], Check = Get(step, "check", false) };
-            request.ConfirmTimeout = (int)Get(step, "confirm", 0L);
-            request.ConfirmConnections = Get(step, "connections", false);
-            object policy = Get<object>(step, "policy", "");
-            request.Policy = policy as string ?? JsonWriter.Serialize(policy);
-            request.Port = (int)Get(step, "port", 5985L);
-            request.Program = Get(step, "program", "program");
-            request.Token = Get(step, "token", token);
+            string text = (string)step["request"];
+            Request request = Request.Parse(text, Get(step, "sha256", Memory.ComputeHash(text)));
+            request.Program = "program";
             return request;
         }
 
-        void AddResult(Dictionary<string, object> answer, ModuleResult result)
+        static ProfilePolicy ParsePolicy(Dictionary<string, object> data)
         {
-            object pending;
-            if (result.Values.TryGetValue("pending", out pending))
-                token = (string)((Dictionary<string, object>)pending)["token"];
-            result.Values.Remove("pending");
-            result.Values.Remove("token");
-            answer["result"] = result.Values;
-            answer["before"] = result.Before;
-            answer["after"] = result.After;
-            answer["warnings"] = result.Warnings;
+            ProfilePolicy policy = new ProfilePolicy();
+            foreach (KeyValuePair<string, object> entry in data)
+                typeof(ProfilePolicy).GetField(entry.Key).SetValue(policy, (bool?)(bool)entry.Value);
+            return policy;
         }
 
         static T Get<T>(Dictionary<string, object> from, string key, T fallback)
@@ -154,6 +197,9 @@ namespace PortmatrixTests
             StoredRule stored = RandomHosts.CreateOtherRule(words[6], words[0] == "in", words[1] == "allow",
                 words[2] == "on", Int32.Parse(words[3]), words[4], words[5], group);
             if (name.Length == 2) stored.Rule.Application = name[1];
+            string[] profiles = name[0].Split(new string[] { " @" }, StringSplitOptions.None);
+            if (profiles.Length == 2) stored.Rule.Profiles = Int32.Parse(profiles[1]);
+            stored.Rule.Name = profiles[0];
             return stored;
         }
     }

@@ -25,7 +25,7 @@ def run_command(*command: str, **options: t.Any) -> str:
 
 
 def compile_program(program: Path, *sources: Path) -> None:
-    run_command(*COMPILER, f'-out:{program}', *map(str, (*sorted(SOURCES.glob('*.cs')), *sources)))
+    run_command(*COMPILER, f'-out:{program}', *map(str, (*sorted(SOURCES.rglob('*.cs')), *sources)))
 
 
 class Driver:

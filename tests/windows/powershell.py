@@ -19,22 +19,20 @@ $errors = $null
 $null = [System.Management.Automation.Language.Parser]::ParseFile($Path, [ref]$tokens, [ref]$errors)
 ConvertTo-Json -Compress -InputObject @($errors | ForEach-Object { "$($_.Extent.StartLineNumber): $($_.Message)" })
 """
-# argument: a file whose C# it compiles, as the script itself would, without running the rest
-_COMPILE = """
-param([string]$Path)
-$ErrorActionPreference = 'Stop'
-$tree = [System.Management.Automation.Language.Parser]::ParseFile($Path, [ref]$null, [ref]$null)
-$isAddType = { param($node) $node -is [System.Management.Automation.Language.CommandAst] -and
-    $node.GetCommandName() -eq 'Add-Type' }
-$commands = @($tree.FindAll($isAddType, $true))
-foreach ($command in $commands) { Invoke-Expression $command.Extent.Text }
-$commands.Count
-"""
 
 
 def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the file SCRIPT."""
-    command = [str(PROGRAM), '-NoProfile', '-NonInteractive', '-File', str(script), *arguments]
+    return _run('-File', str(script), *arguments)
+
+
+def run_command(text: str) -> subprocess.CompletedProcess[str]:
+    """Run the command TEXT."""
+    return _run('-Command', text)
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(PROGRAM), '-NoProfile', '-NonInteractive', *arguments]
     return subprocess.run(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=_SECONDS
     )
@@ -45,12 +43,6 @@ def faults(path: Path, folder: Path) -> list[str]:
     finished = run(_written(folder, _PARSE), str(path))
     assert finished.returncode == 0, finished.stdout
     return json.loads(finished.stdout)
-
-
-def compile_csharp(path: Path, folder: Path) -> None:
-    """Compile the C# that the script PATH passes to Add-Type."""
-    finished = run(_written(folder, _COMPILE), str(path))
-    assert finished.returncode == 0 and finished.stdout.strip().splitlines()[-1] == '1', finished.stdout[-3000:]
 
 
 def _written(folder: Path, text: str) -> Path:

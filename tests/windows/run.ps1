@@ -1,97 +1,108 @@
 <#
 .SYNOPSIS
-Runs the whole module windows_policy through Ansible.Basic on a pretended firewall: one line per case, exit code 1 if
-one fails.
+Runs the whole module windows_policy on a pretended firewall: one line per case, exit code 1 if one fails.
 
 .DESCRIPTION
 The shipped code is compiled and run unchanged, by pwsh 7 or Windows PowerShell 5.1, on Windows or elsewhere; only
-Factories.cs, which creates the real dependencies, is replaced (fake/Factories.cs). No firewall is changed.
-
-.PARAMETER ModuleUtils
-The folder module_utils of ansible-core.
+Parts.cs, which puts the real parts together, is replaced (fake/Parts.cs). No firewall is changed.
 
 .EXAMPLE
-pwsh -NoProfile -File tests/windows/run.ps1 -ModuleUtils .venv/lib/python3.11/site-packages/ansible/module_utils
+pwsh -NoProfile -File tests/windows/run.ps1
 #>
-param(
-    [Parameter(Mandatory = $true)]
-    [string]$ModuleUtils
-)
+param()
 
 $ErrorActionPreference = 'Stop'
-# Import-Module reads a relative path as the name of a module
-$ModuleUtils = (Resolve-Path -LiteralPath $ModuleUtils).ProviderPath
 $root = Split-Path -Parent (Split-Path -Parent $PSScriptRoot)
 $utils = Join-Path (Join-Path (Join-Path $root 'plugins') 'module_utils') 'windows'
-$moduleFile = Join-Path (Join-Path (Join-Path $root 'plugins') 'modules') 'windows_policy.ps1'
-$namespace = 'ansible_collections.portmatrix.firewall.plugins.module_utils.windows'
+$moduleText = [System.IO.File]::ReadAllText((Join-Path (Join-Path (Join-Path $root 'plugins') 'modules') 'windows_policy.ps1'))
 
-# as Ansible compiles them: all at once, warnings are errors
-$files = @((Join-Path (Join-Path $ModuleUtils 'csharp') 'Ansible.Basic.cs'))
-$shipped = Get-ChildItem -LiteralPath $utils -Filter '*.cs' | Where-Object { $_.Name -ne 'Factories.cs' }
-$files += @($shipped | ForEach-Object { $_.FullName })
-$pretending = 'HostileStore.cs', 'PacketEvaluator.cs', 'PretendHost.cs', 'RandomHosts.cs'
+# one text, as the controller sends it; usings of the tests come first
+$shipped = Get-ChildItem -LiteralPath $utils -Filter '*.cs' -Recurse | Where-Object { $_.Name -ne 'Parts.cs' }
+$files = @($shipped | ForEach-Object { $_.FullName })
+$pretending = 'Documents.cs', 'HostileStore.cs', 'PacketEvaluator.cs', 'PretendHost.cs', 'RandomHosts.cs', 'fake/Parts.cs'
 $files += @($pretending | ForEach-Object { Join-Path $PSScriptRoot $_ })
-$files += @(Join-Path (Join-Path $PSScriptRoot 'fake') 'Factories.cs')
-$sources = [string[]]@($files | ForEach-Object { [System.IO.File]::ReadAllText($_) })
-Import-Module -Name (Join-Path (Join-Path $ModuleUtils 'powershell') 'Ansible.ModuleUtils.AddType.psm1')
-Add-CSharpType -References $sources -TempPath ([System.IO.Path]::GetTempPath())
+$text = [string]::Join("`n", @($files | ForEach-Object { [System.IO.File]::ReadAllText($_) }))
+$usings = @([regex]::Matches($text, '(?m)^using [\w.]+;') | ForEach-Object { $_.Value } | Sort-Object -Unique)
+$source = [string]::Join("`n", $usings) + "`n" + [regex]::Replace($text, '(?m)^using [\w.]+;', '')
+$types = Add-Type -TypeDefinition $source -PassThru
+$pretended = @($types | Where-Object { $_.FullName -eq 'Portmatrix.Firewall.Parts' })[0]
 
-$pretended = ([System.Management.Automation.PSTypeName]"$namespace.Factories.DependencyFactory").Type
-$moduleText = [System.IO.File]::ReadAllText($moduleFile)
+# where nothing is on record: the pretended host keeps its records itself
+$records = Join-Path ([System.IO.Path]::GetTempPath()) ([System.Guid]::NewGuid().ToString('N'))
+$env:ProgramData = $records
+$null = New-Item -ItemType Directory -Path (Join-Path $records 'portmatrix') -Force
+
+function Compress-Text {
+    param([string]$Text)
+    $bytes = [System.Text.Encoding]::UTF8.GetBytes($Text)
+    $stream = New-Object -TypeName System.IO.MemoryStream
+    $mode = [System.IO.Compression.CompressionMode]::Compress
+    $gzip = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $stream, $mode
+    $gzip.Write($bytes, 0, $bytes.Length)
+    $gzip.Dispose()
+    return [Convert]::ToBase64String($stream.ToArray())
+}
+
+function Get-Checksum {
+    param([string]$Text)
+    $hash = [System.Security.Cryptography.SHA256]::Create().ComputeHash([System.Text.Encoding]::UTF8.GetBytes($Text))
+    return [BitConverter]::ToString($hash).Replace('-', '').ToLowerInvariant()
+}
+
+$packedSource = Compress-Text -Text $source
 
 function Invoke-Module {
     param(
-        [hashtable]$Arguments,
-        [bool]$Check,
-        [bool]$Diff
+        [string]$Request,
+        [string]$State,
+        [string]$Checksum
     )
-    $complexArgs = $Arguments.Clone()
-    $complexArgs['_ansible_check_mode'] = $Check
-    $complexArgs['_ansible_diff'] = $Diff
-    $complexArgs['_ansible_module_name'] = 'windows_policy'
-    $complexArgs['_ansible_remote_tmp'] = [System.IO.Path]::GetTempPath()
     $shell = [PowerShell]::Create()
-    $writer = New-Object -TypeName System.IO.StringWriter
-    $console = [Console]::Out
     try {
-        $shell.Runspace.SessionStateProxy.SetVariable('ErrorActionPreference', 'Stop')
-        $shell.Runspace.SessionStateProxy.SetVariable('complex_args', $complexArgs)
+        $shell.Runspace.SessionStateProxy.SetVariable('complex_args', @{
+                state = $State
+                request = Compress-Text -Text $Request
+                sha256 = $Checksum
+                source = $packedSource
+            })
         $null = $shell.AddScript($moduleText)
-        [Console]::SetOut($writer)
         $output = @($shell.Invoke())
     }
     finally {
-        [Console]::SetOut($console)
         $shell.Dispose()
     }
-    if ($output.Count -gt 0) {
-        throw "the module wrote to the pipeline: $output"
+    if ($output.Count -ne 1) {
+        throw "the module wrote $($output.Count) objects: $output"
     }
-    return (ConvertFrom-Json -InputObject $writer.ToString())
+    return (ConvertFrom-Json -InputObject $output[0])
 }
 
-$policy = '{"format":1,"egress":"allow","exclusive":false,"management":{"sources":["198.51.100.1/32"],"ports":[]},' +
-'"groups":{"g":["10.0.0.1/32","2001:db8::/64"]},' +
-'"rules":[{"direction":"ingress","protocol":"tcp","ports":["443","8000-8010"],"group":"g",' +
-'"flows":["product/api"]}],"citations":{"product/api":["Ports, row 1"]}}'
-$sctp = $policy.Replace('"tcp","ports":["443","8000-8010"]', '"sctp","ports":["443"]')
+$policy = '{"digest":"d","egress":"allow","exclusive":false,"log_denied":false,' +
+'"addresses":[["10.0.0.1/32","2001:db8::/64"],["198.51.100.1/32"]],' +
+'"rules":[["portmatrix/product/api in tcp 1","Flows: product/api. Source: row 1","in",6,"443,8000-8010",0]],' +
+'"management":{"declared":true,"ports":[],"rules":[["portmatrix/management in tcp","Flows: management. Source: m",1]]}}'
 $elsewhere = $policy.Replace('198.51.100.1/32', '192.0.2.0/24').Replace('"exclusive":false', '"exclusive":true')
-$enforced = @{ state = 'enforced'; policy = $policy }
-$pending = @{ state = 'enforced'; policy = $policy; confirm_timeout = 30; program = 'program' }
-
 $script:failures = 0
-$script:token = ''
+
+function Get-Request {
+    param(
+        [string]$State,
+        [string]$Policy = 'null',
+        [string]$Check = 'false',
+        [int]$Seconds = 0
+    )
+    return '{"format":2,"state":"' + $State + '","check":' + $Check + ',"confirm_timeout":' + $Seconds +
+    ',"confirm_connections":false,"token":"t","port":5985,"transport":"winrm","policy":' + $Policy + '}'
+}
 
 function Test-Case {
     param(
         [string]$Name,
-        [hashtable]$Arguments,
+        [string]$Request,
         [scriptblock]$Expect,
         [switch]$Fresh,
-        [switch]$Check,
-        [switch]$Diff,
-        [scriptblock]$Before
+        [scriptblock]$Before,
+        [string]$Checksum
     )
     if ($Fresh) {
         $pretended::Reset()
@@ -99,13 +110,21 @@ function Test-Case {
     if ($Before) {
         $null = & $Before
     }
+    foreach ($connection in $pretended::Host.Connections) {
+        $connection.PeerPort += 1
+    }
     $operations = $pretended::Store.Journal.Count
     $why = ''
     $result = $null
     try {
-        $result = Invoke-Module -Arguments $Arguments -Check $Check.IsPresent -Diff $Diff.IsPresent
+        $state = if ($Request -match '"state":"(\w+)"') { $Matches[1] } else { 'enforced' }
+        # the pretended host, not a file, knows what is pending
+        $pendingFile = Join-Path (Join-Path $records 'portmatrix') 'pending.json'
+        Set-Content -LiteralPath $pendingFile -Value 'pending'
+        $sum = if ($Checksum) { $Checksum } else { Get-Checksum -Text $Request }
+        $result = Invoke-Module -Request $Request -State $state -Checksum $sum
         $count = $pretended::Store.Journal.Count - $operations
-        $met = [bool](& $Expect $result $count)
+        $met = [bool](& $Expect $result.answer $count)
     }
     catch {
         $met = $false
@@ -120,116 +139,89 @@ function Test-Case {
     }
 }
 
-function Test-Message {
+function Test-Refusal {
     param(
         [string]$Name,
-        [hashtable]$Arguments,
-        [string]$Message,
+        [string]$Request,
+        [string]$Code,
+        [string]$Checksum,
         [scriptblock]$Before
     )
-    Test-Case -Fresh -Name "error: $Name" -Arguments $Arguments -Before $Before -Expect {
-        param($result, $count)
-        $result.failed -and $result.msg.Contains($Message) -and $count -eq 0
+    Test-Case -Fresh -Name "refused: $Name" -Request $Request -Before $Before -Checksum $Checksum -Expect {
+        param($answer, $count)
+        $answer.refused -eq $Code -and $count -eq 0
     }
 }
 
-Test-Case -Fresh -Check -Diff -Name 'check and diff' -Arguments $enforced -Expect {
-    param($result, $count)
-    $line = 'ingress tcp 443, 8000-8010 from 10.0.0.1/32, 2001:db8::/64 (product/api)'
-    $result.changed -and $count -eq 0 -and $result.added -eq 2 -and $result.diff.after.Contains($line)
+$enforced = Get-Request -State 'enforced' -Policy $policy
+$pending = Get-Request -State 'enforced' -Policy $policy -Seconds 30
+$absent = Get-Request -State 'absent'
+$gathered = Get-Request -State 'gathered'
+$confirmed = Get-Request -State 'confirmed'
+
+Test-Case -Fresh -Name 'check' -Request (Get-Request -State 'enforced' -Policy $policy -Check 'true') -Expect {
+    param($answer, $count)
+    $answer.facts.changed -and $count -eq 0 -and @($answer.facts.came).Count -eq 2
 }
-Test-Case -Name 'enforced' -Arguments $enforced -Expect {
-    param($result, $count)
-    $result.changed -and $count -eq 2 -and $result.added -eq 2 -and $result.backend -eq 'windows' -and
-    $result.digest.Length -eq 64 -and $null -eq $result.diff
+Test-Case -Name 'enforced' -Request $enforced -Expect {
+    param($answer, $count)
+    $answer.facts.changed -and $count -eq 2 -and $answer.facts.digest -eq 'd'
 }
-Test-Case -Name 'the policy is not echoed' -Arguments $enforced -Expect {
-    param($result, $count)
-    -not (ConvertTo-Json -InputObject $result -Depth 9).Contains('citations')
+Test-Case -Name 'enforced again' -Request $enforced -Expect {
+    param($answer, $count)
+    -not $answer.facts.changed -and $count -eq 0
 }
-Test-Case -Name 'enforced again' -Arguments $enforced -Expect {
-    param($result, $count)
-    -not $result.changed -and $count -eq 0 -and $result.kept -eq 2
+Test-Case -Name 'gathered' -Request $gathered -Expect {
+    param($answer, $count)
+    @($answer.facts.rules).Count -eq 2 -and $answer.facts.enforced -and $count -eq 0
 }
-Test-Case -Name 'gathered' -Arguments @{ state = 'gathered' } -Expect {
-    param($result, $count)
-    $rules = @($result.gathered.rules)
-    -not $result.changed -and $count -eq 0 -and $rules.Count -eq 2 -and $rules[1].peers[0] -eq '198.51.100.1/32' -and
-    $result.gathered.enforced
+Test-Case -Name 'absent' -Request $absent -Expect {
+    param($answer, $count)
+    $answer.facts.changed -and $count -gt 0 -and $pretended::Store.Rules.Count -eq 1
 }
-Test-Case -Name 'a warning about rules not managed by portmatrix' -Arguments $enforced -Expect {
-    param($result, $count)
-    @($result.warnings)[0].Contains('portmatrix_exclusive')
+Test-Case -Name 'absent again' -Request $absent -Expect {
+    param($answer, $count)
+    -not $answer.facts.changed -and $count -eq 0
 }
-Test-Case -Check -Diff -Name 'absent in check mode' -Arguments @{ state = 'absent' } -Expect {
-    param($result, $count)
-    $result.changed -and $count -eq 0 -and $result.removed -eq 2 -and -not $result.diff.after.Contains('product/api')
+Test-Case -Fresh -Name 'a pending change' -Request $pending -Expect {
+    param($answer, $count)
+    $answer.facts.changed -and $answer.facts.pending
 }
-Test-Case -Name 'absent' -Arguments @{ state = 'absent' } -Expect {
-    param($result, $count)
-    $result.changed -and $count -gt 0 -and $pretended::Store.Rules.Count -eq 1
+Test-Case -Name 'the change is confirmed' -Request $confirmed -Expect {
+    param($answer, $count)
+    $answer.facts.outcome -eq 'confirmed' -and $count -eq 0
 }
-Test-Case -Name 'absent again' -Arguments @{ state = 'absent' } -Expect {
-    param($result, $count)
-    -not $result.changed -and $count -eq 0
+Test-Case -Name 'a confirmed change stays' -Request $gathered -Before { $pretended::Host.Sleep(31000) } -Expect {
+    param($answer, $count)
+    @($answer.facts.rules).Count -eq 2
 }
-Test-Case -Name 'gathered without rules' -Arguments @{ state = 'gathered' } -Expect {
-    param($result, $count)
-    @($result.gathered.rules).Count -eq 0
+Test-Case -Fresh -Name 'a change without confirmation' -Request $pending -Expect {
+    param($answer, $count)
+    $answer.facts.pending
 }
-Test-Case -Fresh -Name 'a pending change' -Arguments $pending -Expect {
-    param($result, $count)
-    $script:token = $result.pending.token
-    $result.changed -and $script:token.Length -eq 32
+Test-Case -Name 'it is rolled back' -Request $gathered -Before { $pretended::Host.Sleep(31000) } -Expect {
+    param($answer, $count)
+    @($answer.facts.rules).Count -eq 0 -and -not $answer.facts.enforced
 }
-Test-Case -Name 'the change is confirmed' -Arguments @{ state = 'confirmed'; token = $script:token } -Expect {
-    param($result, $count)
-    $result.outcome -eq 'confirmed' -and $count -eq 0
-}
-Test-Case -Name 'a confirmed change stays' -Arguments @{ state = 'gathered' } -Before { $pretended::Host.Sleep(31) } `
-    -Expect {
-    param($result, $count)
-    @($result.gathered.rules).Count -eq 2
-}
-Test-Case -Fresh -Name 'a change without confirmation' -Arguments $pending -Expect {
-    param($result, $count)
-    $result.changed -and $null -ne $result.pending
-}
-Test-Case -Name 'it is rolled back' -Arguments @{ state = 'gathered' } -Before { $pretended::Host.Sleep(31) } -Expect {
-    param($result, $count)
-    @($result.gathered.rules).Count -eq 0
-}
-Test-Case -Fresh -Name 'a state in capitals' -Arguments @{ state = 'ENFORCED'; policy = $policy } -Expect {
-    param($result, $count)
-    $result.changed -and $count -eq 2
-}
-Test-Message -Name 'no policy' -Arguments @{ state = 'enforced' } -Message 'must not be empty with state enforced'
-Test-Message -Name 'a policy that is null' -Arguments @{ state = 'enforced'; policy = $null } `
-    -Message 'must not be empty with state enforced'
-Test-Message -Name 'a policy that is not a text' -Arguments @{ state = 'enforced'; policy = @{ a = 1 } } `
-    -Message 'policy: not valid JSON'
-Test-Message -Name 'a policy that is not valid JSON' -Arguments @{ state = 'enforced'; policy = '{' } `
-    -Message 'expected a string at offset 1'
-Test-Message -Name 'an unknown format' -Arguments @{ state = 'enforced'; policy = '{"format":2}' } `
-    -Message 'policy: format must be 1, got 2'
-Test-Message -Name 'ports of SCTP' -Arguments @{ state = 'enforced'; policy = $sctp } `
-    -Message 'Windows Firewall supports ports only for TCP and UDP'
-Test-Message -Name 'a lock-out' -Arguments @{ state = 'enforced'; policy = $elsewhere } `
-    -Message 'portmatrix_management_sources'
-Test-Message -Name 'no program' -Arguments @{ state = 'enforced'; policy = $policy; confirm_timeout = 30 } `
-    -Message 'must not be empty with a confirm_timeout'
-Test-Message -Name 'group policy' -Arguments $enforced -Message 'group policy overrides' `
+Test-Refusal -Name 'not JSON' -Request '{' -Code 'damaged'
+Test-Refusal -Name 'another checksum' -Request $enforced -Code 'damaged' -Checksum 'abc'
+Test-Refusal -Name 'another format' -Request $enforced.Replace('"format":2', '"format":1') -Code 'damaged'
+Test-Refusal -Name 'no policy' -Request (Get-Request -State 'enforced') -Code 'damaged'
+Test-Refusal -Name 'an unknown key' -Request $enforced.Replace('"egress"', '"ingress"') -Code 'damaged'
+Test-Refusal -Name 'an unknown value' -Request $enforced.Replace('"allow"', '"DENY"') -Code 'damaged'
+Test-Refusal -Name 'no addresses' -Request $enforced.Replace('["198.51.100.1/32"]', '[]') -Code 'damaged'
+Test-Refusal -Name 'a port too high' -Request $enforced.Replace('8000-8010', '99999') -Code 'damaged'
+Test-Refusal -Name 'a lock-out' -Request (Get-Request -State 'enforced' -Policy $elsewhere) -Code 'lockout'
+Test-Refusal -Name 'group policy' -Request $enforced -Code 'policy_overrides' `
     -Before { $pretended::Store.ModifyState = 1 }
-Test-Message -Name 'no administrator rights' -Arguments $enforced -Message 'administrator rights are missing' `
+Test-Refusal -Name 'no administrator rights' -Request $enforced -Code 'not_administrator' `
     -Before { $pretended::Host.Administrator = $false }
-Test-Message -Name 'an unknown state' -Arguments @{ state = 'purged' } -Message 'value of state must be one of'
-Test-Message -Name 'an unknown option' -Arguments @{ state = 'gathered'; rules = @() } -Message 'Unsupported parameters'
-Test-Case -Fresh -Name 'error: the firewall fails half-way' -Arguments $pending `
-    -Before { $pretended::Store.FailAt = 1 } -Expect {
-    param($result, $count)
-    $result.failed -and $result.msg.Contains('the former rules were restored') -and
+Test-Case -Fresh -Name 'the firewall fails half-way' -Request $pending -Before { $pretended::Store.FailAt = 1 } -Expect {
+    param($answer, $count)
+    $answer.refused -eq 'apply_failed' -and $answer.details.answer.outcome -eq 'rolled back' -and
     $pretended::Store.Rules.Count -eq 1
 }
+Remove-Item -LiteralPath $records -Recurse -Force
 
 if ($script:failures -gt 0) {
     Write-Output "$($script:failures) failed"

@@ -5,27 +5,25 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
-import ansible
 import csharp
 import powershell
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import rollback_program, script
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import program, script
 
 pytestmark = pytest.mark.skipif(not powershell.PROGRAM, reason=powershell.MISSING)
 SCRIPTS = sorted((*csharp.ROOT.glob('plugins/modules/*.ps1'), *csharp.HERE.glob('*.ps1')))
 RENDERED = 10
+CASES = 23  # in run.ps1
 
 
 def test_the_module_runs_on_a_pretended_firewall():
-    finished = powershell.run(
-        csharp.HERE / 'run.ps1', '-ModuleUtils', str(Path(ansible.__file__).parent / 'module_utils')
-    )
+    finished = powershell.run(csharp.HERE / 'run.ps1')
     lines = finished.stdout.splitlines()
     assert finished.returncode == 0, finished.stdout
-    assert lines[-1] == 'all passed' and len(lines) == 30 and all(line.startswith('ok ') for line in lines[:-1]), lines
+    assert lines[-1] == 'all passed' and len(lines) == CASES + 1, lines
+    assert all(line.startswith('ok ') for line in lines[:-1]), lines
 
 
 @pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
@@ -48,8 +46,17 @@ def test_powershell_parses_what_is_rendered(tmp_path):
         assert powershell.faults(path, tmp_path) == [], number
 
 
-def test_powershell_compiles_the_program_of_the_way_back(tmp_path):
-    path = tmp_path / 'program.ps1'
-    path.write_text(rollback_program.text(), encoding='utf-8')
-    assert powershell.faults(path, tmp_path) == []
-    powershell.compile_csharp(path, tmp_path)
+def test_powershell_runs_the_script_of_the_task(tmp_path):
+    """It compiles the program once, and loads the library from then on. Here it is asked for something that needs no
+    Windows."""
+    (tmp_path / 'rollback.cs').write_text(program.text(), encoding='utf-8')
+    text = csharp.Driver(tmp_path).run('script', str(tmp_path), 'the-token')
+    asked = "exit [Portmatrix.Firewall.Program]::RunTask('the-token')"
+    assert text.endswith(asked) and '"' not in text, 'it is in quotes in the definition of the task'
+    text = text.replace(asked, "[Portmatrix.Firewall.Program]::Run('{', 'x', '')")
+    answers = []
+    for _number in range(2):
+        finished = powershell.run_command(text)
+        answers.append(json.loads(finished.stdout))
+        (tmp_path / 'rollback.cs').unlink(missing_ok=True)
+    assert answers == [{'refused': 'damaged', 'details': {'problem': 'its checksum differs'}}] * 2

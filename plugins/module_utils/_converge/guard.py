@@ -10,14 +10,11 @@ import typing as t
 
 from .._backends.base import State
 from .._base.errors import Refused
-from .._model import peers as peers_of, policy as policies, traffic
+from .._model import peers as peers_of, policy as policies, report, traffic
 from .._model.connection import Connection
 from .._model.peers import Any, Peers
 from .._model.policy import Policy, Rule
-from .._model.report import shorten
 from .._rollback.dependencies import Management
-
-MAX_SOURCES = 5  # in a message
 
 
 class Guard(t.NamedTuple):
@@ -68,9 +65,4 @@ def _warnings(sources: t.Mapping[int, Peers]) -> t.List[str]:
     for port, peers in sources.items():
         if not isinstance(peers, Any):
             by_peers.setdefault(peers, []).append(port)
-    return [
-        f'management access to port {", ".join(map(str, ports))} is open now from '
-        f'{shorten(peers_of.to_data(peers), MAX_SOURCES) or "nowhere"} only, and stays so; set '
-        'portmatrix_management_sources to say from where it is to be open'
-        for peers, ports in by_peers.items()
-    ]
+    return [report.management_warning(ports, peers_of.to_data(peers)) for peers, ports in by_peers.items()]

@@ -10,7 +10,7 @@ import typing as t
 from .._backends.base import Backend, Changes, State
 from .._base.errors import Refused
 from .._host import established_connections, noticing
-from .._model import policy as policies
+from .._model import openings, policy as policies
 from .._model.connection import Connection
 from .._model.directions import EGRESS
 from .._model.policy import Policy
@@ -21,7 +21,6 @@ from . import guard as guard_of
 
 _NOTHING_CHANGED = 'nothing was changed'
 MAX_CONNECTIONS = 5  # in a message
-MAX_OPENINGS = 3  # in a message
 
 
 class Plan(t.NamedTuple):
@@ -78,11 +77,7 @@ def _closed(changes: Changes, allowed: AllowedTraffic) -> t.List[str]:
     if not changes.closing or not changes.has_changes:
         return []
     used = noticing.in_use(changes.closing, changes.staying, allowed)
-    return [
-        'this closes what the policy does not document: '
-        f'{shorten([opening.text for opening in changes.closing], MAX_OPENINGS)}; in use now: '
-        f'{shorten(used, MAX_CONNECTIONS) or "nothing that listens or is connected"}'
-    ]
+    return [openings.closing_warning(changes.closing, used)]
 
 
 def display(connections: t.Sequence[Connection]) -> str:

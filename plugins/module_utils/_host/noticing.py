@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .._model.directions import INGRESS
-from .._model.openings import Opening
+from .._model.openings import Opening, used_text
 from .._model.traffic import AllowedTraffic
 from . import established_connections, sockets
 
@@ -25,7 +25,7 @@ def in_use(closing: t.Sequence[Opening], staying: t.Sequence[Opening], allowed: 
         *(('udp', receiver.port) for receiver in sockets.receiving_udp()),
     }
     return [
-        _text(service, connected.get(service, []))
+        used_text(*service, min(connected.get(service, ('',))))
         for service in sorted({*connected, *listening})
         if _is_in(service, closing)
         and not _is_in(service, (opening for opening in staying if opening.for_all))
@@ -46,7 +46,3 @@ def _is_allowed(service: _Service, allowed: AllowedTraffic) -> bool:
         and known.low <= port <= known.high
         for known in allowed
     )
-
-
-def _text(service: _Service, peers: t.Sequence[str]) -> str:
-    return f'{service[0]} {service[1]} ({f"connected from {sorted(set(peers))[0]}" if peers else "listening"})'

@@ -8,7 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from .directions import INGRESS
+from .report import shorten
 from .traffic import Ports
+
+MAX_CLOSING, MAX_USED = 3, 5  # in a message
 
 
 class Opening(t.NamedTuple):
@@ -47,3 +50,17 @@ def warnings(staying: t.Iterable[Opening], names: str = '') -> t.Tuple[str, ...]
         f'rules not managed by portmatrix allow what the policy does not ({number} of them'
         f'{f", {names} included" if names else ""}; --diff lists them); set portmatrix_exclusive: true to disable them',
     )
+
+
+def closing_warning(closing: t.Iterable[Opening], used: t.Sequence[str]) -> str:
+    """A warning about what is open now beyond the policy and will be closed, with what is USED of it."""
+    return (
+        'this closes what the policy does not document: '
+        f'{shorten([opening.text for opening in closing], MAX_CLOSING)}; in use now: '
+        f'{shorten(used, MAX_USED) or "nothing that listens or is connected"}'
+    )
+
+
+def used_text(protocol: str, port: int, peer: str = '') -> str:
+    """A service that is in use: by PEER, or only listening."""
+    return f'{protocol} {port} ({f"connected from {peer}" if peer else "listening"})'

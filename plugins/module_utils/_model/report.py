@@ -13,6 +13,7 @@ from .peers import ANY, Any, Members, Peer, Peers
 
 MAX_PEERS = 8
 MAX_LINES = 400
+MAX_SOURCES = 5
 
 
 class AtomicRule(t.NamedTuple):
@@ -133,3 +134,12 @@ def _address_order(address: str) -> t.Tuple[t.Any, ...]:
         return (0, traffic.family(address), traffic.interval(address))
     except (OSError, ValueError):
         return (1, address, (0, 0))
+
+
+def management_warning(ports: t.Iterable[int], sources: t.Sequence[str]) -> str:
+    """That management access to PORTS is open from some SOURCES only, and that a default does not change that."""
+    return (
+        f'management access to port {", ".join(map(str, ports))} is open now from '
+        f'{shorten(sources, MAX_SOURCES) or "nowhere"} only, and stays so; set portmatrix_management_sources to say '
+        'from where it is to be open'
+    )

@@ -9,4 +9,5 @@ import typing as t
 
 OUTCOME = '/run/portmatrix-outcome.json'  # that of the last change since boot
 CONFIRMED, ROLLED_BACK, REFUSED, ERROR, NOTHING = 'confirmed', 'rolled back', 'refused', 'error', 'nothing'
+UNKNOWN = 'unknown'  # the host did not answer, or has no record of the change
 Outcome = t.Dict[str, t.Any]  # `outcome` (one of these), `reason`, `token`, and `settled` if it is confirmed

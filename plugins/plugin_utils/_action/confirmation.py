@@ -15,12 +15,12 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ...module_utils._rollback.outcomes import CONFIRMED, REFUSED, ROLLED_BACK, Outcome
+from ...module_utils._rollback.outcomes import CONFIRMED, REFUSED, ROLLED_BACK, UNKNOWN, Outcome
 from .._base.ansible_core import RemoteHost
 from .platforms.base import Answer, Channel
 
-UNKNOWN = 'unknown'
 _PAUSE = 0.5  # seconds
+_NO_TIME = 'the new connection did not answer'
 PATIENCE = 25  # seconds after the end of the window in which a host has to answer again
 MAX_REASON = 300  # characters
 
@@ -38,13 +38,15 @@ class Confirmation:
 
     def result(self) -> Outcome:
         """How the change ended: `outcome` (confirmed, rolled back, refused, unknown), `reason`, `settled`."""
-        reason = 'no answer'
+        reason = ''
         while time.monotonic() < self.end - 1:
-            answer, reason = self._call(self.channel.confirm, self.end - time.monotonic())
+            answer, why = self._call(self.channel.confirm, self.end - time.monotonic())
             if answer:
                 return answer if answer['outcome'] != REFUSED else self._wait_for_rollback(answer['reason'])
+            # the last attempt may only have had no time: what an earlier one says is better
+            reason = reason if reason and why.startswith(_NO_TIME) else why
             time.sleep(_PAUSE)
-        return self._wait_for_rollback(reason)
+        return self._wait_for_rollback(reason or 'no answer')
 
     def _wait_for_rollback(self, reason: str) -> Outcome:
         """Wait until the host has rolled back by itself, and read the outcome."""
@@ -76,7 +78,7 @@ def time_limit(seconds: float) -> t.Iterator[None]:
         return
 
     def ring(_signal: int, _frame: t.Any) -> None:
-        raise Hung(f'the new connection did not answer within {seconds:.0f} s')
+        raise Hung(f'{_NO_TIME} within {seconds:.0f} s')
 
     former = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1.0))

@@ -17,6 +17,7 @@ from .confirmation import MAX_REASON, PATIENCE, Hung, time_limit
 from .platforms.base import ChangeState, Platform
 
 _PAUSE = 1.0  # seconds
+_SECONDS = 20.0  # for one new connection
 
 
 def explain(
@@ -30,6 +31,22 @@ def explain(
     rolled_back, what = _judge(state)
     plain = {key: value for key, value in result.items() if key != 'exception'}
     return {**plain, 'changed': rolled_back is False, 'rolled_back': rolled_back, 'msg': f'{how}; {what}'}
+
+
+def explain_lost(host: RemoteHost, platform: Platform, problem: str, wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result for a connection that was lost while the module may have been at work. A host that does not answer
+    again at once stays unreachable."""
+    token = wanted.get('token')
+    state = _ask(host, platform, token, _SECONDS) if token else None
+    if state is None:
+        seconds = wanted['confirm_timeout']
+        advice = f'a change that had begun is rolled back by the host within {seconds} s' if token else 'check the host'
+        return {'unreachable': True, 'changed': False, 'msg': f'{problem}; {advice}'}
+    if state.is_pending:
+        state = _wait(host, platform, token or '', wanted['confirm_timeout'] + PATIENCE)
+    rolled_back, what = _judge(state)
+    how = f'the connection was lost while the module was at work ({" ".join(problem.split())[-MAX_REASON:]})'
+    return {'failed': True, 'changed': rolled_back is False, 'rolled_back': rolled_back, 'msg': f'{how}; {what}'}
 
 
 def _judge(state: ChangeState | None) -> tuple[bool | None, str]:
@@ -50,13 +67,18 @@ def _wait(host: RemoteHost, platform: Platform, token: str, seconds: float) -> C
     deadline = time.monotonic() + seconds
     state: ChangeState | None = None
     while time.monotonic() < deadline:
-        try:
-            with time_limit(deadline - time.monotonic()):
-                host.reconnect()
-                state = platform.change_state(host, token)
-        except (AnsibleError, Hung, OSError):
-            state = None
+        state = _ask(host, platform, token, deadline - time.monotonic())
         if state and not state.is_pending:
             return state
         time.sleep(_PAUSE)
     return state
+
+
+def _ask(host: RemoteHost, platform: Platform, token: str, seconds: float) -> ChangeState | None:
+    """What the host says over a new connection within SECONDS."""
+    try:
+        with time_limit(seconds):
+            host.reconnect()
+            return platform.change_state(host, token)
+    except (AnsibleError, Hung, OSError):
+        return None

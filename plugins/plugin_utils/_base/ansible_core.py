@@ -112,6 +112,13 @@ class RemoteHost:
         """The short name of the connection plugin: ssh, local, podman, ..."""
         return str(self._action._connection.transport).rpartition('.')[2]
 
+    def connection_option(self, name: str) -> t.Any:
+        """The option NAME of the connection plugin, wherever it was set; None if there is no such option."""
+        try:
+            return self._action._connection.get_option(name)
+        except (KeyError, AttributeError):
+            return None
+
     @property
     def has_windows_shell(self) -> bool:
         return bool(getattr(self._action._connection._shell, '_IS_WINDOWS', False))

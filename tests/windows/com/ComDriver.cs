@@ -1,11 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Errors;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Interop;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Json;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Rules;
-using ansible_collections.portmatrix.firewall.plugins.module_utils.windows.Stores;
+using Portmatrix.Firewall;
 
 namespace PortmatrixTests
 {
@@ -32,9 +28,9 @@ namespace PortmatrixTests
             {
                 answer["answer"] = action();
             }
-            catch (PolicyException error)
+            catch (Refusal error)
             {
-                answer["refused"] = error.Message;
+                answer["refused"] = error.ToString();
             }
             catch (Exception error)
             {
@@ -96,8 +92,8 @@ namespace PortmatrixTests
             Call("shields", delegate { return store.GetProfile(4).ShieldsUp && !store.GetProfile(1).ShieldsUp; });
             Call("build", delegate { store.Add(store.Build(CreateSample())); return rule_count(); });
             Call("stored", ReadStored);
-            string sample = CreateSample().ToCanonicalText();
-            Call("read", delegate { return store.Read(store.List()[0]).ToCanonicalText() == sample; });
+            string sample = CreateSample().GetManagedText();
+            Call("read", delegate { return store.Read(store.List()[0]).GetManagedText() == sample; });
             Call("icmp", delegate { return AddWithProtocol(store, 58); });
             Call("esp", delegate { return AddWithProtocol(store, 50); });
             Call("everything", delegate

@@ -38,14 +38,10 @@ class Platform(t.Protocol):
     title: t.ClassVar[str]
     # the module that converges a host
     module: t.ClassVar[str]
-    # whether the controller names a change, and can ask for it by that name
-    names_changes: t.ClassVar[bool]
     # the connection plugins that reach a host through its firewall; a new connection of another one proves nothing
     connections: t.ClassVar[tuple[str, ...]]
     # the values of `backend` that it supports
     backends: t.ClassVar[tuple[str, ...]]
-    # whether it can log what it denies
-    logs_denied: t.ClassVar[bool]
 
     def __init__(self, variables: HostVariables) -> None: ...
 
@@ -56,8 +52,12 @@ class Platform(t.Protocol):
     def prepare(self, host: RemoteHost) -> None:
         """Called before the module runs."""
 
-    def module_arguments(self, wanted: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
-        """The arguments of the module for WANTED (state, backend, policy, confirm_timeout, confirm_connections)."""
+    def module_arguments(self, host: RemoteHost, wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The arguments of the module for WANTED (state, backend, policy, confirm_timeout, confirm_connections,
+        token)."""
+
+    def read_result(self, result: dict[str, t.Any], wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the module has returned for WANTED, in the form that all platforms have in common."""
 
     def render(self, backend: str, document: str) -> dict[str, t.Any]:
         """The result of `state: rendered` for a policy DOCUMENT."""

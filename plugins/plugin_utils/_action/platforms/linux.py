@@ -46,10 +46,8 @@ class Linux:
     name: t.ClassVar[str] = 'linux'
     title: t.ClassVar[str] = 'Linux'
     module: t.ClassVar[str] = 'portmatrix.firewall.linux_policy'
-    names_changes: t.ClassVar[bool] = True
     connections: t.ClassVar[tuple[str, ...]] = ('ssh', 'paramiko', 'paramiko_ssh', 'libssh', 'mitogen_ssh')
     backends: t.ClassVar[tuple[str, ...]] = ('auto', *registry.BACKENDS)
-    logs_denied: t.ClassVar[bool] = True
 
     def __init__(self, variables: HostVariables) -> None:
         self._variables = variables
@@ -61,8 +59,11 @@ class Linux:
     def prepare(self, host: RemoteHost) -> None:
         pass
 
-    def module_arguments(self, wanted: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
+    def module_arguments(self, host: RemoteHost, wanted: dict[str, t.Any]) -> dict[str, t.Any]:
         return wanted
+
+    def read_result(self, result: dict[str, t.Any], wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+        return result
 
     def render(self, backend: str, document: str) -> dict[str, t.Any]:
         """The files that the host would get."""

@@ -11,7 +11,7 @@ from ....module_utils._model.directions import INGRESS
 from ....module_utils._model.peers import Any
 from ....module_utils._model.policy import Policy
 from ....module_utils._model.protocols import NUMBERS
-from .rules import MARK, Rule, build
+from .rules import MARK, Rule, build, management
 
 PATH = 'portmatrix.ps1'
 # the names of protocols for New-NetFirewallRule; others have their number
@@ -29,7 +29,7 @@ def render(policy: Policy, ports: t.Iterable[int]) -> str:
         f'# Firewall rules from port matrices, policy {policy.digest}. Safe to run again.',
         "$ErrorActionPreference = 'Stop'",
         f'$former = @(Get-NetFirewallRule -Group {_quote(MARK)} -ErrorAction SilentlyContinue)',
-        *map(_rule, build(policy, ports)),
+        *map(_rule, (*management(policy, ports), *build(policy))),
         '$former | Remove-NetFirewallRule',
     ]
     if deny_egress:
@@ -40,7 +40,8 @@ def render(policy: Policy, ports: t.Iterable[int]) -> str:
             others = _unmanaged('-Enabled True', direction, '-ne', f'-and $_.Group -ne {_quote(MARK)}')
             lines.append(f'{others} | Disable-NetFirewallRule')
     outbound = ' -DefaultOutboundAction Block' if deny_egress else ''
-    lines.append(f'Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block{outbound}')
+    logged = ' -LogBlocked True' if policy.log_denied else ''
+    lines.append(f'Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block{outbound}{logged}')
     return '\n'.join(lines) + '\n'
 
 

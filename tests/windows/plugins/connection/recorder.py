@@ -11,23 +11,22 @@ author: portmatrix
 options: {}
 """
 
+import base64
+import gzip
 import json
 import os
 from pathlib import Path
 
 from ansible.plugins.connection import ConnectionBase
 
-ANSWERS = {
-    'enforced': {
-        'changed': True,
-        'added': 2,
-        'removed': 0,
-        'kept': 0,
-        'pending': {'token': 'the-token'},
-        'invocation': {},
-    },
-    'confirmed': {'changed': False, 'outcome': 'confirmed', 'settled': True},
+FACTS: dict = {
+    **dict.fromkeys(('came', 'went', 'limited', 'enabled', 'came_back', 'fixed', 'management', 'unreadable'), []),
+    'changed': True,
+    'digest': 'd',
+    'profiles_before': {},
+    'profiles_after': {},
 }
+ENDED = {'outcome': 'confirmed', 'reason': '', 'details': {}}
 
 
 class Connection(ConnectionBase):
@@ -48,12 +47,20 @@ class Connection(ConnectionBase):
         self._connected = True
         return self
 
+    def get_option(self, option, hostvars=None):
+        return {'port': 15986}[option] if option == 'port' else super().get_option(option, hostvars)
+
     def exec_command(self, cmd, in_data=None, sudoable=True):
         sent = (in_data or b'').decode()
-        state = next(name for name in ('confirmed', 'enforced') if f'"state": "{name}"' in sent)
+        # the bootstrap and its parameters, a line of NULs, and the manifest with the module and its arguments
+        arguments = next(iter(_find([json.loads(text) for text in sent.split('\n\0\0\0\0\n')], 'sha256')))
+        entry = {'state': arguments['state'], 'arguments': arguments}
         with Path(os.environ['RECORD']).open('a', encoding='utf-8') as file:
-            file.write(json.dumps({'state': state, 'sent': sent}) + '\n')
-        return 0, json.dumps(ANSWERS[state]).encode(), b''
+            file.write(json.dumps(entry) + '\n')
+        request = json.loads(gzip.decompress(base64.b64decode(arguments['request'])))
+        pending = bool(request['confirm_timeout']) and not request['check']
+        facts = {**FACTS, 'pending': pending} if request['policy'] else {**ENDED, 'token': request['token']}
+        return 0, json.dumps({'changed': False, 'answer': {'facts': facts}}).encode(), b''
 
     # The base class requires both; a module is sent by pipelining, so a run that copies a file must fail.
 
@@ -69,3 +76,15 @@ class Connection(ConnectionBase):
     def reset(self):
         with Path(os.environ['RECORD']).open('a', encoding='utf-8') as file:
             file.write(json.dumps({'state': 'reset'}) + '\n')
+
+
+def _find(value, key):
+    """The objects in VALUE that have KEY."""
+    if isinstance(value, dict):
+        if key in value:
+            yield value
+        for item in value.values():
+            yield from _find(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _find(item, key)

@@ -30,24 +30,49 @@ function Read-Record {
     return ''
 }
 
-# The program that was sent, or the one that lies on the host while a change is pending.
-function Get-Program {
-    param([string]$Source)
-    $types = @()
-    if (-not $Source) {
-        try {
-            $library = [System.IO.File]::ReadAllBytes((Join-Path -Path $folder -ChildPath 'rollback.dll'))
-            $types = [System.Reflection.Assembly]::Load($library).GetTypes()
-        }
-        catch {
-            # another PowerShell has compiled it
-            $Source = Read-Record -Name 'rollback.cs'
-        }
+# The program that was sent. A process that runs several tasks (PSRP) has it already, and could not add it again. With
+# -Keep the library is returned, too, for the rollback.
+function Get-SentProgram {
+    param(
+        [string]$Source,
+        [bool]$Keep
+    )
+    $known = 'Portmatrix.Firewall.Program' -as [type]
+    if ($known) {
+        return @{ Type = $known; Library = $null }
     }
-    if ($Source) {
+    if (-not $Keep) {
         $types = Add-Type -TypeDefinition $Source -PassThru
+        return @{ Type = @($types | Where-Object -FilterScript { $_.Name -eq 'Program' })[0]; Library = $null }
     }
-    return @($types | Where-Object -FilterScript { $_.FullName -eq 'Portmatrix.Firewall.Program' })[0]
+    $file = Join-Path -Path ([System.IO.Path]::GetTempPath()) -ChildPath ([System.IO.Path]::GetRandomFileName() + '.dll')
+    try {
+        Add-Type -TypeDefinition $Source -OutputAssembly $file
+        $library = [System.IO.File]::ReadAllBytes($file)
+    }
+    finally {
+        Remove-Item -LiteralPath $file -ErrorAction SilentlyContinue
+    }
+    # the task runs Windows PowerShell, which cannot load what PowerShell 7 has compiled
+    $loads = $PSVersionTable.PSEdition -ne 'Core' -or -not $IsWindows
+    return @{ Type = Get-ProgramIn -Library $library; Library = if ($loads) { $library } else { $null } }
+}
+
+function Get-ProgramIn {
+    param([byte[]]$Library)
+    return [System.Reflection.Assembly]::Load($Library).GetType('Portmatrix.Firewall.Program', $true)
+}
+
+# The program that lies on the host while a change is pending.
+function Get-StoredProgram {
+    try {
+        $path = Join-Path -Path $folder -ChildPath 'rollback.dll'
+        return @{ Type = Get-ProgramIn -Library ([System.IO.File]::ReadAllBytes($path)); Library = $null }
+    }
+    catch {
+        # another PowerShell has compiled it
+        return Get-SentProgram -Source (Read-Record -Name 'rollback.cs') -Keep $false
+    }
 }
 
 function Get-Outcome {
@@ -59,10 +84,17 @@ function Get-Outcome {
 }
 
 function Invoke-Program {
-    $source = if ($complex_args.source) { Expand-Text -Packed $complex_args.source } else { '' }
     $request = Expand-Text -Packed $complex_args.request
-    $program = Get-Program -Source $source
-    return '{"changed":false,"answer":' + $program::Run($request, $complex_args.sha256, $source) + '}'
+    $source = ''
+    if ($complex_args.source) {
+        $source = Expand-Text -Packed $complex_args.source
+        $program = Get-SentProgram -Source $source -Keep ([bool]$complex_args.keep)
+    }
+    else {
+        $program = Get-StoredProgram
+    }
+    $answer = ($program.Type)::Run($request, $complex_args.sha256, $source, $program.Library)
+    return '{"changed":false,"answer":' + $answer + '}'
 }
 
 try {

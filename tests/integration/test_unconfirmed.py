@@ -29,6 +29,7 @@ DEATHS = {
     },
     'once all is in force': {'firewalld': Fault(*RELOAD, after=KILL), 'ufw': Fault(*LOAD6, after=KILL)},
 }
+CUT = "pkill -KILL -f 'sshd.*@notty'"  # all connections of the controller
 BUS = 'systemctl start dbus; systemctl restart systemd-logind'
 NO_BUS = 'systemctl kill -s KILL dbus; sleep 0.2'
 
@@ -53,6 +54,23 @@ def test_the_module_is_killed(before):
         for host, firewall in FLEET.firewalls.items():
             outage.record(f'module killed {deaths[host]} ({firewall})', 1, management.longest[host])
     FLEET.assert_converges()
+
+
+def test_the_connection_is_lost_while_the_module_is_at_work(before):
+    """The module goes on without it; the run asks over a new connection, and waits until the host can say how it
+    ended."""
+    cut = {'firewalld': Fault(*RELOAD, after=CUT), 'ufw': Fault(*LOAD6, after=CUT)}
+    FLEET.map(lambda host: faults.install(host, cut[FLEET.firewalls[host]]))
+    run = FLEET.play(window=FLEET.short_window)
+    assert all(FLEET.map(faults.has_happened).values())
+    FLEET.map(faults.remove)
+    FLEET.wait_until_decided()
+    for host in FLEET.hosts:
+        assert run.results[host]['rolled_back'] is True, run.results[host]
+        assert 'the connection was lost while the module was at work' in run.results[host]['msg'], run.results[host]
+    FLEET.assert_unchanged(before)
+    FLEET.assert_converges()
+    FLEET.release()
 
 
 @pytest.mark.long

@@ -65,6 +65,22 @@ def test_the_host_says_how_its_change_ended(answers, rolled_back, text):
     assert host.connections
 
 
+@pytest.mark.parametrize(
+    ('answers', 'expected', 'text'),
+    [
+        (['\npending\n', outcome('mine', 'rolled back', 'not in time')], {'rolled_back': True}, 'former rules back'),
+        (['\nnone\n'], {'rolled_back': True}, 'it had not changed anything'),
+        ([outcome('mine', 'confirmed')], {'rolled_back': False, 'changed': True}, 'the change was kept'),
+        ([None], {'unreachable': True}, 'a change that had begun is rolled back by the host within 1 s'),
+    ],
+)
+def test_a_lost_connection(answers, expected, text):
+    platform = Linux(HostVariables('h', {}))
+    result = failed_module.explain_lost(Host(*answers), platform, 'no route to host', WANTED)
+    assert {key: result.get(key) for key in expected} == expected and text in result['msg'], result
+    assert 'no route to host' in result['msg'] and result.get('failed', False) is ('unreachable' not in expected)
+
+
 def test_a_change_without_a_window_has_no_name_to_ask_for():
     host = Host('\nnone\n')
     result = failed_module.explain(host, Linux(HostVariables('h', {})), dict(KILLED), {'state': 'enforced'})

@@ -77,7 +77,6 @@ namespace PortmatrixTests
                 return !(v6 ? protocol == "icmp" : protocol == "icmpv6");
             });
             if (peers != null && peers.Count == 0) return null;
-            if (peers != null && peers.Count > 1000) peers = peers.GetRange(0, 1000);
             long index = peers == null ? -1 : AddList(lists, peers);
             string direction = (string)rule["direction"] == "ingress" ? "in" : "out",
                 flow = (string)((List<object>)rule["flows"])[0];

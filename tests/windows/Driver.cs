@@ -18,7 +18,7 @@ namespace PortmatrixTests
                 { "ports", delegate(string[] a) { return ConvertEach(a[1], NormalisePorts); } },
                 { "json", delegate(string[] a) { return ConvertEach(a[1], NormaliseJson); } },
                 { "rules", delegate(string[] a) { return ConvertEach(a[1], DescribeRules); } },
-                { "time", delegate(string[] a) { return MeasureTime(Int32.Parse(a[1])); } },
+                { "time", delegate(string[] a) { return new Loads(a).Measure(); } },
                 { "script", delegate(string[] a) { return ScheduledTask.BuildScript(a[1], a[2]); } },
                 { "task", delegate { return HostParts.CheckTask(); } },
                 { "host", delegate(string[] a) { return HostParts.CheckHost(a[1]); } },
@@ -64,45 +64,6 @@ namespace PortmatrixTests
             {
                 return refusal.ToString();
             }
-        }
-
-        /// <summary>Milliseconds to plan and apply COUNT rules: first, again, and with all rules changed.</summary>
-        static object MeasureTime(int count)
-        {
-            HostileStore store = new HostileStore(1);
-            PretendHost host = new PretendHost(store);
-            host.ListeningPorts.Add(5985);
-            host.Connections.Add(new Connection { Peer = RandomHosts.Controller, Port = 5985 });
-            Dictionary<string, object> times = new Dictionary<string, object>();
-            foreach (string what in new string[] { "first", "again", "others" })
-            {
-                Dictionary<string, object> policy = CreatePolicy(count, what == "others" ? 7 : 0);
-                Stopwatch watch = Stopwatch.StartNew();
-                host.Run(Documents.CreateRequest(policy, true, 0));
-                times["plan " + what] = watch.ElapsedMilliseconds;
-                watch = Stopwatch.StartNew();
-                host.Run(Documents.CreateRequest(policy, false, 0));
-                times["apply " + what] = watch.ElapsedMilliseconds;
-            }
-            return times;
-        }
-
-        static Dictionary<string, object> CreatePolicy(int count, int shift)
-        {
-            const string empty = "{\"format\":1,\"egress\":\"allow\",\"exclusive\":false,"
-                + "\"management\":{\"sources\":[\"any\"],\"ports\":[]},\"citations\":{}}";
-            Dictionary<string, object> policy = (Dictionary<string, object>)JsonReader.Parse(empty);
-            Dictionary<string, object> groups = new Dictionary<string, object>();
-            List<object> rules = new List<object>();
-            for (int i = 0; i < count; i++)
-            {
-                groups["g" + i] = new List<object> { "10." + i / 250 + "." + i % 250 + "." + (1 + shift) + "/32" };
-                rules.Add(JsonReader.Parse("{\"direction\":\"ingress\",\"protocol\":\"tcp\",\"ports\":[\"" + (1 + i)
-                    + "\"],\"group\":\"g" + i + "\",\"flows\":[\"product/flow-" + i + "\"]}"));
-            }
-            policy["groups"] = groups;
-            policy["rules"] = rules;
-            return policy;
         }
     }
 }

@@ -81,6 +81,12 @@ namespace PortmatrixTests
             else Files[name] = text;
         }
 
+        public void WriteBytes(string name, byte[] bytes)
+        {
+            CountWrite();
+            Files[name] = "bytes";
+        }
+
         public bool TryCreate(string name, string text)
         {
             CountWrite();

@@ -27,7 +27,7 @@ namespace PortmatrixTests
             Dictionary<string, object> groups = new Dictionary<string, object>();
             Dictionary<string, object> citations = new Dictionary<string, object>();
             for (int i = random.Next(5); i >= 0; i--)
-                groups["group " + i] = CreateAddresses(1 + random.Next(IsChosen(12) ? 1500 : 8));
+                groups["group " + i] = CreateAddresses(1 + random.Next(IsChosen(12) ? 999 : 8));
             bool deny = IsChosen(2);
             List<object> rules = new List<object>();
             for (int i = random.Next(8); i > 0; i--)

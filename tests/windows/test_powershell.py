@@ -53,7 +53,7 @@ def test_powershell_runs_the_script_of_the_task(tmp_path):
     text = csharp.Driver(tmp_path).run('script', str(tmp_path), 'the-token')
     asked = "exit [Portmatrix.Firewall.Program]::RunTask('the-token')"
     assert text.endswith(asked) and '"' not in text, 'it is in quotes in the definition of the task'
-    text = text.replace(asked, "[Portmatrix.Firewall.Program]::Run('{', 'x', '')")
+    text = text.replace(asked, "[Portmatrix.Firewall.Program]::Run('{', 'x', '', $null)")
     answers = []
     for _number in range(2):
         finished = powershell.run_command(text)

@@ -15,15 +15,17 @@ namespace Portmatrix.Firewall
 
         /// <summary>
         /// The answer to the request TEXT, whose checksum is SHA256, as JSON: `facts`, or `refused` (a code) with
-        /// `details`. SOURCE is the text of this program, for the rollback.
+        /// `details`. SOURCE is the text of this program and LIBRARY what was compiled from it, for the rollback; null
+        /// where Windows PowerShell 5.1 could not load that.
         /// </summary>
-        public static string Run(string text, string sha256, string source)
+        public static string Run(string text, string sha256, string source, byte[] library)
         {
             Dictionary<string, object> answer = new Dictionary<string, object>();
             try
             {
                 Request request = Request.Parse(text, sha256);
                 request.Program = source;
+                request.Library = library;
                 answer["facts"] = Run(Parts.Create(), request);
             }
             catch (Refusal refusal)

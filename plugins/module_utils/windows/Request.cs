@@ -29,6 +29,8 @@ namespace Portmatrix.Firewall
         public WantedPolicy Policy;
         /// <summary>The text of this program, for the rollback.</summary>
         public string Program = "";
+        /// <summary>What was compiled from it; null where the task has to compile it.</summary>
+        public byte[] Library;
 
         /// <summary>Raises Refusal. SHA256 is that of TEXT.</summary>
         public static Request Parse(string text, string sha256)

@@ -112,7 +112,7 @@ class Imitation:
             transport=self.transport,
             sent=len(cmd) + len(given or b''),
             received=len(stdout),
-            seconds=round(time.monotonic() - started, 1),
+            seconds=round(time.monotonic() - started, 3),
             rc=process.returncode,
             piped=in_data is not None,
         )
@@ -125,6 +125,7 @@ class Imitation:
         temp = str(host.folder / 'temp')
         environment = {**os.environ, 'TEMP': temp, 'TMP': temp, 'PORTMATRIX_IMITATED_HOST': str(host.folder)}
         environment['PORTMATRIX_IMITATED_USER'] = 'Administrator'
+        environment['PATH'] = f'{os.environ["PORTMATRIX_IMITATED_PATH"]}:{os.environ["PATH"]}'
         environment['ProgramData'] = str(host.folder / 'ProgramData')
         environment.pop('SSH_CONNECTION', None)
         if self.transport == 'ssh':

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import csharp
+import powershell
 import pytest
 from ansible_runs import play
 
@@ -36,6 +37,13 @@ def copy_collection(folder: Path) -> Path:
     for path in HERE.glob('*.cs'):
         shutil.copy(path, target / csharp.SOURCES.relative_to(csharp.ROOT) / 'host' / path.name)
     return folder
+
+
+def link_powershell(folder: Path) -> None:
+    """A program named powershell in FOLDER: ansible-core looks for it on the host, from 2.20 on."""
+    home = powershell.run_command('$PSHOME').stdout.strip()
+    folder.mkdir()
+    (folder / 'powershell').symlink_to(Path(home) / 'pwsh')
 
 
 class Run(t.NamedTuple):
@@ -65,6 +73,7 @@ class Network:
         self.folder, self._collections = folder, collections
         self.root = folder / 'hosts'
         self.root.mkdir()
+        link_powershell(folder / 'bin')
         self.inventory: dict[str, t.Any] = {'hosts': {}, 'vars': {}, 'children': {}}
 
     def add(self, name: str, variables: dict[str, t.Any], **settings: t.Any) -> hosts.ImitatedHost:
@@ -86,6 +95,7 @@ class Network:
             'ANSIBLE_CALLBACK_PLUGINS': str(HERE / 'callback'),
             'ANSIBLE_CALLBACKS_ENABLED': 'results',
             'PORTMATRIX_RESULTS': str(results),
+            'PORTMATRIX_IMITATED_PATH': str(self.folder / 'bin'),
             'PORTMATRIX_IMITATION': str(self.root),
             'PYTHONPATH': str(csharp.HERE),
         }

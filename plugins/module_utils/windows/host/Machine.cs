@@ -63,6 +63,9 @@ namespace Portmatrix.Firewall
         /// <summary>Store TEXT as the file NAME at once, or not at all; null deletes it.</summary>
         void Write(string name, string text);
 
+        /// <summary>Store BYTES as the file NAME.</summary>
+        void WriteBytes(string name, byte[] bytes);
+
         /// <summary>Create the file NAME; false where it exists, whoever was first.</summary>
         bool TryCreate(string name, string text);
 

@@ -108,6 +108,11 @@ namespace Portmatrix.Firewall
             else File.Move(draft, path);
         }
 
+        public virtual void WriteBytes(string name, byte[] bytes)
+        {
+            File.WriteAllBytes(GetPath(name), bytes);
+        }
+
         public virtual bool TryCreate(string name, string text)
         {
             string path = GetPath(name);

@@ -22,6 +22,7 @@ namespace Portmatrix.Firewall
                 snapshot.Process = machine.Host.GetProcessIdentity();
                 machine.Folder.Write(Records.Claim, null);
                 machine.Folder.Write(Records.Library, null);
+                if (request.Library != null) machine.Folder.WriteBytes(Records.Library, request.Library);
                 machine.Folder.Write(Records.Program, request.Program);
                 DateTime late = machine.Host.UtcNow().AddSeconds(Rehearsal.Patience + request.ConfirmTimeout);
                 machine.Task.Register(snapshot.Token, late);

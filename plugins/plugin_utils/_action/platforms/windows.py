@@ -16,7 +16,7 @@ from ..windows.wire import Transport
 from .base import Answer, ChangeState
 
 SSH_PORT, WINRM_PORT, WINRM_HTTP_PORT = 22, 5986, 5985  # if none is set
-_RELEASED, _NO_RECORD = 'released', 'no_record'  # codes of the host
+_RELEASED, _NO_RECORD, _STOPPED = 'released', 'no_record', 'service_stopped'  # codes of the host
 
 
 class WindowsChannel:
@@ -72,13 +72,16 @@ class Windows:
             confirm_connections=wanted.get('confirm_connections', False),
             token=wanted.get('token', ''),
         )
-        return {**_arguments(wanted['state'], request), 'source': wire.packed(program.text())}
+        keep = bool(wanted.get('confirm_timeout')) and not host.check_mode
+        return {**_arguments(wanted['state'], request), 'source': wire.packed(program.text()), 'keep': keep}
 
     def read_result(self, result: dict[str, t.Any], wanted: dict[str, t.Any]) -> dict[str, t.Any]:
         """The facts that the host answers with, in the words of Linux."""
         answer = result.pop('answer', None)
         if not isinstance(answer, dict):
             return result
+        if wanted['state'] == 'gathered' and answer.get('refused') == _STOPPED:
+            return {'changed': False, 'gathered': None}
         if 'facts' not in answer:
             text, rolled_back = messages.refusal(answer['refused'], answer['details'])
             return {'failed': True, 'changed': False, 'rolled_back': rolled_back, 'msg': text}

@@ -10,7 +10,9 @@
 # than all of the program that is compiled here.
 
 $ErrorActionPreference = 'Stop'
-$folder = Join-Path -Path $env:ProgramData -ChildPath 'portmatrix'
+# not $env:ProgramData, which a play may set
+$data = [Environment]::GetFolderPath('CommonApplicationData')
+$folder = Join-Path -Path $data -ChildPath 'portmatrix'
 
 function Expand-Text {
     param([string]$Packed)
@@ -24,10 +26,19 @@ function Expand-Text {
 function Read-Record {
     param([string]$Name)
     $path = Join-Path -Path $folder -ChildPath $Name
-    if (Test-Path -LiteralPath $path) {
-        return [System.IO.File]::ReadAllText($path)
+    if (-not (Test-Path -LiteralPath $path)) {
+        return ''
     }
-    return ''
+    # another process may replace it at this moment
+    $share = [System.IO.FileShare]::ReadWrite -bor [System.IO.FileShare]::Delete
+    $stream = [System.IO.File]::Open($path, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, $share)
+    $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream
+    try {
+        return $reader.ReadToEnd()
+    }
+    finally {
+        $reader.Dispose()
+    }
 }
 
 # The program that was sent. A process that runs several tasks (PSRP) has it already, and could not add it again. With

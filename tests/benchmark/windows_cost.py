@@ -43,7 +43,13 @@ def main() -> None:
         network = _network(Path(folder))
         with scheduler.Scheduler(network.root):
             for _number in range(rounds):
-                for name in ('Ansible.Basic alone', 'confirmed change', 'no change', 'gathered', 'release, kept at once'):
+                for name in (
+                    'Ansible.Basic alone',
+                    'confirmed change',
+                    'no change',
+                    'gathered',
+                    'release, kept at once',
+                ):
                     costs[name].append(_cost(network, name))
     base_bytes, base_seconds = map(statistics.median, zip(*costs['Ansible.Basic alone']))
     for name, cost in costs.items():

@@ -59,6 +59,8 @@ namespace PortmatrixTests
             return Program.Run(Machine, request);
         }
 
+        public void Check() { }
+
         public void Prepare() { Prepared = true; }
 
         public string Read(string name)

@@ -105,7 +105,7 @@ namespace PortmatrixTests
                 if (step.ContainsKey("sleep")) host.Sleep(1000 * (int)(long)step["sleep"]);
                 if (step.ContainsKey("switch")) Switch((string)step["switch"]);
                 if (step.ContainsKey("set")) SetProfile((string)step["set"]);
-                if (step.ContainsKey("connections")) Connect((List<object>)step["connections"]);
+                if (step.ContainsKey("connect")) host.Connections.Add(ParseConnection((string)step["connect"]));
                 host.KeepsConnections = Get(step, "keep_connections", false);
                 if (step.ContainsKey("request")) answer["facts"] = host.Run(BuildRequest(step));
             }
@@ -147,12 +147,6 @@ namespace PortmatrixTests
             string[] words = text.Split(' ');
             store.Profiles[Int32.Parse(words[0])].Set((Setting)Enum.Parse(typeof(Setting), words[1]),
                 words[2] == "true");
-        }
-
-        void Connect(List<object> connections)
-        {
-            host.Connections.Clear();
-            foreach (object text in connections) host.Connections.Add(ParseConnection((string)text));
         }
 
         Request BuildRequest(Dictionary<string, object> step)

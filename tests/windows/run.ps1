@@ -16,6 +16,9 @@ $root = Split-Path -Parent (Split-Path -Parent $PSScriptRoot)
 $utils = Join-Path (Join-Path (Join-Path $root 'plugins') 'module_utils') 'windows'
 $moduleText = [System.IO.File]::ReadAllText((Join-Path (Join-Path (Join-Path $root 'plugins') 'modules') 'windows_policy.ps1'))
 
+# Linux has one for all
+$moduleText = $moduleText.Replace("[Environment]::GetFolderPath('CommonApplicationData')", '$env:ProgramData')
+
 # one text, as the controller sends it; usings of the tests come first
 $shipped = Get-ChildItem -LiteralPath $utils -Filter '*.cs' -Recurse | Where-Object { $_.Name -ne 'Parts.cs' }
 $files = @($shipped | ForEach-Object { $_.FullName })

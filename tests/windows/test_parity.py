@@ -8,8 +8,7 @@ import csharp
 import pytest
 import yaml
 from ansible_collections.portmatrix.firewall.plugins.action.policy import RESULT_KEYS
-from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import request as linux
-from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import run
+from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import request as linux, run
 from ansible_collections.portmatrix.firewall.plugins.modules import policy as documentation
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.platforms import registry
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import answers, messages, sentences
@@ -17,7 +16,9 @@ from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.hos
 
 RETURNS = yaml.safe_load(documentation.RETURN)
 FACTS = {
-    **dict.fromkeys(('came', 'went', 'limited', 'enabled', 'came_back', 'fixed', 'unreadable', 'rules'), []),
+    **dict.fromkeys(
+        ('came', 'went', 'limited', 'enabled', 'disabled', 'came_back', 'fixed', 'unreadable', 'rules'), []
+    ),
     'changed': True,
     'digest': '',
     'profiles_before': {'1': [True, True, False, False, False]},
@@ -66,7 +67,9 @@ def test_a_refusal_has_the_keys_of_linux():
 
 SOURCE = '\n'.join(path.read_text() for path in csharp.SOURCES.rglob('*.cs'))
 REFUSED = set(re.findall(r'new Refusal\(\s*"(\w+)"', SOURCE)) | set(re.findall(r'"(policy_\w+|shields_up)"', SOURCE))
-OTHERS = set(re.findall(r'CreateOutcome\([\w.]*oken, [\w.]+,\s*"(\w+)"', SOURCE)) | set(re.findall(r'RollBack\("(\w+)"\)', SOURCE))
+OTHERS = set(re.findall(r'CreateOutcome\([\w.]*oken, [\w.]+,\s*"(\w+)"', SOURCE)) | set(
+    re.findall(r'RollBack\("(\w+)"\)', SOURCE)
+)
 
 
 @pytest.mark.parametrize('code', sorted(REFUSED | OTHERS))

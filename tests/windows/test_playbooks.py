@@ -154,7 +154,8 @@ class TestLife:
     def test_gathered(self, life, name):
         """By way of files: Windows hosts get modules by pipelining, whatever the setting, unless files are kept."""
         steps = [event['event'] for event in life.gathered.events if event['host'] == name]
-        assert [step for step in steps if step not in ('connect', 'pass')] == ['exec', 'put', 'exec']
+        # ansible-core 2.20 and later pipelines even then
+        assert [step for step in steps if step not in ('connect', 'pass')] in (['exec', 'put', 'exec'], ['exec'])
         assert all(event['piped'] for event in life.hardened.events if event['event'] == 'exec')
         gathered = life.gathered.of(name)['gathered']
         assert gathered['active'] and gathered['enforced'], gathered

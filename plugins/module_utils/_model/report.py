@@ -125,8 +125,10 @@ def diff(before: Side, after: Side, header: str) -> t.Dict[str, str]:
     }
 
 
-def _port_order(ports: str) -> t.Tuple[int, ...]:
-    return tuple(map(int, ports.split('-'))) if ports else ()
+def _port_order(ports: str) -> t.Tuple[t.Any, ...]:
+    """Numbers before words, which Windows has for some ports."""
+    numbers = ports.split('-') if ports else []
+    return (0, *map(int, numbers)) if all(map(str.isdigit, numbers)) else (1, ports)
 
 
 def _address_order(address: str) -> t.Tuple[t.Any, ...]:

@@ -41,8 +41,11 @@ class Confirmation:
         reason = ''
         while time.monotonic() < self.end - 1:
             answer, why = self._call(self.channel.confirm, self.end - time.monotonic())
-            if answer:
-                return answer if answer['outcome'] != REFUSED else self._wait_for_rollback(answer['reason'])
+            if answer and answer['outcome'] == REFUSED:
+                return self._wait_for_rollback(answer['reason'])
+            if answer and answer['outcome'] != UNKNOWN:
+                return answer
+            why = answer['reason'] if answer else why
             # the last attempt may only have had no time: what an earlier one says is better
             reason = reason if reason and why.startswith(_NO_TIME) else why
             time.sleep(_PAUSE)
@@ -55,7 +58,7 @@ class Confirmation:
         while time.monotonic() < deadline:
             time.sleep(_PAUSE)
             answer, _why = self._call(self.channel.outcome, deadline - time.monotonic())
-            if answer and answer.get('token') == self.token:
+            if answer and answer.get('token') == self.token and answer['outcome'] != UNKNOWN:
                 return {**answer, 'reason': reason} if answer['outcome'] == ROLLED_BACK else answer
         return {'outcome': UNKNOWN, 'reason': reason}
 
@@ -103,7 +106,7 @@ def complete(
     if answer['outcome'] == CONFIRMED:
         return {**module_result, 'settled': answer.get('settled', True)}
     message = _failure(answer['outcome'], answer.get('reason', ''), seconds)
-    rolled_back = answer['outcome'] == ROLLED_BACK
+    rolled_back = True if answer['outcome'] == ROLLED_BACK else None
     return {**module_result, 'failed': True, 'changed': False, 'rolled_back': rolled_back, 'msg': message}
 
 

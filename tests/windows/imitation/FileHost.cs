@@ -131,6 +131,8 @@ namespace Portmatrix.Firewall
 
         public override void Prepare() { Directory.CreateDirectory(Path); }
 
+        public override void Check() { }
+
         public override void Write(string name, string text)
         {
             folder.FailIfSet("record", "Access to the path is denied.");

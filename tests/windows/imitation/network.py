@@ -21,6 +21,7 @@ from . import hosts
 
 HERE = Path(__file__).parent
 Result = t.TypeVar('Result')
+KNOWN_FOLDER = "[Environment]::GetFolderPath('CommonApplicationData')"
 SHIPPED = ('plugins', 'playbooks', 'meta', 'galaxy.yml')
 
 
@@ -34,6 +35,10 @@ def copy_collection(folder: Path) -> Path:
             shutil.copytree(source, target / name, ignore=shutil.ignore_patterns('__pycache__'))
         else:
             shutil.copy(source, target / name)
+    module = target / 'plugins' / 'modules' / 'windows_policy.ps1'
+    text = module.read_text()
+    assert KNOWN_FOLDER in text
+    module.write_text(text.replace(KNOWN_FOLDER, '$env:ProgramData'))
     for path in HERE.glob('*.cs'):
         shutil.copy(path, target / csharp.SOURCES.relative_to(csharp.ROOT) / 'host' / path.name)
     return folder

@@ -44,7 +44,8 @@ namespace Portmatrix.Firewall
             Plan = new Plan(State, target);
             Snapshot = Snapshot.Create(State, target, memory, next);
             Snapshot.Appliers.AddRange(management.Connections);
-            RefuseLockOut(management);
+            if (policy != null && request.ConfirmConnections) Snapshot.Connections.AddRange(FindDocumented());
+            if (Plan.Operations.Count > 0) RefuseUnsafe(management);
             foreach (Operation step in Plan.Operations) step.Prepare(machine.Store);
             Facts.AddPlan(Plan, target, managed);
         }
@@ -57,45 +58,10 @@ namespace Portmatrix.Firewall
             return rules;
         }
 
-        /// <summary>
-        /// Raise Refusal where the connection of this run, or a documented one, would be blocked after any step. Where
-        /// the connection of this run is one of several, or cannot be seen, the confirmation decides.
-        /// </summary>
-        void RefuseLockOut(Management management)
+        void RefuseUnsafe(Management management)
         {
-            if (Plan.Operations.Count == 0) return;
-            List<Connection> ways = Connection.GetDistinct(management.Connections);
-            if (request.Policy != null && request.ConfirmConnections)
-                Snapshot.Connections.AddRange(FindDocumented());
-            List<Connection> all = new List<Connection>(ways);
-            all.AddRange(Connection.GetDistinct(Snapshot.Connections));
-            List<Connection> blocked = Simulate(all);
-            List<Connection> blockedWays = ways.FindAll(blocked.Contains);
-            bool isOneOfSeveral = !management.IsOwnKnown && blockedWays.Count < ways.Count;
-            if (blockedWays.Count > 0 && !(isOneOfSeveral && request.ConfirmTimeout > 0))
-                throw new Refusal(request.Policy == null ? "release_lockout" : "lockout", "connection",
-                    blockedWays[0].ToData());
-            if (blockedWays.Count > 0) Facts.SetConnections("blocked_ways", blockedWays);
-            if (blocked.Count > blockedWays.Count)
-                throw new Refusal("connection_blocked", "connection",
-                    blocked.Find(delegate(Connection connection) { return !ways.Contains(connection); }).ToData());
-            if (ways.Count > 0) return;
-            if (request.ConfirmTimeout == 0) throw new Refusal("way_unseen");
-            Facts.Set("way_unseen", true);
-        }
-
-        /// <summary>The CONNECTIONS that are blocked after any step.</summary>
-        List<Connection> Simulate(List<Connection> connections)
-        {
-            Guard guard = new Guard(connections, State, matching);
-            List<Connection> blocked = new List<Connection>();
-            foreach (Operation step in Plan.Operations)
-            {
-                step.Simulate(guard);
-                foreach (Connection connection in guard.FindBlocked())
-                    if (!blocked.Contains(connection)) blocked.Add(connection);
-            }
-            return blocked;
+            new LockOut(State, Plan, matching, request).Refuse(management, Snapshot.Connections, Facts);
+            if (request.ConfirmTimeout > 0) Arming.RequireWindow(request, State.Seconds);
         }
 
         /// <summary>Established connections that are allowed now and documented by the policy.</summary>

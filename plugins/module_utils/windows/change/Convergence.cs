@@ -30,12 +30,19 @@ namespace Portmatrix.Firewall
         public Dictionary<string, object> Run()
         {
             if (!machine.Host.IsAdministrator()) throw new Refusal("not_administrator");
+            machine.Folder.Check();
             if (request.Check) return new Change(machine, request).Facts.Values;
             machine.Folder.Prepare();
-            Dictionary<string, object> answer = RunLocked();
-            if (lateRollback != null) answer["late_rollback"] = lateRollback;
-            machine.Folder.RemoveIfEmpty();
-            return answer;
+            try
+            {
+                Dictionary<string, object> answer = RunLocked();
+                if (lateRollback != null) answer["late_rollback"] = lateRollback;
+                return answer;
+            }
+            finally
+            {
+                machine.Folder.RemoveIfEmpty();
+            }
         }
 
         Dictionary<string, object> RunLocked()
@@ -59,7 +66,10 @@ namespace Portmatrix.Firewall
         {
             Dictionary<string, object> before = Records.ReadOutcome(machine.Folder, pending.Token);
             Dictionary<string, object> answer = new Ending(machine, pending).RollBack("task_did_not_run");
-            if ((string)answer["outcome"] != Ending.RolledBack) throw new Refusal("not_rolled_back", "answer", answer);
+            string outcome = (string)answer["outcome"];
+            // whoever confirmed it may have died before the end
+            if (outcome == Ending.Confirmed) return;
+            if (outcome != Ending.RolledBack) throw new Refusal("not_rolled_back", "answer", answer);
             lateRollback = before ?? answer;
         }
 
@@ -101,16 +111,19 @@ namespace Portmatrix.Firewall
                 {
                     step.Run(machine.Store);
                 }
-                catch (Exception)
+                catch (UnauthorizedAccessException)
                 {
+                    // nobody may disable this rule; any other error may be over the next time
                     if (!step.IsOptional) throw;
                     refused.Add(new SwitchedRule(((SetRuleEnabled)step).Rule, 0));
                 }
             }
             if (refused.Count > 0) Accept(change, refused);
-            Refusal deviation = snapshot.FindDeviation(Observer.Observe(machine, snapshot.GetSwitched()));
+            Refusal deviation = snapshot.FindDeviation(Observer.Observe(machine, snapshot.GetSwitched()), true);
             if (deviation != null) throw deviation;
-            if (request.ConfirmTimeout == 0) Records.WriteMemory(machine.Folder, snapshot.After);
+            if (request.ConfirmTimeout > 0) return;
+            Records.WriteMemory(machine.Folder, snapshot.After);
+            if (snapshot.After.IsEmpty()) machine.Folder.Write(Records.Outcome, null);
         }
 
         /// <summary>Rules that cannot be disabled are named, and left alone from now on.</summary>
@@ -124,7 +137,7 @@ namespace Portmatrix.Firewall
                     list.Remove(list.Find(rule.IsSame));
                 snapshot.After.Fixed.Add(rule);
             }
-            change.Facts.Set("fixed", SwitchedRule.GetNames(refused));
+            change.Facts.SetFixed(SwitchedRule.GetNames(refused), refused.Count < change.Plan.Operations.Count);
             if (request.ConfirmTimeout > 0) machine.Folder.Write(Records.Pending, SnapshotData.Serialize(snapshot));
         }
 
@@ -140,7 +153,16 @@ namespace Portmatrix.Firewall
         Refusal Fail(Snapshot snapshot, Exception error)
         {
             Refusal refusal = error as Refusal;
-            Dictionary<string, object> answer = new Ending(machine, snapshot).RollBack("apply_failed");
+            Dictionary<string, object> answer;
+            try
+            {
+                answer = new Ending(machine, snapshot).RollBack("apply_failed");
+            }
+            catch (Exception problem)
+            {
+                answer = Records.CreateOutcome(snapshot.Token, Ending.Error, "restore_failed", "problem",
+                    problem.Message);
+            }
             return new Refusal("apply_failed", "problem", refusal == null ? error.Message : refusal.Code,
                 "details", refusal == null ? new Dictionary<string, object>() : refusal.Details, "answer", answer,
                 "armed", request.ConfirmTimeout > 0);

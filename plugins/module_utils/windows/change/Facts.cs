@@ -76,6 +76,17 @@ namespace Portmatrix.Firewall
                 connections.ConvertAll<object>(delegate(Connection connection) { return connection.ToData(); });
         }
 
+        /// <summary>The rules of others with these NAMES stay open, as nobody can disable them.</summary>
+        public void SetFixed(List<string> names, bool changed)
+        {
+            Values["fixed"] = names;
+            Values["changed"] = changed;
+            object allowing;
+            if (!Values.TryGetValue("allowing", out allowing)) return;
+            foreach (List<object> other in (List<object>)allowing)
+                if (names.Contains((string)other[0])) other[2] = false;
+        }
+
         /// <summary>MANAGED is what the policy and the management rules want.</summary>
         public void AddPlan(Plan plan, Target target, List<Rule> managed)
         {
@@ -85,7 +96,12 @@ namespace Portmatrix.Firewall
             Values["went"] = DescribeRules(plan.Went);
             Values["limited"] = plan.Limited;
             Values["enabled"] = target.RulesToEnable.ConvertAll<object>(DescribeOther);
+            Values["disabled"] = target.RulesToDisable.FindAll(delegate(Rule rule)
+            {
+                return rule.Grouping == Others.CoreNetworking;
+            }).ConvertAll<object>(DescribeOther);
             Values["came_back"] = target.CameBack;
+            Values["not_found"] = target.NotFound;
             Values["fixed"] = target.Fixed;
             if (policy != null) AddOthers(target, managed);
         }
@@ -149,14 +165,11 @@ namespace Portmatrix.Firewall
             Memory memory = Records.ReadMemory(machine.Folder);
             State state = Observer.Observe(machine, memory.GetSwitched());
             Facts facts = new Facts(machine, state, null);
-            bool denies = true;
-            foreach (int number in Profile.Numbers)
-                denies &= !state.IsActive(number) || state.Profiles[number].BlockInbound;
             facts.Set("version", machine.Host.GetVersion());
             facts.Set("active", state.IsOn());
             facts.Set("rules", DescribeRules(state.Managed));
             bool intact = state.Managed.Count > 0 && memory.ManagedDigest == Memory.ComputeDigest(state.Managed);
-            facts.Set("enforced", intact && denies && state.IsOn() && !Obstacles.AreInTheWay(machine.Store, state));
+            facts.Set("enforced", intact && memory.IsInForce(state) && !Obstacles.AreInTheWay(machine.Store, state));
             return facts.Values;
         }
     }

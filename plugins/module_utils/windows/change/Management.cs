@@ -33,9 +33,8 @@ namespace Portmatrix.Firewall
             else
                 foreach (Connection connection in host.GetEstablishedConnections())
                 {
-                    bool isManagement = connection.Port == request.Port || connection.Port == 5985
-                        || connection.Port == 5986;
-                    if (!connection.Inbound || !isManagement) continue;
+                    // one to another port is somebody else's; where a port is forwarded, ours cannot be seen
+                    if (!connection.Inbound || connection.Port != request.Port) continue;
                     connection.Listener = GetListener(connection.Port);
                     Connections.Add(connection);
                 }
@@ -129,8 +128,11 @@ namespace Portmatrix.Firewall
             {
                 bool mayAllow = rule.Allow && !rule.Unreadable
                     && (rule.Grouping != Rule.ManagedGroup || IsManagementRule(rule));
-                if (!mayAllow || rule.NamesPeople() || rule.SecureFlags != 0 || !rule.RemotePortSet.IsAny()) continue;
-                if (matching.CompareListener(rule, probe) == Match.Yes) Add(found, Copy(template, port, rule));
+                if (!mayAllow || !rule.RemotePortSet.IsAny()) continue;
+                Match match = matching.CompareListener(rule, probe);
+                // the program of a port that only the inventory knows is not known: its rule is copied with it
+                bool isUnknown = match == Match.Maybe && probe.Listener == Listener.Unknown;
+                if (match == Match.Yes || isUnknown) Add(found, Copy(template, port, rule, isUnknown));
             }
             AddStanding(found, template, port, matching, state.ActiveProfiles);
             List<Rule> rules = new List<Rule>(found.Values);
@@ -154,13 +156,23 @@ namespace Portmatrix.Firewall
             };
         }
 
-        static Rule Copy(Rule template, int port, Rule rule)
+        /// <summary>As wide as RULE, and with all that limits it, the program only if WITHPROGRAM.</summary>
+        static Rule Copy(Rule template, int port, Rule rule, bool withProgram)
         {
             Rule copy = CreateRule(template, port, rule.Profiles);
             copy.RemoteAddresses = rule.RemoteAddressSet.ToCanonicalText();
             copy.LocalAddresses = rule.LocalAddressSet.ToCanonicalText();
             copy.InterfaceTypes = String.IsNullOrEmpty(rule.InterfaceTypes) ? "All" : rule.InterfaceTypes;
             copy.Interfaces = rule.Interfaces;
+            copy.SecureFlags = rule.SecureFlags;
+            copy.LocalUsers = rule.LocalUsers;
+            copy.RemoteUsers = rule.RemoteUsers;
+            copy.RemoteComputers = rule.RemoteComputers;
+            copy.Owner = rule.Owner;
+            copy.Package = rule.Package;
+            if (!withProgram) return copy;
+            copy.Application = rule.Application;
+            copy.Service = rule.Service;
             return copy;
         }
 
@@ -169,7 +181,9 @@ namespace Portmatrix.Firewall
             found[rule.RemoteAddressSet.ToCanonicalText() + " " + rule.GetLimits()] = rule;
         }
 
-        /// <summary>A connection that stands is proof enough, whatever else is known.</summary>
+        /// <summary>
+        /// A connection that stands is proof enough, whatever else is known of addresses and adapters.
+        /// </summary>
         void AddStanding(SortedDictionary<string, Rule> found, Rule template, int port, Matching matching, int profiles)
         {
             foreach (Connection connection in Connections)
@@ -177,7 +191,10 @@ namespace Portmatrix.Firewall
                 if (connection.Port != port) continue;
                 bool covered = new List<Rule>(found.Values).Exists(delegate(Rule rule)
                 {
-                    return (rule.Profiles & profiles) == profiles && matching.Compare(rule, connection) == Match.Yes;
+                    bool allows = matching.Compare(rule, connection) == Match.Yes
+                        && (rule.Profiles & profiles) == profiles;
+                    // who came in by authentication is not let in without it
+                    return allows || rule.NamesPeople() || rule.SecureFlags != 0;
                 });
                 Address peer;
                 if (covered || !Address.TryParse(connection.Peer, out peer)) continue;

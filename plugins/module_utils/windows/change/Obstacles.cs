@@ -45,9 +45,10 @@ namespace Portmatrix.Firewall
             foreach (int number in Profile.Numbers)
             {
                 ProfilePolicy decided = store.GetPolicy(number);
-                if (state.IsActive(number) && (decided.Enabled == false || decided.MergesLocalRules == false
-                    || decided.ShieldsUp == true || decided.BlockInbound == false || state.Profiles[number].ShieldsUp))
-                    return true;
+                bool denied = decided.BlockInbound != false
+                    && (decided.BlockOutbound != false || !state.Profiles[number].BlockOutbound);
+                if (state.IsActive(number) && (decided.Enabled == false || decided.MergesLocalRules == false || !denied
+                    || decided.ShieldsUp == true || state.Profiles[number].ShieldsUp)) return true;
             }
             return false;
         }

@@ -64,6 +64,8 @@ namespace Portmatrix.Firewall
         public readonly Dictionary<int, Profile> Profiles = new Dictionary<int, Profile>();
         /// <summary>Names of rules that were disabled and are enabled again, by something else.</summary>
         public readonly List<string> CameBack = new List<string>();
+        /// <summary>Names of rules that were disabled, and are not there any more as they were.</summary>
+        public readonly List<string> NotFound = new List<string>();
         /// <summary>Names of rules that this host does not let anybody disable.</summary>
         public readonly List<string> Fixed = new List<string>();
     }

@@ -71,7 +71,9 @@ namespace Portmatrix.Firewall
             List<SwitchedRule> notOff = new List<SwitchedRule>(), ignored = new List<SwitchedRule>();
             Set<Rule> wasOff = SwitchedRule.Find(memory.SwitchedOff, disabled, notOff);
             Set<Rule> wasOn = SwitchedRule.Find(memory.SwitchedOn, enabled, ignored);
-            Set<Rule> cameBack = SwitchedRule.Find(notOff, enabled, ignored);
+            List<SwitchedRule> notFound = new List<SwitchedRule>();
+            Set<Rule> cameBack = SwitchedRule.Find(notOff, enabled, notFound);
+            target.NotFound.AddRange(SwitchedRule.GetNames(notFound));
             Set<Rule> isFixed = SwitchedRule.Find(memory.Fixed, enabled, ignored);
             Set<Rule> allowing = new Set<Rule>(Others.FindAllowing(state, policy.DeniesEgress));
             foreach (Rule rule in state.Unmanaged)
@@ -120,11 +122,13 @@ namespace Portmatrix.Firewall
                 Profile wanted = target.Profiles[number] = state.Profiles[number].Copy();
                 foreach (Setting setting in Profile.Settings) GiveBack(wanted, number, setting);
             }
-            List<SwitchedRule> ignored = new List<SwitchedRule>();
+            List<SwitchedRule> notOff = new List<SwitchedRule>(), notFound = new List<SwitchedRule>();
+            List<Rule> enabled = state.Unmanaged.FindAll(delegate(Rule rule) { return rule.Enabled; });
             target.RulesToEnable.AddRange(SwitchedRule.Find(memory.SwitchedOff,
-                state.Unmanaged.FindAll(delegate(Rule rule) { return !rule.Enabled; }), ignored));
-            target.RulesToDisable.AddRange(SwitchedRule.Find(memory.SwitchedOn,
-                state.Unmanaged.FindAll(delegate(Rule rule) { return rule.Enabled; }), ignored));
+                state.Unmanaged.FindAll(delegate(Rule rule) { return !rule.Enabled; }), notOff));
+            SwitchedRule.Find(notOff, enabled, notFound);
+            target.NotFound.AddRange(SwitchedRule.GetNames(notFound));
+            target.RulesToDisable.AddRange(SwitchedRule.Find(memory.SwitchedOn, enabled, new List<SwitchedRule>()));
             return target;
         }
     }

@@ -122,7 +122,8 @@ namespace Portmatrix.Firewall
                 if (!String.IsNullOrEmpty(rule.Service)) built.ServiceName = rule.Service;
                 if (rule.InterfaceTypes != "All") built.InterfaceTypes = rule.InterfaceTypes;
                 built.Profiles = rule.Profiles;
-                if (!String.IsNullOrEmpty(rule.Interfaces)) built.Interfaces = rule.Interfaces.Split(',') as object[];
+                if (!String.IsNullOrEmpty(rule.Interfaces)) built.Interfaces = Array.ConvertAll<string,
+                    object>(rule.Interfaces.Split(','), delegate(string name) { return name; });
                 SetPeople(built, rule);
                 if (rule.EdgeTraversal != 0) built.EdgeTraversalOptions = rule.EdgeTraversal;
                 built.Action = rule.Allow ? Allow : Block;

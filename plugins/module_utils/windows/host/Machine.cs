@@ -54,7 +54,10 @@ namespace Portmatrix.Firewall
         /// <summary>The path, for messages.</summary>
         string Path { get; }
 
-        /// <summary>Create the folder, or check it. Raises Refusal where somebody else could write in it.</summary>
+        /// <summary>Raises Refusal where the folder exists and somebody else could write in it.</summary>
+        void Check();
+
+        /// <summary>Create the folder, and check it.</summary>
         void Prepare();
 
         /// <summary>The text of the file NAME, or null.</summary>

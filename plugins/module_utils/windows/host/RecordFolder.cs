@@ -31,14 +31,20 @@ namespace Portmatrix.Firewall
             Path = path;
         }
 
-        /// <summary>
-        /// Everybody may create folders in %ProgramData%: one that somebody else has made there is refused.
-        /// </summary>
         public virtual void Prepare()
         {
             DirectoryInfo folder = new DirectoryInfo(Path);
             if (!folder.Exists) folder.Create(CreateAccessList());
-            folder.Refresh();
+            Check();
+        }
+
+        /// <summary>
+        /// Everybody may create folders in %ProgramData%: one that somebody else has made there is refused.
+        /// </summary>
+        public virtual void Check()
+        {
+            DirectoryInfo folder = new DirectoryInfo(Path);
+            if (!folder.Exists) return;
             if ((folder.Attributes & FileAttributes.ReparsePoint) != 0)
                 throw new Refusal("folder", "path", Path, "problem", "it is a link");
             DirectorySecurity security = folder.GetAccessControl();
@@ -75,65 +81,43 @@ namespace Portmatrix.Firewall
 
         public string Read(string name)
         {
-            try
-            {
-                return File.ReadAllText(GetPath(name));
-            }
-            catch (FileNotFoundException)
-            {
-                return null;
-            }
-            catch (DirectoryNotFoundException)
-            {
-                return null;
-            }
+            return SharedFiles.Read(GetPath(name));
         }
 
         public virtual void Write(string name, string text)
         {
-            string path = GetPath(name), draft = path + ".new";
-            if (text == null)
-            {
-                if (Directory.Exists(Path)) File.Delete(path);
-                return;
-            }
-            using (FileStream stream = new FileStream(draft, FileMode.Create, FileAccess.Write))
-            using (StreamWriter writer = new StreamWriter(stream))
-            {
-                writer.Write(text);
-                writer.Flush();
-                stream.Flush(true);
-            }
-            if (File.Exists(path)) File.Replace(draft, path, null);
-            else File.Move(draft, path);
+            if (text != null) SharedFiles.Write(GetPath(name), text);
+            else if (Directory.Exists(Path)) SharedFiles.Delete(GetPath(name));
         }
 
-        public virtual void WriteBytes(string name, byte[] bytes)
+        public void WriteBytes(string name, byte[] bytes)
         {
-            File.WriteAllBytes(GetPath(name), bytes);
+            SharedFiles.WriteBytes(GetPath(name), bytes);
         }
 
         public virtual bool TryCreate(string name, string text)
         {
-            string path = GetPath(name);
+            return SharedFiles.TryCreate(GetPath(name), text);
+        }
+
+        /// <summary>Another run may be at work there, and then it stays.</summary>
+        public void RemoveIfEmpty()
+        {
             try
             {
-                using (FileStream stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write))
-                using (StreamWriter writer = new StreamWriter(stream)) writer.Write(text);
-                return true;
+                foreach (string path in Directory.GetFileSystemEntries(Path))
+                    if (System.IO.Path.GetFileName(path) != LockName) return;
+                File.Delete(GetPath(LockName));
+                Directory.Delete(Path);
             }
             catch (IOException)
             {
-                if (File.Exists(path)) return false;
-                throw;
+                // it is in use, or gone
             }
-        }
-
-        public void RemoveIfEmpty()
-        {
-            if (!Directory.Exists(Path)) return;
-            File.Delete(GetPath(LockName));
-            if (Directory.GetFileSystemEntries(Path).Length == 0) Directory.Delete(Path);
+            catch (UnauthorizedAccessException)
+            {
+                // it is in use
+            }
         }
 
         /// <summary>The system opens the file again when its holder ends, however that ends.</summary>
@@ -147,9 +131,17 @@ namespace Portmatrix.Firewall
                     return new FileStream(GetPath(LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite,
                         FileShare.None);
                 }
+                catch (DirectoryNotFoundException)
+                {
+                    Prepare();
+                }
                 catch (IOException)
                 {
-                    if (!Directory.Exists(Path)) throw;
+                    // another run has it
+                }
+                catch (UnauthorizedAccessException)
+                {
+                    // it is being deleted
                 }
                 if (watch.Elapsed.TotalSeconds >= seconds) return null;
                 Thread.Sleep(Pause);

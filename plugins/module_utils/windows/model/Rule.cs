@@ -28,6 +28,8 @@ namespace Portmatrix.Firewall
         /// <summary>Whether the rule could not be read: only name, group and state are known then, if at all.</summary>
         public bool Unreadable;
         readonly Parsed parsed = new Parsed();
+        /// <summary>Built once: a rule that was read does not change, but for its state.</summary>
+        string effect;
 
         /// <summary>The sets in the texts, parsed once.</summary>
         class Parsed
@@ -78,7 +80,8 @@ namespace Portmatrix.Firewall
         /// </summary>
         public string GetEffect()
         {
-            return Join(Grouping, Inbound ? "in" : "out", Allow ? "allow" : "block", "protocol=" + Format(Protocol),
+            return effect = effect ?? Join(Grouping, Inbound ? "in" : "out", Allow ? "allow" : "block",
+                "protocol=" + Format(Protocol),
                 "local=" + LocalPortSet.ToCanonicalText(), "remote=" + RemotePortSet.ToCanonicalText() + " at "
                 + RemoteAddressSet.ToCanonicalText(), "edge=" + Format(EdgeTraversal), GetLimits());
         }

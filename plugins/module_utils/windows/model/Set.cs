@@ -34,6 +34,8 @@ namespace Portmatrix.Firewall
             return true;
         }
 
+        public int Count { get { return items.Count; } }
+
         public bool Contains(T item)
         {
             return items.ContainsKey(item);

@@ -27,8 +27,7 @@ namespace Portmatrix.Firewall
                 DateTime late = machine.Host.UtcNow().AddSeconds(Rehearsal.Patience + request.ConfirmTimeout);
                 machine.Task.Register(snapshot.Token, late);
                 double seconds = Math.Max(Rehearsal.Hold(machine, snapshot.Token), change.State.Seconds);
-                int needed = (int)Math.Ceiling(seconds * Readings) + Reserve;
-                if (needed > request.ConfirmTimeout) throw new Refusal("window_too_short", "seconds", needed);
+                RequireWindow(request, seconds);
                 snapshot.Deadline = machine.Host.UtcNow().AddSeconds(request.ConfirmTimeout);
                 // the task first: a pending change without a task would stay pending, while a task without a change
                 // removes itself
@@ -41,6 +40,13 @@ namespace Portmatrix.Firewall
                 if (error is Refusal) throw;
                 throw new Refusal("not_armed", "problem", error.Message);
             }
+        }
+
+        /// <summary>Raises Refusal where the window cannot hold, as the rules take SECONDS to read.</summary>
+        public static void RequireWindow(Request request, double seconds)
+        {
+            int needed = (int)Math.Ceiling(seconds * Readings) + Reserve;
+            if (needed > request.ConfirmTimeout) throw new Refusal("window_too_short", "seconds", needed);
         }
 
         static void Undo(Machine machine)

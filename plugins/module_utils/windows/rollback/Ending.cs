@@ -68,8 +68,7 @@ namespace Portmatrix.Firewall
 
         Dictionary<string, object> Decide(string decision, string reason)
         {
-            // the lock keeps the next run away until all is done; the decision does not wait for it
-            using (machine.Folder.TryLock(0)) return Carry(decision, reason) ?? WaitForOther();
+            return Carry(decision, reason) ?? WaitForOther();
         }
 
         /// <summary>
@@ -113,15 +112,22 @@ namespace Portmatrix.Firewall
         bool IsNewConnection(Request request)
         {
             List<Connection> now = new Management(machine.Host, request).Connections;
-            if (now.Count == 0) return pending.Appliers.Count == 0;
-            return now.Exists(delegate(Connection connection) { return !pending.Appliers.Exists(connection.IsSame); });
+            List<Connection> appliers = pending.Appliers;
+            if (now.Count == 0) return appliers.Count == 0;
+            // the new connection of somebody else proves nothing, while ours may be the old one
+            return !now.Exists(delegate(Connection one) { return appliers.Exists(one.IsSame); })
+                || now.Exists(delegate(Connection one)
+                {
+                    return !appliers.Exists(one.IsSame)
+                        && appliers.Exists(delegate(Connection applier) { return applier.Peer == one.Peer; });
+                });
         }
 
         /// <summary>The decision is made: keep the change if it is in force as it was meant.</summary>
         Dictionary<string, object> Conclude()
         {
             State state = Observer.Observe(machine, pending.GetSwitched());
-            Refusal reason = pending.FindDeviation(state) ?? FindBlocked(state);
+            Refusal reason = pending.FindDeviation(state, false) ?? FindBlocked(state);
             return reason == null ? Finish(Confirmed, "") : Restore(reason.Code, reason.Details);
         }
 
@@ -160,9 +166,9 @@ namespace Portmatrix.Firewall
                 TryWrite(machine, Records.Claim, null);
                 return failed;
             }
-            Dictionary<string, object> answer = Finish(RolledBack, reason, details);
-            ((Dictionary<string, object>)answer["details"])["not_found"] = notFound;
-            return answer;
+            details = details ?? new Dictionary<string, object>();
+            if (notFound.Count > 0) details["not_found"] = notFound;
+            return Finish(RolledBack, reason, details);
         }
 
         Dictionary<string, object> Finish(string outcome, string reason, Dictionary<string, object> details = null)
@@ -173,22 +179,12 @@ namespace Portmatrix.Firewall
             if (isConfirmed) Records.WriteMemory(machine.Folder, pending.After);
             // after a release nothing of ours is left on the host
             if (isConfirmed && pending.After.IsEmpty()) machine.Folder.Write(Records.Outcome, null);
-            else Write(machine, answer);
+            else machine.Folder.Write(Records.Outcome, JsonWriter.Serialize(answer));
+            // before the pending change goes: from then on, task and program may be those of another run
+            Records.TryRemoveProgram(machine);
             machine.Folder.Write(Records.Pending, null);
-            try
-            {
-                Records.RemoveProgram(machine);
-            }
-            catch (Exception)
-            {
-                // all is done; a task that finds nothing to do removes itself
-            }
+            if (Claim.Read(machine.Folder, pending.Token) != null) TryWrite(machine, Records.Claim, null);
             return answer;
-        }
-
-        static void Write(Machine machine, Dictionary<string, object> answer)
-        {
-            machine.Folder.Write(Records.Outcome, JsonWriter.Serialize(answer));
         }
 
         /// <summary>What cannot be written must not hide why.</summary>

@@ -29,8 +29,21 @@ namespace Portmatrix.Firewall
             {
                 return RunDamaged(machine, token, damaged);
             }
-            if (pending == null) Records.RemoveProgram(machine);
-            return pending == null || pending.Token != token ? 0 : RollBack(machine, pending);
+            if (pending == null) return RemoveItself(machine);
+            return pending.Token == token ? RollBack(machine, pending) : 0;
+        }
+
+        /// <summary>
+        /// Nothing is pending; but a run that prepares its own change has the lock, and the program is its.
+        /// </summary>
+        static int RemoveItself(Machine machine)
+        {
+            using (IDisposable taken = machine.Folder.TryLock(0))
+            {
+                if (taken == null) return 1;
+                if (Records.ReadPending(machine.Folder) == null) Records.RemoveProgram(machine);
+                return 0;
+            }
         }
 
         static int RunDamaged(Machine machine, string token, Refusal damaged)

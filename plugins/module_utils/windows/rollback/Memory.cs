@@ -47,6 +47,24 @@ namespace Portmatrix.Firewall
             Settings[GetKey(profile, setting)] = value;
         }
 
+        /// <summary>
+        /// Whether all that was decided is so in STATE: the settings in active profiles, and the rules of others.
+        /// </summary>
+        public bool IsInForce(State state)
+        {
+            if (Settings.Count == 0) return false;
+            foreach (int number in Profile.Numbers)
+                foreach (Setting setting in Profile.Settings)
+                    if (state.IsActive(number) && GetFormer(number, setting).HasValue
+                        && !state.Profiles[number].Get(setting))
+                        return false;
+            List<SwitchedRule> notOff = new List<SwitchedRule>();
+            SwitchedRule.Find(SwitchedOff, state.Unmanaged.FindAll(delegate(Rule rule) { return !rule.Enabled; }),
+                notOff);
+            return SwitchedRule.Find(notOff, state.Unmanaged.FindAll(delegate(Rule rule) { return rule.Enabled; }),
+                new List<SwitchedRule>()).Count == 0;
+        }
+
         public List<SwitchedRule> GetSwitched()
         {
             List<SwitchedRule> all = new List<SwitchedRule>(SwitchedOff);

@@ -91,15 +91,28 @@ namespace Portmatrix.Firewall
         /// <summary>Remove what a run left behind that died.</summary>
         public static void RemoveLeftovers(Machine machine)
         {
-            if (machine.Folder.Read(Program) != null || machine.Folder.Read(Claim) != null) RemoveProgram(machine);
+            if (machine.Folder.Read(Program) != null) RemoveProgram(machine);
+            machine.Folder.Write(Claim, null);
+        }
+
+        /// <summary>A task that cannot be removed removes itself, as it finds nothing to do.</summary>
+        public static void TryRemoveProgram(Machine machine)
+        {
+            try
+            {
+                RemoveProgram(machine);
+            }
+            catch (Exception)
+            {
+                // the next run finds the files
+            }
         }
 
         /// <summary>Remove what only a pending change needs.</summary>
         public static void RemoveProgram(Machine machine)
         {
             machine.Task.Remove();
-            foreach (string name in new string[] { Rehearsal, Program, Library, Claim }) machine.Folder.Write(name,
-                null);
+            foreach (string name in new string[] { Rehearsal, Program, Library }) machine.Folder.Write(name, null);
         }
     }
 }

@@ -73,8 +73,9 @@ namespace Portmatrix.Firewall
                 + "$source = Join-Path $folder '" + Records.Program + "'; "
                 + "if (-not (Test-Path -LiteralPath $library)) "
                 + "{ Add-Type -TypeDefinition ([IO.File]::ReadAllText($source)) -OutputAssembly $library }; "
-                // not by its path, so that it can be deleted while it runs
-                + "$null = [Reflection.Assembly]::Load([IO.File]::ReadAllBytes($library)); "
+                // not by its path, so that it can be deleted while it runs; a loss of power may have damaged it
+                + "try { $null = [Reflection.Assembly]::Load([IO.File]::ReadAllBytes($library)) } "
+                + "catch { Add-Type -TypeDefinition ([IO.File]::ReadAllText($source)) }; "
                 + "exit [Portmatrix.Firewall.Program]::RunTask('" + token + "')";
         }
 

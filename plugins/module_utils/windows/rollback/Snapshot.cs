@@ -59,8 +59,11 @@ namespace Portmatrix.Firewall
             return all;
         }
 
-        /// <summary>The first difference between STATE and the intended result of the change, or null.</summary>
-        public Refusal FindDeviation(State state)
+        /// <summary>
+        /// The first difference between STATE and the intended result of the change, or null. Rules of others are only
+        /// looked at right after the change (WITHOTHERS): later on, what they are is somebody else's doing.
+        /// </summary>
+        public Refusal FindDeviation(State state, bool withOthers)
         {
             List<KeyValuePair<string, string>> missing = new List<KeyValuePair<string, string>>(ManagedAfter);
             foreach (Rule rule in state.Managed)
@@ -71,6 +74,7 @@ namespace Portmatrix.Firewall
                 foreach (Setting setting in Profile.Settings)
                     if (state.Profiles[number].Get(setting) != ProfilesAfter[number].Get(setting))
                         return new Refusal("setting_differs", "profile", number);
+            if (!withOthers) return null;
             return FindSwitchedBack(state, SwitchedOff, false, "other_enabled")
                 ?? FindSwitchedBack(state, SwitchedOn, true, "other_disabled");
         }
@@ -82,7 +86,10 @@ namespace Portmatrix.Firewall
         {
             List<SwitchedRule> missing = new List<SwitchedRule>();
             SwitchedRule.Find(switched, Filter(state, enabled), missing);
-            return missing.Count == 0 ? null : new Refusal(code, "rule", missing[0].Name);
+            // one that is gone is no longer in the way
+            foreach (Rule rule in SwitchedRule.Find(missing, Filter(state, !enabled), new List<SwitchedRule>()))
+                return new Refusal(code, "rule", rule.Name);
+            return null;
         }
 
         static List<Rule> Filter(State state, bool enabled)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ....module_utils._model import policy as policies
-from ....module_utils._rollback.outcomes import CONFIRMED, UNKNOWN
+from ....module_utils._rollback.outcomes import CONFIRMED, ERROR, UNKNOWN
 from ..._base.ansible_core import RemoteHost
 from ..._inventory.host_variables import HostVariables
 from ..windows import answers, messages, program, script, wire
@@ -30,7 +30,7 @@ class WindowsChannel:
         result = self._host.execute_module(Windows.module, _arguments('confirmed', request))
         outcome = _outcome(result, self._pending['token'])
         if outcome is None:
-            return None, str(result.get('msg') or result.get('module_stderr') or 'no answer')
+            return None, _problem(result)
         # after a release nothing is left on the host, not even a record of it
         is_released = self._pending['state'] == 'absent' and outcome['code'] == _RELEASED
         return {**outcome, 'outcome': CONFIRMED} if is_released else outcome, ''
@@ -122,6 +122,14 @@ def _arguments(state: str, request: str) -> dict[str, t.Any]:
     return {'state': state, 'request': wire.packed(request), 'sha256': wire.checksum(request)}
 
 
+def _problem(result: dict[str, t.Any]) -> str:
+    """Why RESULT has no outcome."""
+    answer = result.get('answer')
+    if isinstance(answer, dict) and 'refused' in answer:
+        return messages.refusal(answer['refused'], answer['details'])[0]
+    return str(result.get('msg') or result.get('module_stderr') or 'no answer')
+
+
 def _outcome(result: dict[str, t.Any], token: str) -> dict[str, t.Any] | None:
     """How the change TOKEN ended as the host reports in RESULT, its reason in words; None if it reports nothing."""
     answer = result.get('answer')
@@ -131,9 +139,11 @@ def _outcome(result: dict[str, t.Any], token: str) -> dict[str, t.Any] | None:
             return None
         code = _NO_RECORD if result['managed'] else _RELEASED
         facts = {'token': token, 'outcome': UNKNOWN, 'reason': code, 'details': {}}
+    # a state that was not restored wholly is none that may be called so
+    outcome = ERROR if messages.not_found(facts['details']) else facts['outcome']
     return {
         'token': facts['token'],
-        'outcome': facts['outcome'],
+        'outcome': outcome,
         'code': facts['reason'],
         'reason': messages.reason(facts['reason'], facts['details']),
         'settled': True,

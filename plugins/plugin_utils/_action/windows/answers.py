@@ -31,14 +31,15 @@ def change(facts: Facts, policy: Policy | None, token: str) -> Result:
     before, after = display([*kept, *went]), display(wanted)
     closing = [_opening(name, way) for name, way, is_closed in facts.get('allowing', ()) if is_closed]
     staying = [_opening(name, way) for name, way, is_closed in facts.get('allowing', ()) if not is_closed]
-    enabled = [f"rule '{name}' ({_DIRECTIONS[way]}), not managed by portmatrix" for name, way in facts['enabled']]
+    switched = [(_other(name, way), 'off', 'on') for name, way in facts['enabled']]
+    switched += [(_other(name, way), 'on', 'off') for name, way in facts['disabled']]
     is_open = openings.diff_lines([*closing, *staying], is_open=True)
-    old = [*_profile_lines(facts['profiles_before']), *is_open, *(f'{text}: off' for text in enabled)]
+    old = [*_profile_lines(facts['profiles_before']), *is_open, *(f'{text}: {was}' for text, was, _is in switched)]
     new = [
         *_profile_lines(facts['profiles_after']),
         *openings.diff_lines(closing, is_open=False),
         *openings.diff_lines(staying, is_open=True),
-        *(f'{text}: on' for text in enabled),
+        *(f'{text}: {now}' for text, _was, now in switched),
     ]
     if facts['changed'] and (old, set(before)) == (new, set(after)):
         old += [f'rule {rule.name!r}: another form of what is wanted' for rule in went]
@@ -100,6 +101,10 @@ def _rule(data: t.Sequence[t.Any]) -> windows_rules.Rule:
     )
 
 
+def _other(name: str, way: str) -> str:
+    return f"rule '{name}' ({_DIRECTIONS[way]}), not managed by portmatrix"
+
+
 def _opening(name: str, way: str) -> Opening:
     return Opening(_DIRECTIONS[way], (), (), f"rule '{name}' ({_DIRECTIONS[way]})")
 
@@ -140,8 +145,9 @@ def _warnings(
     if facts.get('blocked_ways'):
         others = ', '.join(map(messages.connection_text, facts['blocked_ways']))
         yield f'other management connections that are denied from now on: {others}'
-    if facts.get('way_unseen'):
-        yield 'the management connection of this run cannot be seen on the host; its confirmation decides'
+    if facts.get('way_unseen') or facts.get('way_unproven'):
+        problem = 'seen on the host' if facts.get('way_unseen') else 'proven to pass the rules of others'
+        yield f'the management connection of this run cannot be {problem}; its confirmation decides'
     if facts.get('late_rollback'):
         answer = facts['late_rollback']
         yield (
@@ -154,6 +160,10 @@ _NOTICES = {
     'unreadable': 'rules that could not be read, and may block: {}',
     'limited': 'rules managed by portmatrix that somebody has limited further, and that are kept so: {}',
     'came_back': 'rules not managed by portmatrix that were disabled and that something on the host has enabled: {}',
+    'not_found': (
+        'rules not managed by portmatrix that were disabled, and are not there any more as they were, so that they '
+        'stay as they are: {}'
+    ),
     'fixed': 'rules not managed by portmatrix that this host does not let anybody disable: {}',
     'other_firewalls': 'other firewall products are registered, which may filter as well: {}',
     'forwarded_ports': 'ports that this host forwards to others, past the rules for ingress to them: {}',

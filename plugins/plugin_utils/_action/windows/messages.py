@@ -31,13 +31,18 @@ def refusal(code: str, details: Details) -> tuple[str, bool | None]:
 def reason(code: str, details: Details) -> str:
     """Why a change ended as it did."""
     text = REASONS.get(code, code).format_map(_readable(details))
+    return '; '.join(filter(None, (text, not_found(details))))
+
+
+def not_found(details: Details) -> str:
+    """What a rollback could not bring back, "" if it brought back all."""
     lost = details.get('not_found') or ()
-    if lost:
-        text += (
-            f'; rules not managed by portmatrix that it had disabled were not found again: {names(lost)}; check them, '
-            'since they stay as they are'
-        )
-    return text
+    if not lost:
+        return ''
+    return (
+        'the former rules are back, but rules not managed by portmatrix that had been disabled were not found again, '
+        f'so that they stay as they are, and rules for management stay: {names(lost)}'
+    )
 
 
 def names(texts: t.Sequence[str]) -> str:
@@ -70,7 +75,7 @@ def _readable(details: Details) -> dict[str, t.Any]:
 
 def _outcome(answer: Details) -> tuple[str, bool | None]:
     """What became of the host, from the ANSWER of its rollback."""
-    if answer['outcome'] == 'rolled back':
+    if answer['outcome'] == 'rolled back' and not answer['details'].get('not_found'):
         return 'the host has its former rules back', True
     return f'and {reason(answer["reason"], answer["details"])}', None
 

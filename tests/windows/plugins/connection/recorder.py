@@ -20,7 +20,9 @@ from pathlib import Path
 from ansible.plugins.connection import ConnectionBase
 
 FACTS: dict = {
-    **dict.fromkeys(('came', 'went', 'limited', 'enabled', 'came_back', 'fixed', 'management', 'unreadable'), []),
+    **dict.fromkeys(
+        ('came', 'went', 'limited', 'enabled', 'disabled', 'came_back', 'fixed', 'management', 'unreadable'), []
+    ),
     'changed': True,
     'digest': 'd',
     'profiles_before': {},

@@ -11,10 +11,10 @@ namespace PortmatrixTests
     /// write to the records that fails), rules ("in|out allow|block on|off protocol ports peers name[ @profiles][ by
     /// program]"), core and builtin (the same, of Core Networking and of another built-in group), disabled and open
     /// (profiles: the firewall is off, inbound traffic is allowed by default), broken and fixed (name of a rule),
-    /// system_language, list_seconds, cannot_register, scheduler_stopped. `steps`: request, sha256, task (run it),
-    /// sleep (seconds), skip (seconds without tasks), add and drop, switch, set, limit, describe (by hand), write
-    /// (files), dies (number of operations after which all fail), dead, lives (again), keep_connections (no new one for
-    /// this run).
+    /// excluded (adapters), system_language, list_seconds, cannot_register, scheduler_stopped. `steps`: request,
+    /// sha256, task (run it), sleep (seconds), skip (seconds without tasks), add and drop, switch, set, limit, describe
+    /// (by hand), write (files), dies (number of operations after which all fail), dead, lives (again),
+    /// keep_connections (no new one for this run).
     /// </summary>
     public class Scenario
     {
@@ -57,6 +57,8 @@ namespace PortmatrixTests
                 stored.Broken = Get(given, "broken", "") == stored.Rule.Name;
                 stored.Fixed = Get(given, "fixed", "") == stored.Rule.Name;
             }
+            foreach (object name in Get(given, "excluded",
+                new List<object>())) store.ExcludedInterfaces.Add((string)name);
             host.SystemLanguage = Get(given, "system_language", "");
             store.ListSeconds = Get(given, "list_seconds", 0L);
             host.CannotRegister = Get(given, "cannot_register", false);

@@ -16,7 +16,7 @@ import tree_sitter_powershell
 import yaml
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action import confirmation
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.platforms import registry
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.platforms import registry, windows
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import program, script, wire
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.host_variables import HostVariables
 from ansible_runs import message, play
@@ -296,3 +296,24 @@ def test_what_ansible_sends_to_a_windows_host(tmp_path, monkeypatch, check):
     assert request['policy']['digest'] and wire.checksum(text) == sent['sha256']
     assert gzip.decompress(base64.b64decode(sent['source'])).decode() == program.text()
     assert check or 'source' not in record[2]['arguments']
+
+
+@pytest.mark.parametrize(
+    ('connection', 'options', 'transport'),
+    [
+        ('winrm', {'port': 5985}, (5985, 'winrm')),
+        ('winrm', {'port': None, 'scheme': 'http'}, (5985, 'winrm')),
+        ('winrm', {'port': None, 'scheme': 'https'}, (5986, 'winrm')),
+        ('psrp', {'port': None, 'protocol': 'http'}, (5985, 'winrm')),
+        ('psrp', {'port': None}, (5986, 'winrm')),
+        ('psrp', {'port': 15986, 'protocol': 'http'}, (15986, 'winrm')),
+        ('ssh', {'port': None}, (22, 'ssh')),
+        ('ssh', {'port': 2222}, (2222, 'ssh')),
+    ],
+)
+def test_the_port_is_that_of_the_connection_plugin(connection, options, transport):
+    class Connected:
+        connection_name = connection
+        connection_option = staticmethod(options.get)
+
+    assert windows.transport(Connected) == transport

@@ -138,7 +138,7 @@ class Imitation:
         if not self._connected:
             self._connect()
         self._require_admission('pass')
-        target = local_path(self._shell._unquote(out_path))
+        target = local_path(out_path)
         self.imitated.log(event='put', transport=self.transport, sent=Path(in_path).stat().st_size)
         shutil.copyfile(in_path, target)
 
@@ -147,7 +147,7 @@ class Imitation:
             self._connect()
         self._require_admission('pass')
         self.imitated.log(event='fetch', transport=self.transport)
-        shutil.copyfile(local_path(self._shell._unquote(in_path)), out_path)
+        shutil.copyfile(local_path(in_path), out_path)
 
     def reset(self) -> None:
         """As the real ones: ssh ends what it kept, winrm and psrp connect at once, if they were connected."""
@@ -170,14 +170,15 @@ class Imitation:
 
 
 def local_path(path: str) -> Path:
-    return Path(path.replace('\\', '/'))
+    """PATH as Ansible writes it for Windows, in quotes or not."""
+    return Path(path.strip('"\'').replace('\\', '/'))
 
 
 def command_line(command: str, in_data: bytes | None) -> tuple[list[str], bytes | None]:
     """(arguments for pwsh, its input) for what Ansible would run on Windows."""
     if command.startswith('type '):  # files are kept: the input is in one
         source, _bar, command = command.removeprefix('type ').partition(' | ')
-        in_data = local_path(source.strip('"\'')).read_bytes()
+        in_data = local_path(source.strip()).read_bytes()
     program, _blank, rest = command.partition(' ')
     if program.lower() not in ('powershell', 'powershell.exe'):
         encoded = base64.b64encode(f'{command}\nexit $LASTEXITCODE'.encode('utf-16-le')).decode()

@@ -45,18 +45,23 @@ namespace Portmatrix.Firewall
             }
         }
 
+        /// <summary>Once no other change is pending: the window of another run ends by itself.</summary>
         Dictionary<string, object> RunLocked()
         {
-            while (true)
+            for (int waited = 0; ; waited++)
             {
                 using (IDisposable taken = machine.Folder.TryLock(LockTimeout))
                 {
                     if (taken == null) throw new Refusal("busy", "seconds", LockTimeout);
                     Snapshot pending = Records.ReadPending(machine.Folder);
-                    if (pending == null) return Apply(new Change(machine, request));
+                    if (pending == null)
+                    {
+                        Change change = new Change(machine, request);
+                        change.Facts.Set("waited", waited);
+                        return Apply(change);
+                    }
                     if (pending.Deadline.AddSeconds(Grace) < machine.Host.UtcNow()) RollBackLate(pending);
                 }
-                // the window of another run ends by itself
                 machine.Host.Sleep(1000);
             }
         }

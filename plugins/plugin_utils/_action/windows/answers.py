@@ -148,6 +148,8 @@ def _warnings(
     if facts.get('way_unseen') or facts.get('way_unproven'):
         problem = 'seen on the host' if facts.get('way_unseen') else 'proven to pass the rules of others'
         yield f'the management connection of this run cannot be {problem}; its confirmation decides'
+    if facts.get('waited'):
+        yield f'this run waited {facts["waited"]} s until the change of another one was confirmed or rolled back'
     if facts.get('late_rollback'):
         answer = facts['late_rollback']
         yield (

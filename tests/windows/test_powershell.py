@@ -13,7 +13,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._model import 
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import program, script
 
 pytestmark = pytest.mark.skipif(not powershell.PROGRAM, reason=powershell.MISSING)
-SCRIPTS = sorted((*csharp.ROOT.glob('plugins/modules/*.ps1'), *csharp.HERE.glob('*.ps1')))
+SCRIPTS = sorted((*csharp.ROOT.glob('plugins/modules/*.ps1'), *csharp.HERE.rglob('*.ps1')))
 RENDERED = 10
 CASES = 23  # in run.ps1
 
@@ -26,7 +26,7 @@ def test_the_module_runs_on_a_pretended_firewall():
     assert all(line.startswith('ok ') for line in lines[:-1]), lines
 
 
-@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: f'{path.parent.name}/{path.name}')
 def test_powershell_parses_what_ships(tmp_path, path):
     assert powershell.faults(path, tmp_path) == []
 

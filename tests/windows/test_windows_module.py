@@ -22,7 +22,7 @@ from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.hos
 from ansible_runs import message, play
 
 MODULE = csharp.ROOT / 'plugins' / 'modules' / 'windows_policy.ps1'
-SCRIPTS = [MODULE, csharp.HERE / 'run.ps1', csharp.HERE / 'checklist.ps1']
+SCRIPTS = [MODULE, *sorted(csharp.HERE.rglob('*.ps1'))]
 GRAMMAR = tree_sitter.Language(tree_sitter_powershell.language())
 # accepted by the grammar, but refused by PowerShell or with another meaning there
 MISTAKES = {
@@ -49,7 +49,7 @@ def find_faults(text: str) -> list[str]:
     return errors
 
 
-@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize('path', SCRIPTS, ids=lambda path: f'{path.parent.name}/{path.name}')
 def test_the_scripts_are_powershell(path):
     text = path.read_bytes().decode('ascii')
     assert find_faults(text) == []
@@ -253,8 +253,9 @@ def test_a_change_that_was_rolled_back_fails_with_the_reason():
 
 
 @pytest.mark.parametrize(('state', 'managed', 'failed'), [('absent', False, None), ('enforced', True, True)])
-def test_a_host_without_a_record(state, managed, failed):
+def test_a_host_without_a_record(monkeypatch, state, managed, failed):
     """After a release nothing is left; otherwise it is not known."""
+    monkeypatch.setattr(confirmation, 'PATIENCE', 0.2)
     result = complete(Host({'pending': False, 'managed': managed, 'answer': None}), 5, state)
     assert result.get('failed') is failed
 

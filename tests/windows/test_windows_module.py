@@ -111,14 +111,16 @@ def document(**changes) -> dict:
 def test_the_rendered_script_is_powershell_and_expands_nothing():
     text = script.render(policies.parse(json.dumps(document())), [5986])
     assert find_faults(text) == []
-    name = r"'portmatrix/a/it''s \u2019\u2019quoted\u2019\u2019 in tcp \w{8}'"
+    name = r"\('portmatrix/a/it''s ' \+ \[char\]0x2019 \+ 'quoted' \+ \[char\]0x2019 \+ ' in tcp \w{8}'\)"
     assert re.search(rf"-DisplayName {name} -Group 'portmatrix'", text)
+    assert text.isascii()
     assert "-LocalPort @('443') -RemoteAddress @('10.0.0.1/32', '2001:db8::/64')" in text
     order = [
         text.index(words)
         for words in (
             'management in tcp',
             "it''s",
+            'keeps management open, is not there',
             '$former | Remove',
             'Enable-NetFirewallRule',
             'Disable-NetFirewallRule',

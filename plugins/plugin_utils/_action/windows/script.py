@@ -17,27 +17,50 @@ PATH = 'portmatrix.ps1'
 # the names of protocols for New-NetFirewallRule; others have their number
 _NAMES = {'tcp': 'TCP', 'udp': 'UDP', 'icmp': 'ICMPv4', 'icmpv6': 'ICMPv6'}
 _CORE_NETWORKING = '@FirewallAPI.dll,-25000'
+# $ErrorActionPreference does not reach the functions of another module, which these cmdlets are
+_START = """$ErrorActionPreference = 'Stop'
+$PSDefaultParameterValues = @{ '*-NetFirewall*:ErrorAction' = 'Stop' }
+function Find-Rule {
+    param([hashtable]$Filter)
+    try {
+        return @(Get-NetFirewallRule @Filter)
+    }
+    catch {
+        # none found is no error here; everything else is
+        if ($_.CategoryInfo.Category -ne 'ObjectNotFound') { throw }
+    }
+}"""
+_LOOK = """$present = @(Find-Rule @{ Group = 'portmatrix' } | Where-Object { $_.Enabled -eq 'True' })
+foreach ($name in $guard) {
+    if (@($present | ForEach-Object { $_.DisplayName }) -notcontains $name) {
+        throw "the rule '$name', which keeps management open, is not there; nothing was closed"
+    }
+}"""
 
 
 def render(policy: Policy, ports: t.Iterable[int]) -> str:
     """The script for POLICY with its guard for the management PORTS: new rules first, then old ones removed, then
     denials."""
-    deny_egress = policy.egress == 'deny'
+    deny_egress, guard = policy.egress == 'deny', management(policy, ports)
     lines = [
         '#Requires -Version 5.1',
         '#Requires -RunAsAdministrator',
         f'# Firewall rules from port matrices, policy {policy.digest}. Safe to run again.',
-        "$ErrorActionPreference = 'Stop'",
-        f'$former = @(Get-NetFirewallRule -Group {_quote(MARK)} -ErrorAction SilentlyContinue)',
-        *map(_rule, (*management(policy, ports), *build(policy))),
+        *_START.splitlines(),
+        f'$former = @(Find-Rule @{{ Group = {_quote(MARK)} }})',
+        *map(_rule, guard),
+        *map(_rule, build(policy)),
+        # before anything is taken away
+        f'$guard = {_list(rule.name for rule in guard)}',
+        *_LOOK.splitlines(),
         '$former | Remove-NetFirewallRule',
     ]
     if deny_egress:
-        core_networking = _unmanaged('-Enabled False', 'Outbound', '-eq', '-and $_.Group -ne $null')
+        core_networking = _unmanaged('False', 'Outbound', '-eq', '-and $_.Group -ne $null')
         lines.append(f'{core_networking} | Enable-NetFirewallRule')
     if policy.exclusive:
         for direction in ('Inbound', 'Outbound') if deny_egress else ('Inbound',):
-            others = _unmanaged('-Enabled True', direction, '-ne', f'-and $_.Group -ne {_quote(MARK)}')
+            others = _unmanaged('True', direction, '-ne', f'-and $_.Group -ne {_quote(MARK)}')
             lines.append(f'{others} | Disable-NetFirewallRule')
     outbound = ' -DefaultOutboundAction Block' if deny_egress else ''
     logged = ' -LogBlocked True' if policy.log_denied else ''
@@ -63,7 +86,7 @@ def _unmanaged(state: str, direction: str, comparison: str, condition: str) -> s
     """Rules not managed by portmatrix that allow, compared with Core Networking (name resolution, DHCP, ICMPv6), which
     a host cannot do without."""
     return (
-        f'Get-NetFirewallRule {state} -Action Allow -Direction {direction} -ErrorAction SilentlyContinue | '
+        f'@(Find-Rule @{{ Enabled = {_quote(state)}; Action = {_quote("Allow")}; Direction = {_quote(direction)} }}) | '
         f'Where-Object {{ $_.Group {comparison} {_quote(_CORE_NETWORKING)} {condition} }}'
     )
 
@@ -73,5 +96,15 @@ def _list(texts: t.Iterable[str]) -> str:
 
 
 def _quote(text: str) -> str:
-    """A PowerShell string in which nothing is expanded. PowerShell accepts typographic quotes as quotes, too."""
-    return "'" + ''.join(letter * 2 if letter in "'\u2018\u2019\u201a\u201b" else letter for letter in text) + "'"
+    """A PowerShell string in which nothing is expanded, in ASCII: Windows PowerShell reads a script in the code page of
+    the system, in which other letters may be quotes."""
+    parts: list[str] = []
+    for letter in text:
+        if ' ' <= letter <= '~':
+            parts.append(letter * 2 if letter == "'" else letter)
+        else:
+            units = letter.encode('utf-16-be')
+            codes = (int.from_bytes(units[place : place + 2], 'big') for place in range(0, len(units), 2))
+            parts.append(''.join(f"' + [char]0x{code:04X} + '" for code in codes))
+    quoted = f"'{''.join(parts)}'"
+    return f'({quoted})' if ' + [char]0x' in quoted else quoted

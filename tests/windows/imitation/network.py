@@ -90,19 +90,26 @@ class Network:
     def __getitem__(self, name: str) -> hosts.ImitatedHost:
         return hosts.ImitatedHost(self.root / name)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """With these variables, ansible-playbook reaches the hosts."""
+        return {
+            'ANSIBLE_COLLECTIONS_PATH': str(self._collections),
+            'ANSIBLE_CONNECTION_PLUGINS': str(HERE / 'connection'),
+            'PORTMATRIX_IMITATION': str(self.root),
+            'PORTMATRIX_IMITATED_PATH': str(self.folder / 'bin'),
+            'PYTHONPATH': str(csharp.HERE),
+        }
+
     def run(self, playbook: str, *arguments: str, **environment: str) -> Run:
         results = self.folder / 'results.jsonl'
         results.unlink(missing_ok=True)
         known = len(hosts.events(self.root))
         variables = {
-            'ANSIBLE_COLLECTIONS_PATH': str(self._collections),
-            'ANSIBLE_CONNECTION_PLUGINS': str(HERE / 'connection'),
+            **self.environment,
             'ANSIBLE_CALLBACK_PLUGINS': str(HERE / 'callback'),
             'ANSIBLE_CALLBACKS_ENABLED': 'results',
             'PORTMATRIX_RESULTS': str(results),
-            'PORTMATRIX_IMITATED_PATH': str(self.folder / 'bin'),
-            'PORTMATRIX_IMITATION': str(self.root),
-            'PYTHONPATH': str(csharp.HERE),
         }
         started = time.monotonic()
         with mock.patch.dict(os.environ, {**variables, **environment}):

@@ -106,7 +106,8 @@ def _enforce_or_render(
         return _without_components(host, platform, state, backend)
     document = json.dumps(compiled.document)
     if state == 'rendered':
-        return {'changed': False, **platform.render(backend, document)}
+        rendered = platform.render(backend, document, compiled.warnings, compiled.products)
+        return {'changed': False, 'products': list(compiled.products), **rendered}
     confirm_connections = settings.read_flag(variables, 'portmatrix_confirm_connections')
     wanted = {'state': state, 'backend': backend, 'policy': document}
     return _execute(host, platform, {**wanted, 'confirm_timeout': seconds, 'confirm_connections': confirm_connections})

@@ -140,6 +140,11 @@ rendered:
   contains:
     path: {description: Path on the host, type: str}
     content: {description: Whole content, type: str}
+products:
+  description: The products whose flows the files are for.
+  returned: when O(state=rendered)
+  type: list
+  elements: str
 gathered:
   description: The rules that portmatrix manages on the host; null if no supported firewall is installed.
   returned: when O(state=gathered)

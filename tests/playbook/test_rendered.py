@@ -68,4 +68,26 @@ def test_denied_packets_are_logged(tmp_path):
     assert '/etc/ufw/after.rules' not in render(tmp_path, 'ufw')
     windows = {'ansible_connection': 'winrm', 'portmatrix_platform': 'windows'}
     script = render(tmp_path, 'auto', **windows, **variables)['portmatrix.ps1']
-    assert script.endswith(" -LogBlocked True\n")
+    assert "Settings = @('Enabled', 'BlockInbound', 'BlockOutbound', 'LogDropped')" in script
+
+
+def test_every_host_is_written_below_a_folder(tmp_path, monkeypatch):
+    hosts = {
+        'win1': {'ansible_host': '192.0.2.1', 'ansible_connection': 'winrm'},
+        'linux1': {'ansible_host': '192.0.2.2'},
+        'idle': {'ansible_host': '192.0.2.3', 'portmatrix_components': []},
+    }
+    inventory = {
+        'hosts': hosts,
+        'vars': {'portmatrix_unresolved': 'skip', 'portmatrix_components': ['rightscale.instance']},
+    }
+    monkeypatch.setenv('PWD', str(tmp_path))
+    code, output = ansible_runs.play(tmp_path, 'portmatrix.firewall.render', inventory)
+    assert code == 0, output
+    folder = tmp_path / 'portmatrix-rendered'
+    index = json.loads((folder / 'index.json').read_text())
+    assert set(index) == {'win1', 'linux1'} and index['win1']['files'] == ['portmatrix.ps1'], index
+    assert index['linux1']['products'] == ['rightscale'] and len(index['linux1']['digest']) == 64
+    assert 'Firewall rules of win1 from port matrices (rightscale)' in (folder / 'win1' / 'portmatrix.ps1').read_text()
+    for path in index['linux1']['files']:
+        assert (folder / 'linux1' / path.lstrip('/')).is_file()

@@ -163,7 +163,7 @@ class TestLife:
 
     @pytest.mark.parametrize('name', life_cases())
     def test_rendered(self, life, name):
-        assert "-LocalPort @('5994')" in life.again.of(name, 'Render')['rendered'][0]['content']
+        assert "Ports = @('5994')" in life.again.of(name, 'Render')['rendered'][0]['content']
 
     def test_hosts_of_linux_are_in_the_same_run(self, life):
         assert life.again.of('linux', 'Render')['rendered']

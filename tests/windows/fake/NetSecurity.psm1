@@ -1,49 +1,183 @@
-# Cmdlets for rendered scripts, as those of a module behave: the preferences of a script do not reach them. The call whose
-# number is $env:FAIL_AT fails.
-function New-NetFirewallRule {
-    [CmdletBinding()]
-    param([string]$DisplayName, [string]$Group, $Direction, $Action, $Profile, $Protocol, $LocalPort, $RemotePort,
-        $RemoteAddress, [string]$Description)
-    Invoke-Step -Name "new $DisplayName"
-    $script:rules += [pscustomobject]@{ DisplayName = $DisplayName; Group = $Group; Enabled = 'True' }
+# The cmdlets that rendered scripts call, on a firewall in a file ($env:FIREWALL, JSON). As those of a module behave: the
+# preferences of a script do not reach them. The call whose number is $env:FAIL_AT fails; $env:JOURNAL receives a line for
+# each change.
+$script:calls = 0
+
+function Read-State {
+    return (ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($env:FIREWALL)))
 }
+
+function Write-State {
+    param($State)
+    [System.IO.File]::WriteAllText($env:FIREWALL, (ConvertTo-Json -InputObject $State -Depth 6))
+}
+
+# Whether the call goes on; one that fails does so as cmdlets do, without ending the script by itself.
+function Test-Call {
+    param(
+        [string]$Change,
+        $Cmdlet
+    )
+    $script:calls += 1
+    if ("$($script:calls)" -eq $env:FAIL_AT) {
+        $record = New-Object -TypeName System.Management.Automation.ErrorRecord -ArgumentList (
+            [InvalidOperationException]'The RPC server is unavailable.'), 'failed', 'ResourceUnavailable', $null
+        $Cmdlet.WriteError($record)
+        return $false
+    }
+    if ($Change) {
+        [System.IO.File]::AppendAllText($env:JOURNAL, "$Change`n")
+    }
+    return $true
+}
+
 function Get-NetFirewallRule {
     [CmdletBinding()]
-    param([string]$Group, [string]$Enabled, [string]$Action, [string]$Direction)
-    Invoke-Step -Name 'get'
-    $found = @($script:rules | Where-Object { $Group -and $_.Group -eq $Group })
-    if ($found.Count -eq 0) { Write-Error -Message 'none' -Category ObjectNotFound }
+    param([string[]]$Name, [string[]]$DisplayName, [string[]]$Group, [string]$Enabled, [string]$Action, [string]$Direction,
+        [string]$PolicyStore, [string]$GPOSession)
+    if (-not (Test-Call -Cmdlet $PSCmdlet)) { return }
+    $found = @((Read-State).rules | Where-Object {
+            $rule = $_
+            @('Name', 'DisplayName', 'Group', 'Enabled', 'Action', 'Direction' | Where-Object {
+                    $PSBoundParameters.ContainsKey($_) -and @($PSBoundParameters[$_]) -notcontains $rule.$_ }).Count -eq 0 })
+    if ($found.Count -eq 0) {
+        $record = New-Object -TypeName System.Management.Automation.ErrorRecord -ArgumentList (
+            [InvalidOperationException]'No rule was found.'), 'none', 'ObjectNotFound', $null
+        $PSCmdlet.WriteError($record)
+    }
     $found
 }
+
+function New-NetFirewallRule {
+    [CmdletBinding()]
+    param([string]$Name, [Parameter(Mandatory = $true)][string]$DisplayName, [string]$Description, [string]$Group,
+        [ValidateSet('Inbound', 'Outbound')][string]$Direction, [ValidateSet('Allow', 'Block')][string]$Action,
+        [ValidateSet('True', 'False')][string]$Enabled, [string]$Profile, [string]$Protocol, [string[]]$LocalPort,
+        [string[]]$RemotePort, [string[]]$RemoteAddress, [string]$PolicyStore, [string]$GPOSession)
+    if (-not (Test-Call -Change "new $DisplayName" -Cmdlet $PSCmdlet)) { return }
+    $state = Read-State
+    if (@($state.rules | Where-Object { $_.Name -eq $Name }).Count -gt 0) { throw "there is a rule $Name" }
+    $rule = [pscustomobject]@{ Name = $Name; DisplayName = $DisplayName; Description = $Description; Group = $Group
+        Direction = $Direction; Action = $Action; Enabled = $Enabled; Profile = $Profile; Protocol = $Protocol
+        LocalPort = @(if ($LocalPort) { $LocalPort } else { 'Any' })
+        RemotePort = @(if ($RemotePort) { $RemotePort } else { 'Any' })
+        # single addresses are read back without their prefix
+        RemoteAddress = @($RemoteAddress | ForEach-Object { $_ -replace '/(32|128)$' }); Program = 'Any' }
+    $state.rules = @($state.rules) + $rule
+    Write-State -State $state
+    $rule
+}
+
+function Set-NetFirewallRule {
+    [CmdletBinding()]
+    param([string]$Name, [string]$NewDisplayName, [string]$Description, [string]$Direction, [string]$Action,
+        [string]$Enabled, [string]$Profile, [string]$Protocol, [string[]]$LocalPort, [string[]]$RemotePort,
+        [string[]]$RemoteAddress, [string]$PolicyStore, [string]$GPOSession)
+    if (-not (Test-Call -Change "set $Name" -Cmdlet $PSCmdlet)) { return }
+    $state = Read-State
+    foreach ($rule in @($state.rules | Where-Object { $_.Name -eq $Name })) {
+        foreach ($key in 'Description', 'Direction', 'Action', 'Enabled', 'Protocol', 'LocalPort', 'RemotePort', 'RemoteAddress') {
+            if ($PSBoundParameters.ContainsKey($key)) { $rule.$key = $PSBoundParameters[$key] }
+        }
+        if ($NewDisplayName) { $rule.DisplayName = $NewDisplayName }
+    }
+    Write-State -State $state
+}
+
 function Remove-NetFirewallRule {
     [CmdletBinding()]
-    param([Parameter(ValueFromPipeline = $true)]$InputObject)
-    process { if ($InputObject) { Invoke-Step -Name "remove $($InputObject.DisplayName)" } }
+    param([string]$Name, [string]$PolicyStore, [string]$GPOSession)
+    if (-not (Test-Call -Change "remove $Name" -Cmdlet $PSCmdlet)) { return }
+    $state = Read-State
+    $state.rules = @($state.rules | Where-Object { $_.Name -ne $Name })
+    Write-State -State $state
 }
-function Set-NetFirewallProfile {
-    [CmdletBinding()]
-    param([switch]$All, $Enabled, $DefaultInboundAction, $DefaultOutboundAction, $LogBlocked)
-    Invoke-Step -Name 'tighten'
+
+function Set-Enabled {
+    param([string]$Name, [string]$Value)
+    $state = Read-State
+    @($state.rules | Where-Object { $_.Name -eq $Name })[0].Enabled = $Value
+    Write-State -State $state
 }
+
 function Enable-NetFirewallRule {
     [CmdletBinding()]
-    param([Parameter(ValueFromPipeline = $true)]$InputObject)
-    process { }
+    param([string]$Name, [string]$PolicyStore, [string]$GPOSession)
+    if (Test-Call -Change "enable $Name" -Cmdlet $PSCmdlet) { Set-Enabled -Name $Name -Value 'True' }
 }
+
 function Disable-NetFirewallRule {
     [CmdletBinding()]
-    param([Parameter(ValueFromPipeline = $true)]$InputObject)
-    process { }
+    param([string]$Name, [string]$PolicyStore, [string]$GPOSession)
+    if (Test-Call -Change "disable $Name" -Cmdlet $PSCmdlet) { Set-Enabled -Name $Name -Value 'False' }
 }
-function Invoke-Step {
-    param([string]$Name)
-    $script:steps += 1
-    if ($script:steps -eq $env:FAIL_AT) {
-        Write-Error -Message 'it failed' -Category ResourceUnavailable
-        return
+
+function Get-Filter {
+    param($Cmdlet, $Rule)
+    if (Test-Call -Cmdlet $Cmdlet) { @((Read-State).rules | Where-Object { $_.Name -eq $Rule.Name })[0] }
+}
+
+function Get-NetFirewallPortFilter {
+    [CmdletBinding()]
+    param($AssociatedNetFirewallRule, [string]$PolicyStore, [string]$GPOSession)
+    Get-Filter -Cmdlet $PSCmdlet -Rule $AssociatedNetFirewallRule
+}
+
+function Get-NetFirewallAddressFilter {
+    [CmdletBinding()]
+    param($AssociatedNetFirewallRule, [string]$PolicyStore, [string]$GPOSession)
+    Get-Filter -Cmdlet $PSCmdlet -Rule $AssociatedNetFirewallRule
+}
+
+function Get-NetFirewallApplicationFilter {
+    [CmdletBinding()]
+    param($AssociatedNetFirewallRule, [string]$PolicyStore, [string]$GPOSession)
+    Get-Filter -Cmdlet $PSCmdlet -Rule $AssociatedNetFirewallRule
+}
+
+function Get-NetFirewallProfile {
+    [CmdletBinding()]
+    param([string[]]$Name, [string]$PolicyStore, [string]$GPOSession)
+    if (Test-Call -Cmdlet $PSCmdlet) {
+        @((Read-State).profiles | Where-Object { -not $Name -or $Name -contains $_.Name })
     }
-    Write-Host $Name
 }
-$script:rules = @([pscustomobject]@{ DisplayName = 'old'; Group = 'portmatrix'; Enabled = 'True' })
-$script:steps = 0
-Export-ModuleMember -Function *-Net*
+
+function Set-NetFirewallProfile {
+    [CmdletBinding()]
+    param([string]$Name, [string]$Enabled, [string]$DefaultInboundAction, [string]$DefaultOutboundAction, [string]$LogBlocked,
+        [string]$PolicyStore, [string]$GPOSession)
+    if (-not (Test-Call -Change "profile $Name" -Cmdlet $PSCmdlet)) { return }
+    $state = Read-State
+    foreach ($key in 'Enabled', 'DefaultInboundAction', 'DefaultOutboundAction', 'LogBlocked') {
+        if ($PSBoundParameters.ContainsKey($key)) {
+            @($state.profiles | Where-Object { $_.Name -eq $Name })[0].$key = $PSBoundParameters[$key]
+        }
+    }
+    Write-State -State $state
+}
+
+function Get-NetTCPConnection {
+    [CmdletBinding()]
+    param([string]$State)
+    if (Test-Call -Cmdlet $PSCmdlet) {
+        @((Read-State).listening | ForEach-Object { [pscustomobject]@{ LocalPort = $_ } })
+    }
+}
+
+# programs, not cmdlets: they tell by their exit code
+function netsh.exe {
+    $script:calls += 1
+    $global:LASTEXITCODE = [int]("$($script:calls)" -eq $env:FAIL_AT)
+}
+
+function icacls.exe {
+    $script:calls += 1
+    $global:LASTEXITCODE = [int]("$($script:calls)" -eq $env:FAIL_AT)
+}
+
+function Get-CallCount {
+    $script:calls
+}
+
+Export-ModuleMember -Function '*-Net*', 'netsh.exe', 'icacls.exe', 'Get-CallCount'

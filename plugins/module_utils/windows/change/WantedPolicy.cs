@@ -79,10 +79,12 @@ namespace Portmatrix.Firewall
             Rule rule = CreateRule(parts[0], parts[1], parts[5]);
             string direction = parts[2] as string, ports = (string)parts[4];
             if (direction != "in"
-                && direction != "out") throw new FormatException("rules: direction: must be in or out");
+                && direction != "out")
+                throw new FormatException("rules: direction: must be in or out");
             rule.Inbound = direction == "in";
             if ((long)parts[3] < 0
-                || (long)parts[3] > 255) throw new FormatException("rules: protocol: must be 0 to 255");
+                || (long)parts[3] > 255)
+                throw new FormatException("rules: protocol: must be 0 to 255");
             rule.Protocol = (int)(long)parts[3];
             PortSet set = PortSet.Parse(ports);
             bool canonical = set.Keywords.Count == 0 && !set.IsAny() && set.ToCanonicalText() == ports;
@@ -99,7 +101,8 @@ namespace Portmatrix.Firewall
         {
             List<object> parts = item as List<object>;
             if (parts == null
-                || parts.Count != 3) throw new FormatException("management: rules: must be lists of three");
+                || parts.Count != 3)
+                throw new FormatException("management: rules: must be lists of three");
             Rule rule = CreateRule(parts[0], parts[1], parts[2]);
             rule.Protocol = Rule.Tcp;
             return rule;

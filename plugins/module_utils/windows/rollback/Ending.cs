@@ -13,7 +13,7 @@ namespace Portmatrix.Firewall
         public const string Confirmed = "confirmed", RolledBack = "rolled back", Refused = "refused", Error = "error",
             Unknown = "unknown";
         /// <summary>Seconds and milliseconds.</summary>
-        const int LockTimeout = 10, Patience = 120, Pause = 200;
+        const int Patience = 120, Pause = 200;
         readonly Machine machine;
         readonly Snapshot pending;
 
@@ -30,8 +30,8 @@ namespace Portmatrix.Firewall
         public static Dictionary<string, object> Confirm(Machine machine, Request request)
         {
             Snapshot pending = Records.ReadPending(machine.Folder);
-            if (pending == null
-                || pending.Token != request.Token) return Records.FindOutcome(machine.Folder, request.Token);
+            if (pending == null || pending.Token != request.Token)
+                return Records.FindOutcome(machine.Folder, request.Token);
             Dictionary<string, object> answer = new Ending(machine, pending).Confirm(request);
             machine.Folder.RemoveIfEmpty();
             return answer;
@@ -39,10 +39,10 @@ namespace Portmatrix.Firewall
 
         Dictionary<string, object> Confirm(Request request)
         {
-            if (pending.Deadline <= machine.Host.UtcNow()) return Decide(Claim.RollBack, "window_over");
+            if (pending.Deadline <= machine.Host.UtcNow()) return RollBack("window_over");
             if (!IsNewConnection(request))
                 return Records.CreateOutcome(pending.Token, Refused, "same_connection");
-            return Decide(Claim.Confirm, "not_confirmed");
+            return Carry(Claim.Confirm, "not_confirmed") ?? WaitForOther();
         }
 
         /// <summary>Roll back for REASON, unless somebody else decides.</summary>
@@ -64,11 +64,6 @@ namespace Portmatrix.Firewall
         {
             bool isOver = pending.Deadline.AddSeconds(Patience) < machine.Host.UtcNow();
             return claim != null && !isOver && machine.Host.IsAlive(claim.Process);
-        }
-
-        Dictionary<string, object> Decide(string decision, string reason)
-        {
-            return Carry(decision, reason) ?? WaitForOther();
         }
 
         /// <summary>
@@ -144,8 +139,8 @@ namespace Portmatrix.Firewall
             for (int waited = 0; waited < Patience * 1000; waited += Pause)
             {
                 Snapshot now = Records.ReadPending(machine.Folder);
-                if (now == null
-                    || now.Token != pending.Token) return Records.FindOutcome(machine.Folder, pending.Token);
+                if (now == null || now.Token != pending.Token)
+                    return Records.FindOutcome(machine.Folder, pending.Token);
                 machine.Host.Sleep(Pause);
             }
             return Records.CreateOutcome(pending.Token, Unknown, "other_decides");

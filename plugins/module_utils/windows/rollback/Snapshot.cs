@@ -33,10 +33,10 @@ namespace Portmatrix.Firewall
             Snapshot snapshot = new Snapshot { Before = before, After = after };
             foreach (Rule rule in state.Managed) if (!rule.Unreadable) snapshot.ManagedBefore.Add(rule.Normalised());
             foreach (Rule rule in target.Managed) snapshot.ManagedAfter.Add(Hash(rule));
-            foreach (Rule rule in target.RulesToEnable) snapshot.SwitchedOn.Add(new SwitchedRule(rule,
-                state.CountAlike(rule, true)));
-            foreach (Rule rule in target.RulesToDisable) snapshot.SwitchedOff.Add(new SwitchedRule(rule,
-                state.CountAlike(rule, false)));
+            foreach (Rule rule in target.RulesToEnable)
+                snapshot.SwitchedOn.Add(new SwitchedRule(rule, state.CountAlike(rule, true)));
+            foreach (Rule rule in target.RulesToDisable)
+                snapshot.SwitchedOff.Add(new SwitchedRule(rule, state.CountAlike(rule, false)));
             foreach (int number in Profile.Numbers)
             {
                 snapshot.ProfilesBefore[number] = state.Profiles[number];
@@ -67,8 +67,8 @@ namespace Portmatrix.Firewall
         {
             List<KeyValuePair<string, string>> missing = new List<KeyValuePair<string, string>>(ManagedAfter);
             foreach (Rule rule in state.Managed)
-                if (rule.Unreadable
-                    || !missing.Remove(Hash(rule))) return new Refusal("rule_differs", "rule", rule.Name);
+                if (rule.Unreadable || !missing.Remove(Hash(rule)))
+                    return new Refusal("rule_differs", "rule", rule.Name);
             if (missing.Count > 0) return new Refusal("rule_missing", "rule", missing[0].Key);
             foreach (int number in Profile.Numbers)
                 foreach (Setting setting in Profile.Settings)

@@ -59,7 +59,7 @@ namespace Portmatrix.Firewall
         bool Take(List<Rule> candidates, Set<Rule> found, bool byName)
         {
             List<Rule> same = candidates.FindAll(delegate(Rule rule) { return MayMean(rule)
-                && rule.GetEffect() == Effect; });
+                && (Effect.Length == 0 || rule.GetEffect() == Effect); });
             Rule match = same.Find(delegate(Rule rule) { return !byName || rule.Name == Name; });
             if (match == null || same.Count <= alike) return false;
             candidates.Remove(match);

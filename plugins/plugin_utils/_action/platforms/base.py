@@ -59,8 +59,10 @@ class Platform(t.Protocol):
     def read_result(self, result: dict[str, t.Any], wanted: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the module has returned for WANTED, in the form that all platforms have in common."""
 
-    def render(self, backend: str, document: str) -> dict[str, t.Any]:
-        """The result of `state: rendered` for a policy DOCUMENT."""
+    def render(
+        self, backend: str, document: str, warnings: t.Sequence[str], products: t.Sequence[str]
+    ) -> dict[str, t.Any]:
+        """The result of `state: rendered` for a policy DOCUMENT for PRODUCTS, with the WARNINGS of its plan."""
 
     def change_state(self, host: RemoteHost, token: str) -> ChangeState | None:
         """What HOST knows of the change TOKEN; None if it does not say."""

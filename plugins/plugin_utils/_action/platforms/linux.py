@@ -65,7 +65,9 @@ class Linux:
     def read_result(self, result: dict[str, t.Any], wanted: dict[str, t.Any]) -> dict[str, t.Any]:
         return result
 
-    def render(self, backend: str, document: str) -> dict[str, t.Any]:
+    def render(
+        self, backend: str, document: str, warnings: t.Sequence[str], products: t.Sequence[str]
+    ) -> dict[str, t.Any]:
         """The files that the host would get."""
         name = registry.DEFAULT if backend == 'auto' else backend
         policy = policies.parse(document)

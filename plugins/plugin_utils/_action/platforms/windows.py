@@ -10,6 +10,7 @@ import typing as t
 from ....module_utils._model import policy as policies
 from ....module_utils._rollback.outcomes import CONFIRMED, ERROR, UNKNOWN
 from ..._base.ansible_core import RemoteHost
+from ..._inventory import settings
 from ..._inventory.host_variables import HostVariables
 from ..windows import answers, messages, program, script, wire
 from ..windows.wire import Transport
@@ -90,10 +91,15 @@ class Windows:
         policy = policies.parse(wanted['policy']) if 'policy' in wanted else None
         return answers.change(answer['facts'], policy, wanted.get('token', ''))
 
-    def render(self, backend: str, document: str) -> dict[str, t.Any]:
+    def render(
+        self, backend: str, document: str, warnings: t.Sequence[str], products: t.Sequence[str]
+    ) -> dict[str, t.Any]:
         """One PowerShell script."""
         policy = policies.parse(document)
-        content = script.render(policy, [self.port, *policy.management_ports])
+        addresses, _name = settings.read_addresses(self._variables)
+        plain = tuple(address.partition('/')[0] for address in addresses)
+        host = script.Host(self._variables.host, plain, tuple(products))
+        content = script.render(policy, [self.port, *policy.management_ports], host, warnings)
         rendered = [{'path': script.PATH, 'content': content}]
         return {'backend': self.name, 'digest': policy.digest, 'rendered': rendered}
 

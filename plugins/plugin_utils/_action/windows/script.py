@@ -1,94 +1,163 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A policy as a PowerShell script that an administrator can read and run, without Ansible on the host."""
+"""A policy as a PowerShell script that an administrator can read and run, without Ansible on the host: what is wanted,
+as data, and the parts in rendered/, which are the same for every host."""
 
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 from ....module_utils._model.directions import INGRESS
-from ....module_utils._model.peers import Any
+from ....module_utils._model.peers import Any, Peers
 from ....module_utils._model.policy import Policy
 from ....module_utils._model.protocols import NUMBERS
-from .rules import MARK, Rule, build, management
+from . import rules as windows_rules
+from .rules import MARK, Rule
 
 PATH = 'portmatrix.ps1'
+_PARTS = Path(__file__).parent / 'rendered'
 # the names of protocols for New-NetFirewallRule; others have their number
 _NAMES = {'tcp': 'TCP', 'udp': 'UDP', 'icmp': 'ICMPv4', 'icmpv6': 'ICMPv6'}
-_CORE_NETWORKING = '@FirewallAPI.dll,-25000'
-# $ErrorActionPreference does not reach the functions of another module, which these cmdlets are
-_START = """$ErrorActionPreference = 'Stop'
-$PSDefaultParameterValues = @{ '*-NetFirewall*:ErrorAction' = 'Stop' }
-function Find-Rule {
-    param([hashtable]$Filter)
-    try {
-        return @(Get-NetFirewallRule @Filter)
-    }
-    catch {
-        # none found is no error here; everything else is
-        if ($_.CategoryInfo.Category -ne 'ObjectNotFound') { throw }
-    }
-}"""
-_LOOK = """$present = @(Find-Rule @{ Group = 'portmatrix' } | Where-Object { $_.Enabled -eq 'True' })
-foreach ($name in $guard) {
-    if (@($present | ForEach-Object { $_.DisplayName }) -notcontains $name) {
-        throw "the rule '$name', which keeps management open, is not there; nothing was closed"
-    }
-}"""
+_HELP = """#Requires -Version 5.1
+#Requires -RunAsAdministrator
+<#
+.SYNOPSIS
+Firewall rules of {host} from port matrices ({products}), policy {digest}.
+
+.DESCRIPTION
+Makes {count} rules of the group portmatrix, and rules for management. Denies all other inbound traffic{egress}.
+Rules of others {others}. A second run changes nothing.
+
+{warnings}
+What this computer had before is remembered in %ProgramData%\\portmatrix, with an export of its firewall.
+
+.PARAMETER PolicyStore
+Write the rules into this policy store (a group policy object, for example) instead. Nothing of this computer is
+changed.
+
+.PARAMETER GPOSession
+The same, for a session of Open-NetGPO; Save-NetGPO keeps it.
+
+.PARAMETER AnyComputer
+Also run on a computer that has neither the name nor an address of {host}.
+
+.PARAMETER Undo
+Bring back what was before the first run.
+
+.EXAMPLE
+powershell.exe -File portmatrix.ps1 -WhatIf
+
+.EXAMPLE
+powershell.exe -File portmatrix.ps1 -Undo
+#>
+[CmdletBinding(SupportsShouldProcess = $true, DefaultParameterSetName = 'Local')]
+param(
+    [Parameter(ParameterSetName = 'Store', Mandatory = $true)]
+    [string]$PolicyStore,
+    [Parameter(ParameterSetName = 'Session', Mandatory = $true)]
+    [string]$GPOSession,
+    [Parameter(ParameterSetName = 'Local')]
+    [switch]$AnyComputer,
+    [Parameter(ParameterSetName = 'Local')]
+    [switch]$Undo
+)
+
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+"""
+_STATE = """$group = 'portmatrix'
+$core = '@FirewallAPI.dll,-25000'
+$profiles = @{ 1 = 'Domain'; 2 = 'Private'; 4 = 'Public' }
+$store = @{}
+if ($PolicyStore) { $store['PolicyStore'] = $PolicyStore }
+if ($GPOSession) { $store['GPOSession'] = $GPOSession }
+$isLocal = $store.Count -eq 0
+$folder = Join-Path ([Environment]::GetFolderPath('CommonApplicationData')) 'portmatrix'
+$done = @{ Made = 0; Removed = 0; Kept = 0; Switched = 0; Set = 0 }
+$backup = ''
+$rules = @()
+$managementPorts = @()
+"""
 
 
-def render(policy: Policy, ports: t.Iterable[int]) -> str:
-    """The script for POLICY with its guard for the management PORTS: new rules first, then old ones removed, then
-    denials."""
-    deny_egress, guard = policy.egress == 'deny', management(policy, ports)
-    lines = [
-        '#Requires -Version 5.1',
-        '#Requires -RunAsAdministrator',
-        f'# Firewall rules from port matrices, policy {policy.digest}. Safe to run again.',
-        *_START.splitlines(),
-        f'$former = @(Find-Rule @{{ Group = {_quote(MARK)} }})',
-        *map(_rule, guard),
-        *map(_rule, build(policy)),
-        # before anything is taken away
-        f'$guard = {_list(rule.name for rule in guard)}',
-        *_LOOK.splitlines(),
-        '$former | Remove-NetFirewallRule',
-    ]
-    if deny_egress:
-        core_networking = _unmanaged('False', 'Outbound', '-eq', '-and $_.Group -ne $null')
-        lines.append(f'{core_networking} | Enable-NetFirewallRule')
-    if policy.exclusive:
-        for direction in ('Inbound', 'Outbound') if deny_egress else ('Inbound',):
-            others = _unmanaged('True', direction, '-ne', f'-and $_.Group -ne {_quote(MARK)}')
-            lines.append(f'{others} | Disable-NetFirewallRule')
-    outbound = ' -DefaultOutboundAction Block' if deny_egress else ''
-    logged = ' -LogBlocked True' if policy.log_denied else ''
-    lines.append(f'Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block{outbound}{logged}')
-    return '\n'.join(lines) + '\n'
+class Host(t.NamedTuple):
+    """Whom a script is for: its `name` in the inventory, `addresses` without prefixes, and `products`."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+
+
+def render(policy: Policy, ports: t.Iterable[int], host: Host, warnings: t.Sequence[str] = ()) -> str:
+    """The script that brings HOST to POLICY; PORTS are those by which it is managed. WARNINGS of the plan are shown in
+    its help."""
+    rules = windows_rules.build(policy)
+    parts = [_text(path) for path in sorted(_PARTS.glob('*.ps1'))]
+    return '\n'.join(
+        [_help(policy, rules, host, warnings), _data(policy, ports, host), *map(_rule, rules), ')', _STATE, *parts]
+    )
+
+
+def _help(policy: Policy, rules: t.Sequence[Rule], host: Host, warnings: t.Sequence[str]) -> str:
+    lines = [f'Warning: {_comment(text)}' for text in warnings]
+    return _HELP.format(
+        host=_comment(host.name),
+        products=_comment(', '.join(host.products)) or 'no product',
+        digest=policy.digest,
+        count=len(rules),
+        egress=', and outbound traffic' if policy.egress == 'deny' else '',
+        others='that allow more are disabled' if policy.exclusive else 'stay as they are',
+        warnings=''.join(f'{line}\n' for line in lines),
+    )
+
+
+def _data(policy: Policy, ports: t.Iterable[int], host: Host) -> str:
+    settings = ['Enabled', 'BlockInbound']
+    settings += ['BlockOutbound'] if policy.egress == 'deny' else []
+    settings += ['LogDropped'] if policy.log_denied else []
+    template = windows_rules.management(policy)[0]
+    return '\n'.join(
+        (
+            f'$computer = @{{ Names = @({_quote(host.name)}); Addresses = {_list(host.addresses)} }}',
+            f'$decision = @{{ Exclusive = ${policy.exclusive}; DenyEgress = ${policy.egress == "deny"}; '
+            f'Settings = {_list(settings)} }}',
+            f'$management = @{{ Ports = {_numbers(ports)}; Declared = {_numbers(policy.management_ports)}; '
+            f'Peers = {_peers(policy.management_sources)}; Description = {_quote(template.description)} }}',
+            '$flowRules = @(',
+        )
+    )
+
+
+def _numbers(ports: t.Iterable[int]) -> str:
+    return f'@({", ".join(map(str, sorted(set(ports))))})'
 
 
 def _rule(rule: Rule) -> str:
-    is_inbound = rule.direction == INGRESS
-    words = [
-        f'New-NetFirewallRule -DisplayName {_quote(rule.name)} -Group {_quote(MARK)}',
-        f'-Direction {"Inbound" if is_inbound else "Outbound"} -Action Allow -Profile Any',
-        f'-Protocol {_NAMES.get(rule.protocol, NUMBERS[rule.protocol])}',
-    ]
-    if rule.ports:
-        words.append(f'-{"Local" if is_inbound else "Remote"}Port {_list(rule.ports)}')
-    if not isinstance(rule.peers, Any):
-        words.append(f'-RemoteAddress {_list(rule.peers.addresses)}')
-    return ' '.join([*words, f'-Description {_quote(rule.description)} | Out-Null'])
-
-
-def _unmanaged(state: str, direction: str, comparison: str, condition: str) -> str:
-    """Rules not managed by portmatrix that allow, compared with Core Networking (name resolution, DHCP, ICMPv6), which
-    a host cannot do without."""
+    digest = rule.name.rpartition(' ')[2]
+    way = 'in' if rule.direction == INGRESS else 'out'
     return (
-        f'@(Find-Rule @{{ Enabled = {_quote(state)}; Action = {_quote("Allow")}; Direction = {_quote(direction)} }}) | '
-        f'Where-Object {{ $_.Group {comparison} {_quote(_CORE_NETWORKING)} {condition} }}'
+        f'    @{{ Name = {_quote(f"{MARK}-{way}-{digest}")}; DisplayName = {_quote(rule.name)}; '
+        f"Direction = '{'Inbound' if rule.direction == INGRESS else 'Outbound'}'; "
+        f'Protocol = {_quote(str(_NAMES.get(rule.protocol, NUMBERS[rule.protocol])))}; '
+        f'Ports = {_list(rule.ports) if rule.ports else "$null"}; Peers = {_peers(rule.peers)}; '
+        f'Description = {_quote(rule.description)} }}'
     )
+
+
+def _peers(peers: Peers) -> str:
+    return '$null' if isinstance(peers, Any) else _list(peers.addresses)
+
+
+def _comment(text: str) -> str:
+    """TEXT inside a comment block: one line of ASCII that does not end it."""
+    return ''.join(letter if ' ' <= letter <= '~' else '?' for letter in text).replace('#>', '# >')
+
+
+def _text(path: Path) -> str:
+    """A part without its licence."""
+    return path.read_text(encoding='utf-8').split('\n', 3)[3]
 
 
 def _list(texts: t.Iterable[str]) -> str:

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The rules that keep management open: the ports that the inventory names, and those where something listens now that
+# the rules in force admit. Without declared sources they are never open to more than now.
+
+function Get-AdmittedAddress {
+    param([int]$Port)
+    foreach ($number in 1, 2, 4) {
+        $current = Get-NetFirewallProfile -Name $profiles[$number] -ErrorAction Stop
+        if (-not (Get-Setting -Settings $current -Name 'Enabled') -or -not (Get-Setting -Settings $current -Name 'BlockInbound')) {
+            return 'Any'
+        }
+    }
+    foreach ($rule in @(Find-Rule -Filter @{ Enabled = 'True'; Action = 'Allow'; Direction = 'Inbound' })) {
+        if ($rule.Group -eq $group -and $rule.Name -notmatch '^portmatrix-management') {
+            continue
+        }
+        $filter = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule -ErrorAction Stop
+        $isHit = @('TCP', 'Any') -contains "$($filter.Protocol)" -and (Test-Port -Port $Port -Texts $filter.LocalPort)
+        if ($isHit -and (Test-Program -Rule $rule -Port $Port)) {
+            ConvertTo-Cidr -Address (Get-NetFirewallAddressFilter -AssociatedNetFirewallRule $rule -ErrorAction Stop).RemoteAddress
+        }
+    }
+}
+
+# Whether the program of a rule is what listens on a port of management.
+function Test-Program {
+    param(
+        $Rule,
+        [int]$Port
+    )
+    $program = "$((Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $Rule -ErrorAction Stop).Program)"
+    $listener = @{ 22 = 'sshd.exe'; 3389 = 'svchost.exe'; 5985 = 'System'; 5986 = 'System' }[$Port]
+    return @('Any', '') -contains $program -or ($listener -and $program -match ([regex]::Escape($listener) + '$'))
+}
+
+function Get-ManagementPort {
+    $ports = @($management.Ports)
+    if ($isLocal) {
+        $ports += @(Get-NetTCPConnection -State Listen -ErrorAction Stop | ForEach-Object { [int]$_.LocalPort } |
+                Where-Object { 22, 3389, 5985, 5986 -contains $_ })
+    }
+    return @($ports | Sort-Object -Unique)
+}
+
+function Get-ManagementRule {
+    foreach ($port in @(Get-ManagementPort)) {
+        $peers = $management.Peers
+        if ($isLocal) {
+            $admitted = @(Get-AdmittedAddress -Port $port | Sort-Object -Unique)
+            if ($admitted.Count -eq 0 -and $management.Declared -notcontains $port) {
+                Write-Warning "port $port of management is open from nowhere now, and stays so"
+                continue
+            }
+            if (-not $peers -and $admitted -notcontains 'Any') {
+                $peers = $admitted
+            }
+        }
+        @{
+            Name = "portmatrix-management-$port"
+            DisplayName = "portmatrix/management in tcp $port"
+            Description = $management.Description
+            Direction = 'Inbound'
+            Protocol = 'TCP'
+            Ports = @("$port")
+            Peers = $peers
+        }
+    }
+}

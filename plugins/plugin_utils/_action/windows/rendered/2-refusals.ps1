@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Why nothing may be changed here. Each of these is known before the first change.
+
+function Assert-Computer {
+    $addresses = @([System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces() |
+            ForEach-Object { $_.GetIPProperties().UnicastAddresses } | ForEach-Object { "$($_.Address)" -replace '%.*' })
+    $names = @([Environment]::MachineName, [System.Net.Dns]::GetHostName())
+    $isName = @($names | Where-Object { $computer.Names -contains $_ }).Count -gt 0
+    $isAddress = @($addresses | Where-Object { $computer.Addresses -contains $_ }).Count -gt 0
+    if (-not $isName -and -not $isAddress) {
+        throw "these rules are for $($computer.Names[0]), and this is $($names[0]); -AnyComputer applies them here all the same"
+    }
+}
+
+# Group policy, as it is in force.
+function Assert-Policy {
+    foreach ($current in @(Get-NetFirewallProfile -PolicyStore ActiveStore -ErrorAction Stop)) {
+        if ("$($current.AllowLocalFirewallRules)" -eq 'False') {
+            throw "group policy ignores local rules in the $($current.Name) profile; use -PolicyStore or -GPOSession"
+        }
+        if ("$($current.AllowInboundRules)" -eq 'False') {
+            throw ("the $($current.Name) profile blocks all inbound traffic, whatever the rules allow: " +
+                "Set-NetFirewallProfile -Name $($current.Name) -AllowInboundRules True")
+        }
+    }
+}
+
+# Rules of others that block the ports of management.
+function Assert-NothingBlocks {
+    foreach ($rule in @(Find-Rule -Filter @{ Enabled = 'True'; Action = 'Block'; Direction = 'Inbound' })) {
+        $filter = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule @store -ErrorAction Stop
+        $program = Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule @store -ErrorAction Stop
+        if (@('TCP', 'Any') -notcontains "$($filter.Protocol)" -or @('Any', 'System', '') -notcontains "$($program.Program)") {
+            continue
+        }
+        foreach ($port in $managementPorts) {
+            if (Test-Port -Port $port -Texts $filter.LocalPort) {
+                throw "the rule '$($rule.DisplayName)' may block management on port $port; disable it, or exclude that port"
+            }
+        }
+    }
+}
+
+function Test-Port {
+    param(
+        [int]$Port,
+        $Texts
+    )
+    foreach ($text in @($Texts)) {
+        $ends = "$text" -split '-'
+        if ("$text" -eq 'Any' -or ("$text" -match '^\d+(-\d+)?$' -and [int]$ends[0] -le $Port -and $Port -le [int]$ends[-1])) {
+            return $true
+        }
+    }
+    return $false
+}

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+function Get-Entry {
+    param($Rules)
+    foreach ($rule in @($Rules)) {
+        $alike = @(Find-Rule -Filter @{ DisplayName = $rule.DisplayName } | Where-Object {
+                $_.Name -ne $rule.Name -and "$($_.Enabled)" -ne "$($rule.Enabled)" })
+        , @($rule.DisplayName, '', $alike.Count)
+    }
+}
+
+# The former values of what is decided here, taken once; with those of an earlier run.
+function Save-Memory {
+    param(
+        $Others,
+        $CoreRules
+    )
+    $memory = Read-Memory
+    $settings = @{}
+    $off = @()
+    $on = @()
+    if ($memory) {
+        foreach ($property in $memory.settings.PSObject.Properties) {
+            $settings[$property.Name] = [bool]$property.Value
+        }
+        $off += @($memory.switched_off)
+        $on += @($memory.switched_on)
+    }
+    foreach ($number in 1, 2, 4) {
+        $current = Get-NetFirewallProfile -Name $profiles[$number] -ErrorAction Stop
+        foreach ($name in $decision.Settings) {
+            if (-not $settings.ContainsKey("$number $name")) {
+                $settings["$number $name"] = Get-Setting -Settings $current -Name $name
+            }
+        }
+    }
+    $off += @(Get-Entry -Rules $Others)
+    $on += @(Get-Entry -Rules $CoreRules)
+    if (Invoke-Change -What 'remember what was before' -Target $folder -Change {
+            Initialize-Folder
+            $script:backup = Backup-Firewall
+            Write-Memory -Settings $settings -SwitchedOff $off -SwitchedOn $on }) {
+        Write-Verbose "remembered in $folder"
+    }
+}
+
+function Set-Decision {
+    foreach ($number in 1, 2, 4) {
+        $current = Get-NetFirewallProfile -Name $profiles[$number] @store -ErrorAction Stop
+        foreach ($name in $decision.Settings) {
+            if (-not (Get-Setting -Settings $current -Name $name)) {
+                Set-Setting -Where $profiles[$number] -Name $name -Value $true
+            }
+        }
+    }
+}
+
+function Start-Change {
+    if ($isLocal) {
+        if (-not $AnyComputer) {
+            Assert-Computer
+        }
+        Assert-Policy
+    }
+    $managementRules = @(Get-ManagementRule)
+    if ($managementRules.Count -eq 0) {
+        throw 'no port of management is open, so none would be kept open'
+    }
+    $script:managementPorts = @($managementRules | ForEach-Object { [int]$_.Ports[0] })
+    $script:rules = $managementRules + @($flowRules)
+    Assert-NothingBlocks
+    $former = @(Find-Rule -Filter @{ Group = $group })
+    $others = @(Find-Other)
+    $coreRules = @(Find-Core)
+    if ($isLocal -and (-not (Read-Memory) -or $others.Count + $coreRules.Count -gt 0)) {
+        Save-Memory -Others $others -CoreRules $coreRules
+    }
+    if (-not $isLocal -and ($decision.Exclusive -or $decision.DenyEgress)) {
+        Write-Warning 'a policy cannot switch the rules of the computers that it applies to: those stay as they are there'
+    }
+    Add-Rule -Former $former
+    $coreRules | Where-Object { $_ } | ForEach-Object { Switch-Rule -Rule $_ -On $true }
+    if (-not $WhatIfPreference) {
+        Assert-WaysIn
+    }
+    Remove-Rule -Former $former
+    $others | Where-Object { $_ } | ForEach-Object { Switch-Rule -Rule $_ -On $false }
+    Set-Decision
+}
+
+# Back to what was before: what was closed is opened first.
+function Undo-Change {
+    $memory = Read-Memory
+    if (-not $memory) {
+        throw "nothing is remembered in $folder, so there is nothing to undo"
+    }
+    foreach ($property in $memory.settings.PSObject.Properties) {
+        $number, $name = $property.Name -split ' '
+        $current = Get-NetFirewallProfile -Name $profiles[[int]$number] -ErrorAction Stop
+        # a setting that somebody has changed since keeps its value
+        if ((Get-Setting -Settings $current -Name $name) -and -not $property.Value) {
+            Set-Setting -Where $profiles[[int]$number] -Name $name -Value $false
+        }
+    }
+    @(Find-Remembered -Entries $memory.switched_off -Enabled 'False') | Where-Object { $_ } |
+        ForEach-Object { Switch-Rule -Rule $_ -On $true }
+    @(Find-Remembered -Entries $memory.switched_on -Enabled 'True') | Where-Object { $_ } |
+        ForEach-Object { Switch-Rule -Rule $_ -On $false }
+    foreach ($rule in @(Find-Rule -Filter @{ Group = $group })) {
+        if (Invoke-Change -What 'remove' -Target "the rule '$($rule.DisplayName)'" -Change {
+                Remove-NetFirewallRule -Name $rule.Name -ErrorAction Stop }) {
+            $done.Removed += 1
+        }
+    }
+    if (Invoke-Change -What 'forget what was before' -Target $folder -Change {
+            Remove-Item -LiteralPath (Join-Path $folder 'memory.json') -ErrorAction Stop }) {
+        Write-Verbose 'forgotten'
+    }
+}
+
+try {
+    if ($Undo) {
+        Undo-Change
+    }
+    else {
+        Start-Change
+    }
+    Write-Output ("portmatrix: $($done.Made) rules made, $($done.Removed) removed, $($done.Kept) kept; " +
+        "$($done.Switched) rules of others switched, $($done.Set) settings changed")
+    if ($backup) {
+        Write-Output "portmatrix: the former rules are in $backup (netsh advfirewall import)"
+    }
+}
+catch {
+    Write-Output "portmatrix: $($_.Exception.Message)"
+    Write-Output ("portmatrix: stopped after $($done.Made) rules made, $($done.Removed) removed, " +
+        "$($done.Switched) rules of others switched, $($done.Set) settings changed")
+    exit 1
+}
+exit 0

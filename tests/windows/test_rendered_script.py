@@ -19,7 +19,8 @@ import csharp
 import powershell
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import script
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import program, script
+from imitation import hosts, network, scheduler
 
 pytestmark = pytest.mark.skipif(not powershell.PROGRAM, reason=powershell.MISSING)
 CONTROLLER, PEER, STRANGER = '198.51.100.1', '10.0.0.1', '203.0.113.7'
@@ -261,3 +262,48 @@ def test_get_help_shows_what_it_is_about(computer):
         'Bring back what',
     ):
         assert words in shown, shown
+
+
+class TestWindow:
+    """-ConfirmWithin and -ConfirmChange: the program of the module, on an imitated host."""
+
+    @pytest.fixture
+    def host(self, tmp_path, monkeypatch):
+        copied = network.copy_collection(tmp_path / 'collections') / 'ansible_collections/portmatrix/firewall'
+        text = program.text(copied / csharp.SOURCES.relative_to(csharp.ROOT))
+        monkeypatch.setattr(program, 'text', lambda: text)
+        host = hosts.ImitatedHost.create(tmp_path / 'hosts', 'src', '192.0.2.1')
+        entry = {'transport': 'winrm', 'peer': CONTROLLER, 'port': 5985, 'peer_port': 50001}
+        host.update('machine.json', connections=[entry])
+        monkeypatch.setenv('PORTMATRIX_IMITATED_HOST', str(host.folder))
+        with scheduler.Scheduler(tmp_path / 'hosts'):
+            yield host
+
+    def run(self, host: hosts.ImitatedHost, *arguments: str) -> tuple[int, str]:
+        rendered = script.render(policies.parse(json.dumps(document())), [5985], script.Host('src'))
+        path = host.folder / 'portmatrix.ps1'
+        rendered = rendered.replace(FOLDER, f"'{host.folder / 'ProgramData'}'")
+        path.write_text(rendered.replace('#Requires -RunAsAdministrator', ''))
+        finished = powershell.run(path, *arguments)
+        return finished.returncode, finished.stdout
+
+    def test_a_change_is_confirmed_in_a_new_session(self, host):
+        code, output = self.run(host, '-AnyComputer', '-ConfirmWithin', '60')
+        assert code == 0 and 'it is rolled back in 60 s' in output and host.admits(PEER, 443), output
+        code, output = self.run(host, '-ConfirmChange')
+        assert code == 1 and 'used a connection that was there' in output, output
+        machine = host.read('machine.json')
+        host.update('machine.json', connections=[{**machine['connections'][0], 'peer_port': 50002}])
+        code, output = self.run(host, '-ConfirmChange')
+        assert code == 0 and 'is confirmed, and stays' in output and host.admits(PEER, 443), output
+        assert self.run(host, '-ConfirmChange')[0] == 1
+
+    def test_a_change_that_nobody_confirms_is_rolled_back(self, host):
+        code, output = self.run(host, '-AnyComputer', '-ConfirmWithin', '15')
+        assert code == 0 and not host.is_as_at_first(), output
+        assert hosts.wait_until(lambda: not (host.folder / 'task.json').exists(), 60) and host.is_as_at_first()
+
+    def test_a_refusal_is_said_in_words(self, host):
+        host.update('machine.json', connections=[], listeners={})
+        code, output = self.run(host, '-AnyComputer', '-ConfirmWithin', '60')
+        assert code == 1 and 'portmatrix: no management access was found on this host' in output, output

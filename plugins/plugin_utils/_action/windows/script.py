@@ -13,10 +13,12 @@ from ....module_utils._model.directions import INGRESS
 from ....module_utils._model.peers import Any, Peers
 from ....module_utils._model.policy import Policy
 from ....module_utils._model.protocols import NUMBERS
-from . import rules as windows_rules
+from . import program, rules as windows_rules, wire
 from .rules import MARK, Rule
+from .sentences import REASONS, REFUSALS
 
 PATH = 'portmatrix.ps1'
+SSH_PORT = 22
 _PARTS = Path(__file__).parent / 'rendered'
 # the names of protocols for New-NetFirewallRule; others have their number
 _NAMES = {'tcp': 'TCP', 'udp': 'UDP', 'icmp': 'ICMPv4', 'icmpv6': 'ICMPv6'}
@@ -46,6 +48,13 @@ Also run on a computer that has neither the name nor an address of {host}.
 .PARAMETER Undo
 Bring back what was before the first run.
 
+.PARAMETER ConfirmWithin
+Seconds (5 to 3600). The program of the module, which is in this script (SHA-256 {program}),
+applies the policy; a scheduled task rolls it back unless -ConfirmChange keeps it.
+
+.PARAMETER ConfirmChange
+Keep the change that waits for it. To be run in a new session: that proves that one can still come in.
+
 .EXAMPLE
 powershell.exe -File portmatrix.ps1 -WhatIf
 
@@ -61,7 +70,12 @@ param(
     [Parameter(ParameterSetName = 'Local')]
     [switch]$AnyComputer,
     [Parameter(ParameterSetName = 'Local')]
-    [switch]$Undo
+    [switch]$Undo,
+    [Parameter(ParameterSetName = 'Local')]
+    [ValidateRange(5, 3600)]
+    [int]$ConfirmWithin,
+    [Parameter(ParameterSetName = 'Local')]
+    [switch]$ConfirmChange
 )
 
 Set-StrictMode -Version 2.0
@@ -90,14 +104,28 @@ class Host(t.NamedTuple):
     products: tuple[str, ...] = ()
 
 
-def render(policy: Policy, ports: t.Iterable[int], host: Host, warnings: t.Sequence[str] = ()) -> str:
-    """The script that brings HOST to POLICY; PORTS are those by which it is managed. WARNINGS of the plan are shown in
-    its help."""
+def render(policy: Policy, ports: t.Sequence[int], host: Host, warnings: t.Sequence[str] = ()) -> str:
+    """The script that brings HOST to POLICY; PORTS are those by which it is managed, that of its connection first.
+    WARNINGS of the plan are shown in its help."""
     rules = windows_rules.build(policy)
+    data = [_data(policy, ports, host), *map(_rule, rules), ')', _engine(policy, ports[0]), _sentences()]
     parts = [_text(path) for path in sorted(_PARTS.glob('*.ps1'))]
-    return '\n'.join(
-        [_help(policy, rules, host, warnings), _data(policy, ports, host), *map(_rule, rules), ')', _STATE, *parts]
+    return '\n'.join([_help(policy, rules, host, warnings), *data, _STATE, *parts])
+
+
+def _engine(policy: Policy, port: int) -> str:
+    """The program of the module and its request, for a change with a window."""
+    listener = 'ssh' if port == SSH_PORT else 'winrm'
+    request = wire.request('enforced', wire.Transport(port, listener), policy=policy)
+    return (
+        f'$engine = @{{ Port = {port}; Request = {_quote(request)}; Source = {_quote(wire.packed(program.text()))} }}'
     )
+
+
+def _sentences() -> str:
+    """What the codes of that program mean."""
+    lines = [f'    {_quote(code)} = {_quote(text)}' for code, text in {**REFUSALS, **REASONS}.items() if code]
+    return '\n'.join(('$sentences = @{', *lines, '}'))
 
 
 def _help(policy: Policy, rules: t.Sequence[Rule], host: Host, warnings: t.Sequence[str]) -> str:
@@ -106,6 +134,7 @@ def _help(policy: Policy, rules: t.Sequence[Rule], host: Host, warnings: t.Seque
         host=_comment(host.name),
         products=_comment(', '.join(host.products)) or 'no product',
         digest=policy.digest,
+        program=wire.checksum(program.text()),
         count=len(rules),
         egress=', and outbound traffic' if policy.egress == 'deny' else '',
         others='that allow more are disabled' if policy.exclusive else 'stay as they are',

@@ -120,6 +120,14 @@ function Undo-Change {
 }
 
 try {
+    if ($ConfirmChange) {
+        Confirm-Window
+        exit 0
+    }
+    if ($ConfirmWithin) {
+        Start-Window
+        exit 0
+    }
     if ($Undo) {
         Undo-Change
     }

@@ -18,6 +18,7 @@ from ..plugin_utils._action.base import PortmatrixAction
 from ..plugin_utils._action.platforms import registry
 from ..plugin_utils._action.platforms.base import Platform
 from ..plugin_utils._base.ansible_core import RemoteHost
+from ..plugin_utils._catalog.model import products_of
 from ..plugin_utils._inventory import settings
 from ..plugin_utils._inventory.host_variables import PLAYBOOK_VARIABLES, HostVariables, Inventory
 from ..plugin_utils._policy.compiler import HostPolicy, compile_policy
@@ -106,8 +107,9 @@ def _enforce_or_render(
         return _without_components(host, platform, state, backend)
     document = json.dumps(compiled.document)
     if state == 'rendered':
-        rendered = platform.render(backend, document, compiled.warnings, compiled.products)
-        return {'changed': False, 'products': list(compiled.products), **rendered}
+        products = products_of(compiled.components)
+        rendered = platform.render(backend, document, compiled.warnings, products)
+        return {'changed': False, 'components': list(compiled.components), 'products': products, **rendered}
     confirm_connections = settings.read_flag(variables, 'portmatrix_confirm_connections')
     wanted = {'state': state, 'backend': backend, 'policy': document}
     return _execute(host, platform, {**wanted, 'confirm_timeout': seconds, 'confirm_connections': confirm_connections})

@@ -140,8 +140,13 @@ rendered:
   contains:
     path: {description: Path on the host, type: str}
     content: {description: Whole content, type: str}
+components:
+  description: The components of the host.
+  returned: when O(state=rendered)
+  type: list
+  elements: str
 products:
-  description: The products whose flows the files are for.
+  description: The products of these components.
   returned: when O(state=rendered)
   type: list
   elements: str

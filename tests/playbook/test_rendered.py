@@ -91,3 +91,19 @@ def test_every_host_is_written_below_a_folder(tmp_path, monkeypatch):
     assert 'Firewall rules of win1 from port matrices (rightscale)' in (folder / 'win1' / 'portmatrix.ps1').read_text()
     for path in index['linux1']['files']:
         assert (folder / 'linux1' / path.lstrip('/')).is_file()
+
+
+def test_hosts_with_the_same_components_get_one_script(tmp_path, monkeypatch):
+    monkeypatch.setenv('PWD', str(tmp_path))
+    windows = {'ansible_connection': 'winrm', 'portmatrix_components': ['rightscale.instance']}
+    hosts = {name: {**windows, 'ansible_host': f'192.0.2.{number}'} for number, name in enumerate(('win1', 'win2'), 1)}
+    inventory = {'hosts': hosts, 'vars': {'portmatrix_unresolved': 'skip'}}
+    arguments = ('portmatrix.firewall.render', inventory, '-e', 'portmatrix_render_by=components')
+    code, output = ansible_runs.play(tmp_path, *arguments)
+    assert code == 0, output
+    folder = tmp_path / 'portmatrix-rendered'
+    assert sorted(path.name for path in folder.iterdir()) == ['index.json', 'rightscale.instance'], output
+    assert (folder / 'rightscale.instance' / 'portmatrix.ps1').is_file()
+    hosts['win2']['portmatrix_management_ports'] = [8022]
+    code, output = ansible_runs.play(tmp_path, *arguments)
+    assert code != 0 and 'have different policies' in ' '.join(output.split()), output

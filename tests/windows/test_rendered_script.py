@@ -168,6 +168,9 @@ def test_run_again_and_undone(computer, egress):
     )
     assert computer.read()['profiles'][2]['DefaultOutboundAction'] == ('Block' if egress == 'deny' else 'NotConfigured')
     assert 'port 3389 of management is open from nowhere now, and stays so' in output
+    memory = json.loads((computer.folder / 'portmatrix' / 'memory.json').read_text())
+    assert set(memory) == {'fixed', 'managed', 'settings', 'switched_off', 'switched_on'}, 'as the module has it'
+    assert ['web', '', 0] in memory['switched_off'] and memory['settings']['1 Enabled'] is True
     code, output = computer.run(policy, '-AnyComputer')
     assert code == 0 and computer.changes == [] and '0 rules made, 0 removed, 2 kept' in output, output
     code, output = computer.run(policy, '-Undo')
@@ -235,6 +238,15 @@ def test_rules_for_a_policy_store(computer):
     assert code == 0 and 'a policy cannot switch the rules of the computers' in output, output
     assert all(not line.startswith(('disable', 'enable')) for line in computer.changes)
     assert not (computer.folder / 'portmatrix').exists() and 'profile Domain' in computer.changes
+
+
+def test_rules_for_a_session_of_a_group_policy(computer):
+    """Get-NetFirewallRule does not read a session, so ours are made anew there."""
+    for removed in (0, 2):
+        code, output = computer.run(document(), '-GPOSession', 'session')
+        assert code == 0 and f'2 rules made, {removed} removed' in output, output
+        assert all(not line.startswith(('disable', 'enable', 'remove id-')) for line in computer.changes)
+    assert computer.admits(PEER, 443)
 
 
 def test_a_call_that_fails_is_never_silent_and_never_locks_out(computer):

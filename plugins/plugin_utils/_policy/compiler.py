@@ -13,7 +13,7 @@ from ...module_utils._model.peers import Members
 from ...module_utils._model.policy import GUARD
 from .._base.addresses import merge
 from .._catalog.loader import BASELINE
-from .._catalog.model import Catalogs, products_of
+from .._catalog.model import Catalogs
 from .._inventory import address_book, components, settings
 from .._inventory.address_book import AddressBook, Host
 from .._inventory.host_variables import HostVariables, Inventory
@@ -29,11 +29,11 @@ _ADVICE = 'set it in the inventory (host_vars, group_vars) or with --extra-vars'
 
 
 class HostPolicy(t.NamedTuple):
-    """`document` is None for a host that has no component; `products` are those of its components."""
+    """`document` is None for a host that has no component."""
 
     document: dict[str, t.Any] | None
     warnings: list[str]
-    products: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
 
 
 def compile_policy(task_id: str, inventory: Inventory, extra_components: list[str], egress: str | None) -> HostPolicy:
@@ -55,7 +55,7 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     baseline = baseline._replace(rules=(*jump_rules(host.name, own_settings, shared.hops), *baseline.rules))
     document = build_policy(plan, baseline, own_settings, shared.catalogs)
     warnings = [*shared.warnings, *plan.warnings, *_undeclared_warnings(host, shared)]
-    return HostPolicy(document, warnings, tuple(sorted(products_of(host.components))))
+    return HostPolicy(document, warnings, tuple(sorted(host.components)))
 
 
 def _undeclared_warnings(host: Host, shared: HostPreflight) -> list[str]:

@@ -34,7 +34,7 @@ function Test-Call {
 function Get-NetFirewallRule {
     [CmdletBinding()]
     param([string[]]$Name, [string[]]$DisplayName, [string[]]$Group, [string]$Enabled, [string]$Action, [string]$Direction,
-        [string]$PolicyStore, [string]$GPOSession)
+        [string]$PolicyStore)
     if (-not (Test-Call -Cmdlet $PSCmdlet)) { return }
     $found = @((Read-State).rules | Where-Object {
             $rule = $_
@@ -119,7 +119,10 @@ function Get-Filter {
 
 function Get-NetFirewallPortFilter {
     [CmdletBinding()]
-    param($AssociatedNetFirewallRule, [string]$PolicyStore, [string]$GPOSession)
+    param([switch]$All, $AssociatedNetFirewallRule, [string]$PolicyStore, [string]$GPOSession)
+    if ($All) {
+        return @((Read-State).rules | ForEach-Object { [pscustomobject]@{ InstanceID = $_.Name } })
+    }
     Get-Filter -Cmdlet $PSCmdlet -Rule $AssociatedNetFirewallRule
 }
 

@@ -56,6 +56,24 @@ function Set-Decision {
     }
 }
 
+# A session of Open-NetGPO: its rules can be made and removed, but Get-NetFirewallRule does not read them. It is a batch,
+# so all of ours are made anew, and nothing is cut before Save-NetGPO.
+function Reset-Session {
+    $filters = @(Get-NetFirewallPortFilter -All @store -ErrorAction Stop | Where-Object { $_.InstanceID -match '^portmatrix-' })
+    foreach ($filter in $filters) {
+        if (Invoke-Change -What 'remove' -Target "the rule $($filter.InstanceID)" -Change {
+                Remove-NetFirewallRule -Name $filter.InstanceID @store -ErrorAction Stop }) {
+            $done.Removed += 1
+        }
+    }
+    foreach ($wanted in $rules) {
+        if (Invoke-Change -What 'make' -Target "the rule '$($wanted.DisplayName)'" -Change { New-Rule -Wanted $wanted }) {
+            $done.Made += 1
+        }
+    }
+    Set-Decision
+}
+
 function Start-Change {
     if ($isLocal) {
         if (-not $AnyComputer) {
@@ -69,15 +87,19 @@ function Start-Change {
     }
     $script:managementPorts = @($managementRules | ForEach-Object { [int]$_.Ports[0] })
     $script:rules = $managementRules + @($flowRules)
+    if (-not $isLocal -and ($decision.Exclusive -or $decision.DenyEgress)) {
+        Write-Warning 'a policy cannot switch the rules of the computers that it applies to: those stay as they are there'
+    }
+    if ($GPOSession) {
+        Reset-Session
+        return
+    }
     Assert-NothingBlocks
     $former = @(Find-Rule -Filter @{ Group = $group })
     $others = @(Find-Other)
     $coreRules = @(Find-Core)
     if ($isLocal -and (-not (Read-Memory) -or $others.Count + $coreRules.Count -gt 0)) {
         Save-Memory -Others $others -CoreRules $coreRules
-    }
-    if (-not $isLocal -and ($decision.Exclusive -or $decision.DenyEgress)) {
-        Write-Warning 'a policy cannot switch the rules of the computers that it applies to: those stay as they are there'
     }
     Add-Rule -Former $former
     $coreRules | Where-Object { $_ } | ForEach-Object { Switch-Rule -Rule $_ -On $true }

@@ -10,6 +10,7 @@ import copy
 import ipaddress
 import json
 import os
+import random
 import shutil
 import typing as t
 from pathlib import Path
@@ -19,6 +20,7 @@ import csharp
 import powershell
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._action.windows import program, script
 from imitation import hosts, network, scheduler
 
@@ -127,13 +129,22 @@ class Computer:
             rule['Enabled'] == 'True'
             and rule['Direction'] == 'Inbound'
             and rule['Program'] in ('Any', program)
-            and any(int(text.split('-')[0]) <= port <= int(text.split('-')[-1]) for text in rule['LocalPort'])
+            and rule['Protocol'] in ('TCP', 'Any')
+            and any(has_port(text, port) for text in rule['LocalPort'])
             and any(
                 text == 'Any' or ipaddress.ip_address(peer) in ipaddress.ip_network(text)
                 for text in rule['RemoteAddress']
             )
             for rule in state['rules']
         )
+
+
+def has_port(text: str, port: int) -> bool:
+    return text == 'Any' or int(text.split('-')[0]) <= port <= int(text.split('-')[-1])
+
+
+def covers(text: str, peer: str) -> bool:
+    return text == 'Any' or ipaddress.ip_address(peer) in ipaddress.ip_network(text)
 
 
 @pytest.fixture
@@ -238,6 +249,31 @@ def test_rules_for_a_policy_store(computer):
     assert code == 0 and 'a policy cannot switch the rules of the computers' in output, output
     assert all(not line.startswith(('disable', 'enable')) for line in computer.changes)
     assert not (computer.folder / 'portmatrix').exists() and 'profile Domain' in computer.changes
+
+
+@pytest.mark.parametrize('seed', range(int(os.environ.get('PORTMATRIX_WINDOWS_SCRIPTS', '4'))))
+def test_packets_of_random_policies(computer, seed):
+    """What the policy documents passes, and nothing else does."""
+    chance = random.Random(seed)
+    policy = {**csharp.create_random_policy(chance), 'exclusive': True}
+    policy['management'] = {'sources': ['198.51.100.0/24'], 'ports': [], 'declared': True}
+    # ports of SCTP are refused on the controller
+    policy['rules'] = [rule for rule in policy['rules'] if rule['protocol'] != 'sctp']
+    wanted = policies.parse(json.dumps(policy))
+    code, output = computer.run(policy, '-AnyComputer')
+    assert code == 0, output
+    rules = [rule for rule in wanted.rules if rule.direction == 'ingress' and rule.protocol == 'tcp']
+    members = [address for rule in rules if rule.peers is not ANY for address in rule.peers.addresses[:5]]
+    peers = [address.partition('/')[0] for address in members]
+    ports = {port for rule in rules for span in rule.ports for port in (span[0], span[1], span[1] + 1)}
+    for peer in [*peers, STRANGER, '2001:db8:ffff::1']:
+        for port in ports:
+            documented = any(
+                any(low <= port <= high for low, high in rule.ports)
+                and (rule.peers is ANY or any(covers(text, peer) for text in rule.peers.addresses))
+                for rule in rules
+            )
+            assert computer.admits(peer, port) is documented, (peer, port)
 
 
 def test_rules_for_a_session_of_a_group_policy(computer):

@@ -1,6 +1,7 @@
 # The cmdlets that rendered scripts call, on a firewall in a file ($env:FIREWALL, JSON). As those of a module behave: the
-# preferences of a script do not reach them. The call whose number is $env:FAIL_AT fails; $env:JOURNAL receives a line for
-# each change.
+# preferences of a script do not reach them. Parameters, their sets and values are those of the documentation of
+# Windows Server 2022 (Get-NetFirewallRule has no -GPOSession there). The call whose number is $env:FAIL_AT fails;
+# $env:JOURNAL receives a line for each change.
 $script:calls = 0
 
 function Read-State {
@@ -32,8 +33,14 @@ function Test-Call {
 }
 
 function Get-NetFirewallRule {
-    [CmdletBinding()]
-    param([string[]]$Name, [string[]]$DisplayName, [string[]]$Group, [string]$Enabled, [string]$Action, [string]$Direction,
+    [CmdletBinding(DefaultParameterSetName = 'GetAll')]
+    param(
+        [Parameter(ParameterSetName = 'ByName', Mandatory = $true)][string[]]$Name,
+        [Parameter(ParameterSetName = 'ByDisplayName', Mandatory = $true)][string[]]$DisplayName,
+        [Parameter(ParameterSetName = 'ByQuery')][string[]]$Group,
+        [Parameter(ParameterSetName = 'ByQuery')][ValidateSet('True', 'False')][string[]]$Enabled,
+        [Parameter(ParameterSetName = 'ByQuery')][ValidateSet('NotConfigured', 'Allow', 'Block')][string[]]$Action,
+        [Parameter(ParameterSetName = 'ByQuery')][ValidateSet('Inbound', 'Outbound')][string[]]$Direction,
         [string]$PolicyStore)
     if (-not (Test-Call -Cmdlet $PSCmdlet)) { return }
     $found = @((Read-State).rules | Where-Object {
@@ -71,8 +78,8 @@ function New-NetFirewallRule {
 function Set-NetFirewallRule {
     [CmdletBinding()]
     param([string]$Name, [string]$NewDisplayName, [string]$Description, [string]$Direction, [string]$Action,
-        [string]$Enabled, [string]$Profile, [string]$Protocol, [string[]]$LocalPort, [string[]]$RemotePort,
-        [string[]]$RemoteAddress, [string]$PolicyStore, [string]$GPOSession)
+        [ValidateSet('True', 'False')][string]$Enabled, [string]$Profile, [string]$Protocol, [string[]]$LocalPort,
+        [string[]]$RemotePort, [string[]]$RemoteAddress, [string]$PolicyStore, [string]$GPOSession)
     if (-not (Test-Call -Change "set $Name" -Cmdlet $PSCmdlet)) { return }
     $state = Read-State
     foreach ($rule in @($state.rules | Where-Object { $_.Name -eq $Name })) {
@@ -118,8 +125,11 @@ function Get-Filter {
 }
 
 function Get-NetFirewallPortFilter {
-    [CmdletBinding()]
-    param([switch]$All, $AssociatedNetFirewallRule, [string]$PolicyStore, [string]$GPOSession)
+    [CmdletBinding(DefaultParameterSetName = 'GetAll')]
+    param(
+        [Parameter(ParameterSetName = 'GetAll')][switch]$All,
+        [Parameter(ParameterSetName = 'ByAssociatedNetFirewallRule', Mandatory = $true)]$AssociatedNetFirewallRule,
+        [string]$PolicyStore, [string]$GPOSession)
     if ($All) {
         return @((Read-State).rules | ForEach-Object { [pscustomobject]@{ InstanceID = $_.Name } })
     }
@@ -148,7 +158,12 @@ function Get-NetFirewallProfile {
 
 function Set-NetFirewallProfile {
     [CmdletBinding()]
-    param([string]$Name, [string]$Enabled, [string]$DefaultInboundAction, [string]$DefaultOutboundAction, [string]$LogBlocked,
+    param(
+        [ValidateSet('Any', 'Domain', 'Private', 'Public', 'NotApplicable')][string[]]$Name,
+        [ValidateSet('False', 'True', 'NotConfigured')][string]$Enabled,
+        [ValidateSet('NotConfigured', 'Allow', 'Block')][string]$DefaultInboundAction,
+        [ValidateSet('NotConfigured', 'Allow', 'Block')][string]$DefaultOutboundAction,
+        [ValidateSet('False', 'True', 'NotConfigured')][string]$LogBlocked,
         [string]$PolicyStore, [string]$GPOSession)
     if (-not (Test-Call -Change "profile $Name" -Cmdlet $PSCmdlet)) { return }
     $state = Read-State

@@ -222,6 +222,24 @@ def test_refused_before_anything_has_changed(computer, change, words):
     assert code == 1 and words in output and computer.read() == state, output
 
 
+@pytest.mark.parametrize('switches', [['-AnyComputer'], ['-Undo']])
+def test_a_change_that_waits_for_its_confirmation_is_left_alone(computer, switches):
+    before = computer.read()
+    folder = computer.folder / 'portmatrix'
+    folder.mkdir(exist_ok=True)
+    (folder / 'pending.json').write_text('{}')
+    code, output = computer.run(document(), *switches)
+    assert code == 1 and 'a change waits for its confirmation' in output and computer.read() == before, output
+
+
+def test_a_folder_of_somebody_else_is_not_believed(computer, monkeypatch):
+    before = computer.read()
+    (computer.folder / 'portmatrix').mkdir()
+    monkeypatch.setenv('FOLDER_HOLDER', 'S-1-5-21-1-2-3-1001')
+    code, output = computer.run(document(), '-AnyComputer')
+    assert code == 1 and 'S-1-5-21-1-2-3-1001 has access' in output and computer.read() == before, output
+
+
 def test_a_rule_that_blocks_management_is_refused(computer):
     state = computer.read()
     state['rules'].append(

@@ -194,8 +194,27 @@ function icacls.exe {
     $global:LASTEXITCODE = [int]("$($script:calls)" -eq $env:FAIL_AT)
 }
 
+# Who owns a folder, and has access to it: administrators, and whom $env:FOLDER_HOLDER names.
+function Get-Acl {
+    [CmdletBinding()]
+    param([string]$LiteralPath)
+    if (-not (Test-Path -LiteralPath $LiteralPath)) {
+        $PSCmdlet.WriteError((New-Object -TypeName System.Management.Automation.ErrorRecord -ArgumentList (
+                    [System.IO.FileNotFoundException]"no $LiteralPath"), 'missing', 'ObjectNotFound', $null))
+        return
+    }
+    $security = New-Object -TypeName psobject
+    $security | Add-Member -MemberType ScriptMethod -Name GetOwner -Value { [pscustomobject]@{ Value = 'S-1-5-32-544' } }
+    $security | Add-Member -MemberType ScriptMethod -Name GetAccessRules -Value {
+        foreach ($value in @('S-1-5-18', "$env:FOLDER_HOLDER") -ne '') {
+            [pscustomobject]@{ AccessControlType = 'Allow'; IdentityReference = [pscustomobject]@{ Value = $value } }
+        }
+    }
+    $security
+}
+
 function Get-CallCount {
     $script:calls
 }
 
-Export-ModuleMember -Function '*-Net*', 'netsh.exe', 'icacls.exe', 'Get-CallCount'
+Export-ModuleMember -Function '*-Net*', 'netsh.exe', 'icacls.exe', 'Get-Acl', 'Get-CallCount'

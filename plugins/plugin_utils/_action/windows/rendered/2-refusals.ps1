@@ -14,6 +14,13 @@ function Assert-Computer {
     }
 }
 
+# A change of the module, or of -ConfirmWithin, that is not decided yet: its rollback would undo this one, too.
+function Assert-NothingPending {
+    if (Test-Path -LiteralPath (Join-Path $folder 'pending.json')) {
+        throw 'a change waits for its confirmation; keep it with -ConfirmChange, or wait until it has been rolled back'
+    }
+}
+
 # Group policy, as it is in force.
 function Assert-Policy {
     foreach ($current in @(Get-NetFirewallProfile -PolicyStore ActiveStore -ErrorAction Stop)) {

@@ -5,7 +5,11 @@
 
 function Read-Memory {
     $path = Join-Path $folder 'memory.json'
-    if (-not $isLocal -or -not (Test-Path -LiteralPath $path)) {
+    if (-not $isLocal -or -not (Test-Path -LiteralPath $folder)) {
+        return $null
+    }
+    Assert-Folder
+    if (-not (Test-Path -LiteralPath $path)) {
         return $null
     }
     return (ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path)))
@@ -36,14 +40,32 @@ function Write-Memory {
     Move-Item -LiteralPath "$path.new" -Destination $path -Force -ErrorAction Stop
 }
 
+# Everybody may create folders in %ProgramData%: one that somebody else has made there is not believed.
+function Assert-Folder {
+    $trusted = @('S-1-5-18', 'S-1-5-32-544')
+    $identity = [System.Security.Principal.SecurityIdentifier]
+    $security = Get-Acl -LiteralPath $folder -ErrorAction Stop
+    $holders = @($security.GetOwner($identity)) + @($security.GetAccessRules($true, $true, $identity) |
+            Where-Object { "$($_.AccessControlType)" -eq 'Allow' } | ForEach-Object { $_.IdentityReference })
+    foreach ($holder in $holders) {
+        if ($trusted -notcontains $holder.Value) {
+            throw (Get-Sentence -Code 'folder' -Details ([pscustomobject]@{ path = $folder; problem = "$($holder.Value) has access" }))
+        }
+    }
+}
+
 # A folder for administrators and SYSTEM only, as the module makes it.
 function Initialize-Folder {
     if (Test-Path -LiteralPath $folder) {
         return
     }
     $null = New-Item -ItemType Directory -Path $folder -ErrorAction Stop
-    & icacls.exe $folder /inheritance:r /grant '*S-1-5-32-544:(OI)(CI)F' '*S-1-5-18:(OI)(CI)F' /setowner '*S-1-5-32-544' | Out-Null
-    if ($LASTEXITCODE -ne 0) {
+    # the owner is a call of its own: icacls knows one form or the other
+    & icacls.exe $folder /inheritance:r /grant '*S-1-5-32-544:(OI)(CI)F' '*S-1-5-18:(OI)(CI)F' | Out-Null
+    $code = $LASTEXITCODE
+    & icacls.exe $folder /setowner '*S-1-5-32-544' | Out-Null
+    if ($code -ne 0 -or $LASTEXITCODE -ne 0) {
+        Remove-Item -LiteralPath $folder -ErrorAction Stop
         throw "the access list of $folder could not be set"
     }
 }

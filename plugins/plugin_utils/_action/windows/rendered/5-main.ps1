@@ -79,6 +79,7 @@ function Start-Change {
         if (-not $AnyComputer) {
             Assert-Computer
         }
+        Assert-NothingPending
         Assert-Policy
     }
     $managementRules = @(Get-ManagementRule)
@@ -113,6 +114,7 @@ function Start-Change {
 
 # Back to what was before: what was closed is opened first.
 function Undo-Change {
+    Assert-NothingPending
     $memory = Read-Memory
     if (-not $memory) {
         throw "nothing is remembered in $folder, so there is nothing to undo"

@@ -89,7 +89,7 @@ class Computer:
             'AllowInboundRules': 'NotConfigured',
         }
         profiles = [{'Name': name, **settings, **extra} for name in ('Domain', 'Private', 'Public')]
-        self.write({'rules': rules, 'profiles': profiles, 'listening': [80, 3389, 5985]})
+        self.write({'rules': rules, 'profiles': profiles, 'listening': [80, 3389, 5985], 'connected': []})
 
     def write(self, state: dict[str, t.Any]) -> None:
         (self.folder / 'firewall.json').write_text(json.dumps(state))
@@ -230,6 +230,44 @@ def test_a_change_that_waits_for_its_confirmation_is_left_alone(computer, switch
     (folder / 'pending.json').write_text('{}')
     code, output = computer.run(document(), *switches)
     assert code == 1 and 'a change waits for its confirmation' in output and computer.read() == before, output
+
+
+def test_who_is_connected_is_not_locked_out(computer):
+    state = {**computer.read(), 'connected': [[5985, '127.0.0.1'], [5985, '::ffff:192.0.2.77']]}
+    computer.write(state)
+    policy = document()
+    code, output = computer.run(policy, '-AnyComputer')
+    assert code == 1 and '192.0.2.77 is connected to port 5985' in output, output
+    assert computer.read() == state
+
+
+@pytest.mark.parametrize('change', [{'Profile': 'Domain'}, {'Program': 'C:\\other.exe'}])
+def test_a_way_in_that_somebody_has_narrowed_is_mended(computer, change):
+    assert computer.run(document(), '-AnyComputer')[0] == 0
+    state = computer.read()
+    rule = next(rule for rule in state['rules'] if rule['Name'] == 'portmatrix-management-5985')
+    rule.update(change)
+    computer.write(state)
+    code, output = computer.run(document(), '-AnyComputer')
+    rule = next(rule for rule in computer.read()['rules'] if rule['Name'] == 'portmatrix-management-5985')
+    assert code == 0 and (rule['Profile'], rule['Program']) == ('Any', 'Any') and len(computer.changes) == 1, output
+
+
+def test_undone_only_where_a_way_in_stays(computer):
+    assert computer.run(document(), '-AnyComputer')[0] == 0
+    state = computer.read()
+    state['rules'] = [rule for rule in state['rules'] if rule['Group'] == 'portmatrix']
+    computer.write(state)
+    code, output = computer.run(document(), '-Undo')
+    assert code == 1 and 'no port of management would stay open' in output, output
+    assert any(rule['Name'] == 'portmatrix-management-5985' for rule in computer.read()['rules'])
+
+
+def test_what_if_confirms_nothing(computer):
+    (computer.folder / 'portmatrix').mkdir()
+    (computer.folder / 'portmatrix' / 'pending.json').write_text('{"token":"x"}')
+    code, output = computer.run(document(), '-ConfirmChange', '-WhatIf')
+    assert code == 0 and 'What if' in output and 'stays' not in output, output
 
 
 def test_a_folder_of_somebody_else_is_not_believed(computer, monkeypatch):

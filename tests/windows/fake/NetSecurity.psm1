@@ -66,7 +66,8 @@ function New-NetFirewallRule {
     if (@($state.rules | Where-Object { $_.Name -eq $Name }).Count -gt 0) { throw "there is a rule $Name" }
     $rule = [pscustomobject]@{ Name = $Name; DisplayName = $DisplayName; Description = $Description; Group = $Group
         Direction = $Direction; Action = $Action; Enabled = $Enabled; Profile = $Profile; Protocol = $Protocol
-        LocalPort = @(if ($LocalPort) { $LocalPort } else { 'Any' })
+        # ICMP is read back with a port that means nothing
+        LocalPort = @(if ($LocalPort) { $LocalPort } elseif ($Protocol -match 'ICMP') { 'RPC' } else { 'Any' })
         RemotePort = @(if ($RemotePort) { $RemotePort } else { 'Any' })
         # single addresses are read back without their prefix
         RemoteAddress = @($RemoteAddress | ForEach-Object { $_ -replace '/(32|128)$' }); Program = 'Any' }
@@ -79,11 +80,12 @@ function Set-NetFirewallRule {
     [CmdletBinding()]
     param([string]$Name, [string]$NewDisplayName, [string]$Description, [string]$Direction, [string]$Action,
         [ValidateSet('True', 'False')][string]$Enabled, [string]$Profile, [string]$Protocol, [string[]]$LocalPort,
-        [string[]]$RemotePort, [string[]]$RemoteAddress, [string]$PolicyStore, [string]$GPOSession)
+        [string[]]$RemotePort, [string[]]$RemoteAddress, [string]$Program, [string]$PolicyStore, [string]$GPOSession)
     if (-not (Test-Call -Change "set $Name" -Cmdlet $PSCmdlet)) { return }
     $state = Read-State
     foreach ($rule in @($state.rules | Where-Object { $_.Name -eq $Name })) {
-        foreach ($key in 'Description', 'Direction', 'Action', 'Enabled', 'Protocol', 'LocalPort', 'RemotePort', 'RemoteAddress') {
+        foreach ($key in 'Description', 'Direction', 'Action', 'Enabled', 'Protocol', 'LocalPort', 'RemotePort', 'RemoteAddress',
+            'Profile', 'Program') {
             if ($PSBoundParameters.ContainsKey($key)) { $rule.$key = $PSBoundParameters[$key] }
         }
         if ($NewDisplayName) { $rule.DisplayName = $NewDisplayName }
@@ -178,7 +180,11 @@ function Set-NetFirewallProfile {
 function Get-NetTCPConnection {
     [CmdletBinding()]
     param([string]$State)
-    if (Test-Call -Cmdlet $PSCmdlet) {
+    if (-not (Test-Call -Cmdlet $PSCmdlet)) { return }
+    if ($State -eq 'Established') {
+        @((Read-State).connected | ForEach-Object { [pscustomobject]@{ LocalPort = $_[0]; RemoteAddress = $_[1] } })
+    }
+    else {
         @((Read-State).listening | ForEach-Object { [pscustomobject]@{ LocalPort = $_ } })
     }
 }

@@ -68,13 +68,14 @@ param(
     [Parameter(ParameterSetName = 'Session', Mandatory = $true)]
     [string]$GPOSession,
     [Parameter(ParameterSetName = 'Local')]
+    [Parameter(ParameterSetName = 'Window')]
     [switch]$AnyComputer,
-    [Parameter(ParameterSetName = 'Local')]
+    [Parameter(ParameterSetName = 'Undo', Mandatory = $true)]
     [switch]$Undo,
-    [Parameter(ParameterSetName = 'Local')]
+    [Parameter(ParameterSetName = 'Window', Mandatory = $true)]
     [ValidateRange(5, 3600)]
     [int]$ConfirmWithin,
-    [Parameter(ParameterSetName = 'Local')]
+    [Parameter(ParameterSetName = 'Confirm', Mandatory = $true)]
     [switch]$ConfirmChange
 )
 
@@ -88,6 +89,8 @@ $store = @{}
 if ($PolicyStore) { $store['PolicyStore'] = $PolicyStore }
 if ($GPOSession) { $store['GPOSession'] = $GPOSession }
 $isLocal = $store.Count -eq 0
+# what holds on this computer, with group policy
+$inForce = if ($isLocal) { @{ PolicyStore = 'ActiveStore' } } else { $store }
 $folder = Join-Path ([Environment]::GetFolderPath('CommonApplicationData')) 'portmatrix'
 $done = @{ Made = 0; Removed = 0; Kept = 0; Switched = 0; Set = 0 }
 $backup = ''

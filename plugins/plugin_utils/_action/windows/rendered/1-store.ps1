@@ -4,9 +4,13 @@
 # What is there, and each change of it. Every call of a cmdlet stops the script where it fails.
 
 function Find-Rule {
-    param([hashtable]$Filter)
+    param(
+        [hashtable]$Filter,
+        [switch]$Effective
+    )
+    $from = if ($Effective) { $inForce } else { $store }
     try {
-        return @(Get-NetFirewallRule @Filter @store -ErrorAction Stop)
+        return @(Get-NetFirewallRule @Filter @from -ErrorAction Stop)
     }
     catch {
         # none found is no error; everything else is
@@ -50,10 +54,18 @@ function Test-Rule {
     if ($Rule.Description -ne $Wanted.Description) {
         return $false
     }
+    $program = (Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $Rule @store -ErrorAction Stop).Program
+    if ("$($Rule.Profile)" -ne 'Any' -or @('Any', '') -notcontains "$program") {
+        return $false
+    }
     $ports = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $Rule @store -ErrorAction Stop
     $portName = if ($Wanted.Direction -eq 'Inbound') { 'LocalPort' } else { 'RemotePort' }
     $port = if ($Wanted.Ports) { $Wanted.Ports } else { 'Any' }
-    if ("$($ports.Protocol)" -ne $Wanted.Protocol -or (Get-Text -Values $ports.$portName) -ne (Get-Text -Values $port)) {
+    if ("$($ports.Protocol)" -ne $Wanted.Protocol) {
+        return $false
+    }
+    # only these have ports, whatever is read back of others
+    if (@('TCP', 'UDP') -contains $Wanted.Protocol -and (Get-Text -Values $ports.$portName) -ne (Get-Text -Values $port)) {
         return $false
     }
     $addresses = Get-NetFirewallAddressFilter -AssociatedNetFirewallRule $Rule @store -ErrorAction Stop
@@ -110,5 +122,5 @@ function New-Rule {
 function Set-Rule {
     param([hashtable]$Wanted)
     $arguments = Get-Argument -Wanted $Wanted
-    Set-NetFirewallRule @arguments -NewDisplayName $Wanted.DisplayName @store -ErrorAction Stop
+    Set-NetFirewallRule @arguments -Program 'Any' -NewDisplayName $Wanted.DisplayName @store -ErrorAction Stop
 }

@@ -36,9 +36,9 @@ function Assert-Policy {
 
 # Rules of others that block the ports of management.
 function Assert-NothingBlocks {
-    foreach ($rule in @(Find-Rule -Filter @{ Enabled = 'True'; Action = 'Block'; Direction = 'Inbound' })) {
-        $filter = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule @store -ErrorAction Stop
-        $program = Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule @store -ErrorAction Stop
+    foreach ($rule in @(Find-Rule -Filter @{ Enabled = 'True'; Action = 'Block'; Direction = 'Inbound' } -Effective)) {
+        $filter = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule @inForce -ErrorAction Stop
+        $program = Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule @inForce -ErrorAction Stop
         if (@('TCP', 'Any') -notcontains "$($filter.Protocol)" -or @('Any', 'System', '') -notcontains "$($program.Program)") {
             continue
         }

@@ -66,7 +66,7 @@ function Add-Rule {
 
 function Assert-WaysIn {
     foreach ($wanted in @($rules | Where-Object { $_.Name -match '^portmatrix-management' })) {
-        if (@(Find-Rule -Filter @{ Name = $wanted.Name } | Where-Object { "$($_.Enabled)" -eq 'True' }).Count -eq 0) {
+        if (@(Find-Rule -Filter @{ Name = $wanted.Name } | Where-Object { Test-Rule -Rule $_ -Wanted $wanted }).Count -eq 0) {
             throw "the rule '$($wanted.DisplayName)', which keeps management open, is not there; nothing was closed"
         }
     }

@@ -67,6 +67,9 @@ function Confirm-Window {
     if (-not (Test-Path -LiteralPath $path)) {
         throw 'no change waits for its confirmation'
     }
+    if (-not $PSCmdlet.ShouldProcess($folder, 'confirm the change')) {
+        return
+    }
     $pending = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($path))
     $request = '{"format":2,"state":"confirmed","check":false,"confirm_timeout":0,"confirm_connections":false,' +
     '"token":"' + $pending.token + '","port":' + $engine.Port + ',"transport":"winrm","policy":null}'

@@ -43,6 +43,9 @@ function Save-Memory {
             Write-Memory -Settings $settings -SwitchedOff $off -SwitchedOn $on }) {
         Write-Verbose "remembered in $folder"
     }
+    elseif (-not $WhatIfPreference) {
+        throw 'what was before is not remembered, so nothing was changed'
+    }
 }
 
 function Set-Decision {
@@ -51,6 +54,18 @@ function Set-Decision {
         foreach ($name in $decision.Settings) {
             if (-not (Get-Setting -Settings $current -Name $name)) {
                 Set-Setting -Where $profiles[$number] -Name $name -Value $true
+            }
+        }
+    }
+}
+
+# What is in force: group policy decides over what was set here.
+function Assert-Decision {
+    foreach ($number in 1, 2, 4) {
+        $current = Get-NetFirewallProfile -Name $profiles[$number] @inForce -ErrorAction Stop
+        foreach ($name in $decision.Settings) {
+            if (-not (Get-Setting -Settings $current -Name $name)) {
+                throw "$name is not in force in the $($profiles[$number]) profile; group policy decides it otherwise, or it was declined"
             }
         }
     }
@@ -95,6 +110,9 @@ function Start-Change {
         Reset-Session
         return
     }
+    if ($isLocal) {
+        Assert-Session -ManagementRules $managementRules
+    }
     Assert-NothingBlocks
     $former = @(Find-Rule -Filter @{ Group = $group })
     $others = @(Find-Other)
@@ -110,6 +128,19 @@ function Start-Change {
     Remove-Rule -Former $former
     $others | Where-Object { $_ } | ForEach-Object { Switch-Rule -Rule $_ -On $false }
     Set-Decision
+    if ($isLocal -and -not $WhatIfPreference) {
+        Assert-Decision
+    }
+}
+
+# Before the rules of portmatrix go: those of others let somebody in.
+function Assert-OtherWayIn {
+    foreach ($port in @(Get-ManagementPort)) {
+        if (@(Get-AdmittedAddress -Port $port -ByOthers).Count -gt 0) {
+            return
+        }
+    }
+    throw 'no port of management would stay open without the rules of portmatrix; enable a rule for one, then run again'
 }
 
 # Back to what was before: what was closed is opened first.
@@ -131,6 +162,9 @@ function Undo-Change {
         ForEach-Object { Switch-Rule -Rule $_ -On $true }
     @(Find-Remembered -Entries $memory.switched_on -Enabled 'True') | Where-Object { $_ } |
         ForEach-Object { Switch-Rule -Rule $_ -On $false }
+    if (-not $WhatIfPreference) {
+        Assert-OtherWayIn
+    }
     foreach ($rule in @(Find-Rule -Filter @{ Group = $group })) {
         if (Invoke-Change -What 'remove' -Target "the rule '$($rule.DisplayName)'" -Change {
                 Remove-NetFirewallRule -Name $rule.Name -ErrorAction Stop }) {

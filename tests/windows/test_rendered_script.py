@@ -89,7 +89,7 @@ class Computer:
             'AllowInboundRules': 'NotConfigured',
         }
         profiles = [{'Name': name, **settings, **extra} for name in ('Domain', 'Private', 'Public')]
-        self.write({'rules': rules, 'profiles': profiles, 'listening': [80, 3389, 5985], 'connected': []})
+        self.write({'rules': rules, 'profiles': profiles, 'listening': [80, 3389, 5985], 'connected': [], 'policy': {}})
 
     def write(self, state: dict[str, t.Any]) -> None:
         (self.folder / 'firewall.json').write_text(json.dumps(state))
@@ -251,6 +251,18 @@ def test_a_way_in_that_somebody_has_narrowed_is_mended(computer, change):
     code, output = computer.run(document(), '-AnyComputer')
     rule = next(rule for rule in computer.read()['rules'] if rule['Name'] == 'portmatrix-management-5985')
     assert code == 0 and (rule['Profile'], rule['Program']) == ('Any', 'Any') and len(computer.changes) == 1, output
+
+
+def test_settings_that_group_policy_decides_are_told(computer):
+    computer.write({**computer.read(), 'policy': {'DefaultInboundAction': 'Allow'}})
+    code, output = computer.run(document(), '-AnyComputer')
+    assert code == 1 and 'BlockInbound is not in force in the Domain profile' in output, output
+
+
+def test_switches_that_contradict_each_other_change_nothing(computer):
+    before = computer.read()
+    output = computer.run(document(), '-Undo', '-ConfirmWithin', '60')[1]
+    assert 'portmatrix:' not in output and computer.read() == before and computer.changes == []
 
 
 def test_undone_only_where_a_way_in_stays(computer):

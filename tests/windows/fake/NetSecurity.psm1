@@ -154,7 +154,14 @@ function Get-NetFirewallProfile {
     [CmdletBinding()]
     param([string[]]$Name, [string]$PolicyStore, [string]$GPOSession)
     if (Test-Call -Cmdlet $PSCmdlet) {
-        @((Read-State).profiles | Where-Object { -not $Name -or $Name -contains $_.Name })
+        $state = Read-State
+        foreach ($settings in @($state.profiles | Where-Object { -not $Name -or $Name -contains $_.Name })) {
+            if ($PolicyStore -eq 'ActiveStore') {
+                # group policy decides over the settings of the computer
+                foreach ($property in $state.policy.PSObject.Properties) { $settings.$($property.Name) = $property.Value }
+            }
+            $settings
+        }
     }
 }
 

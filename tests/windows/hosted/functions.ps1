@@ -14,6 +14,8 @@ $script:failures = 0
 # where there is no Windows, another script of that name stands for the host
 $hostFolder = if ($env:PORTMATRIX_IMITATED_HOST) { Join-Path (Split-Path -Parent $PSScriptRoot) 'imitation' } else { $PSScriptRoot }
 . (Join-Path $hostFolder 'host.ps1')
+# Expand-Text
+. (Join-Path $root 'plugins/plugin_utils/_action/windows/rendered/1-text.ps1')
 
 function Test-That {
     param(
@@ -145,15 +147,6 @@ function Test-RollbackByTask {
 function Test-NothingLeft {
     Test-Change -Name 'cleared' -Changed $false
     Test-That -What 'no folder is left' -IsMet (-not (Test-Path -LiteralPath (Get-RecordFolder))) -Detail (Get-RecordFolder)
-}
-
-function Expand-Text {
-    param([string]$Packed)
-    $bytes = New-Object -TypeName System.IO.MemoryStream -ArgumentList @(, [Convert]::FromBase64String($Packed))
-    $mode = [System.IO.Compression.CompressionMode]::Decompress
-    $stream = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $bytes, $mode
-    $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream, ([System.Text.Encoding]::UTF8)
-    return $reader.ReadToEnd()
 }
 
 function Read-Argument {

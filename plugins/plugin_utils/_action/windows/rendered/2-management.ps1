@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The rules that keep management open: the ports that the inventory names, and those where something listens now that
-# the rules in force admit. Without declared sources they are never open to more than now.
+# the rules in force admit. Without declared sources each is open to those to whom it is open now in any
+# profile, and to nobody else.
 
 function Get-AdmittedAddress {
     param(
@@ -22,7 +23,7 @@ function Get-AdmittedAddress {
         $filter = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule @inForce -ErrorAction Stop
         $isHit = @('TCP', 'Any') -contains "$($filter.Protocol)" -and (Test-Port -Port $Port -Texts $filter.LocalPort)
         if ($isHit -and ($rule.Group -eq $group -or (Test-Program -Rule $rule -Port $Port))) {
-            if ("$($rule.Profile)" -ne 'Any' -and -not $management.Peers) {
+            if ("$($rule.Profile)" -ne 'Any' -and -not $management.Peers -and -not $ByOthers) {
                 Write-Warning ("port $Port is open by '$($rule.DisplayName)' in these profiles only: $($rule.Profile); the " +
                     'rule of portmatrix holds in all: declare portmatrix_management_sources where that is too wide')
             }
@@ -72,50 +73,6 @@ function Get-ManagementRule {
             Protocol = 'TCP'
             Ports = @("$port")
             Peers = $peers
-        }
-    }
-}
-
-function Test-Within {
-    param(
-        [string]$Address,
-        [string]$Cidr
-    )
-    $base, $prefix = $Cidr -split '/'
-    $ip = [System.Net.IPAddress]::Parse($Address)
-    if ($ip.IsIPv4MappedToIPv6) {
-        $ip = $ip.MapToIPv4()
-    }
-    $bits = @($ip, [System.Net.IPAddress]::Parse($base) | ForEach-Object {
-            @($_.GetAddressBytes() | ForEach-Object { [Convert]::ToString($_, 2).PadLeft(8, '0') }) -join '' })
-    return $bits[0].Length -eq $bits[1].Length -and
-    $bits[0].Substring(0, [int]$prefix) -eq $bits[1].Substring(0, [int]$prefix)
-}
-
-# Whoever is connected to a port of management now is let in afterwards, too.
-function Assert-Session {
-    param($ManagementRules)
-    try {
-        $connections = @(Get-NetTCPConnection -State Established -ErrorAction Stop)
-    }
-    catch {
-        if ($_.CategoryInfo.Category -ne 'ObjectNotFound') {
-            throw
-        }
-        return
-    }
-    foreach ($rule in @($ManagementRules | Where-Object { $_.Peers })) {
-        $peers = @(ConvertTo-Cidr -Address $rule.Peers)
-        # names of Windows, such as LocalSubnet, are what is admitted now
-        if (@($peers | Where-Object { $_ -notmatch '^[0-9a-fA-F.:]+/\d+$' }).Count -gt 0) {
-            continue
-        }
-        foreach ($connection in @($connections | Where-Object { "$($_.LocalPort)" -eq $rule.Ports[0] })) {
-            $from = "$($connection.RemoteAddress)" -replace '%.*'
-            if ($from -match '^127\.|^::1$|^::ffff:127\.' -or @($peers | Where-Object { Test-Within -Address $from -Cidr $_ }).Count -gt 0) {
-                continue
-            }
-            throw "$from is connected to port $($rule.Ports[0]), and would be locked out; add it to portmatrix_management_sources"
         }
     }
 }

@@ -63,3 +63,47 @@ function Test-Port {
     }
     return $false
 }
+
+function Test-Within {
+    param(
+        [string]$Address,
+        [string]$Cidr
+    )
+    $base, $prefix = $Cidr -split '/'
+    $ip = [System.Net.IPAddress]::Parse($Address)
+    if ($ip.IsIPv4MappedToIPv6) {
+        $ip = $ip.MapToIPv4()
+    }
+    $bits = @($ip, [System.Net.IPAddress]::Parse($base) | ForEach-Object {
+            @($_.GetAddressBytes() | ForEach-Object { [Convert]::ToString($_, 2).PadLeft(8, '0') }) -join '' })
+    return $bits[0].Length -eq $bits[1].Length -and
+    $bits[0].Substring(0, [int]$prefix) -eq $bits[1].Substring(0, [int]$prefix)
+}
+
+# Whoever is connected to a port of management now is let in afterwards, too.
+function Assert-Session {
+    param($ManagementRules)
+    try {
+        $connections = @(Get-NetTCPConnection -State Established -ErrorAction Stop)
+    }
+    catch {
+        if ($_.CategoryInfo.Category -ne 'ObjectNotFound') {
+            throw
+        }
+        return
+    }
+    foreach ($rule in @($ManagementRules | Where-Object { $_.Peers })) {
+        $peers = @(ConvertTo-Cidr -Address $rule.Peers)
+        # names of Windows, such as LocalSubnet, are what is admitted now
+        if (@($peers | Where-Object { $_ -notmatch '^[0-9a-fA-F.:]+/\d+$' }).Count -gt 0) {
+            continue
+        }
+        foreach ($connection in @($connections | Where-Object { "$($_.LocalPort)" -eq $rule.Ports[0] })) {
+            $from = "$($connection.RemoteAddress)" -replace '%.*'
+            if ($from -match '^127\.|^::1$|^::ffff:127\.' -or @($peers | Where-Object { Test-Within -Address $from -Cidr $_ }).Count -gt 0) {
+                continue
+            }
+            throw "$from is connected to port $($rule.Ports[0]), and would be locked out; add it to portmatrix_management_sources"
+        }
+    }
+}

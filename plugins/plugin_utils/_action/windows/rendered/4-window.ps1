@@ -4,15 +4,6 @@
 # A change with a window, by the program of the module: it applies the same policy, and a task of SYSTEM rolls it back
 # unless -ConfirmChange keeps it.
 
-function Expand-Text {
-    param([string]$Packed)
-    $bytes = New-Object -TypeName System.IO.MemoryStream -ArgumentList @(, [Convert]::FromBase64String($Packed))
-    $mode = [System.IO.Compression.CompressionMode]::Decompress
-    $stream = New-Object -TypeName System.IO.Compression.GZipStream -ArgumentList $bytes, $mode
-    $reader = New-Object -TypeName System.IO.StreamReader -ArgumentList $stream, ([System.Text.Encoding]::UTF8)
-    return $reader.ReadToEnd()
-}
-
 # What the program answers to a request, as an object.
 function Invoke-Engine {
     param([string]$Request)

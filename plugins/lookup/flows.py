@@ -57,6 +57,7 @@ _raw:
     when: {description: Condition over the listener's options, type: str}
     optional: {description: Whether the document calls it optional, type: bool}
     assumed: {description: Whether the document gives no port, type: bool}
+    between: {description: "Which deployments it joins (same, different, any)", type: str}
     citations: {description: "Document, section and row", type: list}
 '''
 
@@ -119,5 +120,6 @@ def _to_data(flow: Flow) -> dict[str, t.Any]:
         'when': flow.when,
         'optional': flow.optional,
         'assumed': flow.assumed,
+        'between': flow.between,
         'citations': list(flow.citations),
     }

@@ -9,7 +9,8 @@ from pathlib import Path
 import matrices
 import pytest
 import yaml
-from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog import conditions, listeners, loader
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog import listeners, loader
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog.options import PLATFORMS
 
 ROWS = yaml.safe_load((Path(__file__).parent / 'cases' / 'rows.yml').read_text())
 CONTRACT = yaml.safe_load((Path(__file__).parent / 'cases' / 'contract.yml').read_text())
@@ -30,7 +31,7 @@ def combinations(product: str):
         if option['type'] == 'port'
     }
     for values in itertools.product(*switches.values()):
-        for platform in conditions.PLATFORMS:
+        for platform in PLATFORMS:
             yield {**ports, **dict(zip(switches, values))}, platform
 
 

@@ -12,6 +12,8 @@ from ...module_utils._model.protocols import WITH_PORTS
 from .._base import addresses
 from .schema import PORT
 
+MAX_FLOWS, MAX_PAIRS = 2000, 2500  # of a catalog, of a flow
+
 
 def check_component(name: str, component: dict[str, t.Any], where: str, problems: list[str]) -> None:
     """Append to PROBLEMS what is wrong with a component; make its addresses canonical."""
@@ -30,7 +32,7 @@ def check_groups(data: dict[str, t.Any], where: str, problems: list[str]) -> Non
         place = f'{where}: groups.{name}'
         if name in data['components']:
             problems.append(f'{place}: a component has the same name; rename the group')
-        if not isinstance(names, list) or not names:
+        if not isinstance(names, list) or not names or not all(isinstance(member, str) for member in names):
             problems.append(f'{place}: must be a list of components')
             data['groups'][name] = []
         problems.extend(
@@ -74,6 +76,17 @@ def members(names: list[str], data: dict[str, t.Any], where: str, problems: list
     return list(dict.fromkeys(components))
 
 
+def pairs(sources: list[str], destinations: list[str], where: str, problems: list[str]) -> tuple[tuple[str, str], ...]:
+    """(source, destination) components of a flow."""
+    number = len(sources) * len(destinations)
+    if number > MAX_PAIRS:
+        problems.append(
+            f'{where}: joins {number} pairs of components, at most {MAX_PAIRS} are planned; use fewer components'
+        )
+        return ()
+    return tuple((source, destination) for source in sources for destination in destinations)
+
+
 def check_ports(
     entry: dict[str, t.Any], protocols: tuple[str, ...], options: dict[str, t.Any], where: str, problems: list[str]
 ) -> None:
@@ -93,7 +106,8 @@ def _check_port(text: str, options: dict[str, t.Any], where: str, problems: list
     match = PORT.fullmatch(text)
     if not match:
         problems.append(
-            f'{where}: {text!r} is not a port; write a number, a range a-b, the name of a port option, or name+N'
+            f'{where}: {text!r} is not a port; write a decimal number, a range a-b, the name of a port '
+            'option, or name+N'
         )
     elif match['option']:
         _check_port_option(match['option'], options, where, problems)

@@ -11,8 +11,9 @@ import typing as t
 from ...module_utils._base.errors import PortmatrixError
 from ...module_utils._model import traffic
 from ...module_utils._model.policy import ports_text
-from .conditions import PLATFORM, evaluate
+from .conditions import evaluate
 from .model import Catalog
+from .options import PLATFORM
 from .schema import PORT
 
 PortTable = dict[str, list[str]]  # flow id -> ports as text, sorted; empty for protocols without ports

@@ -13,8 +13,9 @@ from pathlib import Path
 import yaml
 
 from ...module_utils._base.errors import PortmatrixError
-from . import checks, conditions, strict_yaml
+from . import checks, collisions, conditions, strict_yaml
 from .model import Catalog, Catalogs, Flow
+from .options import check_options
 from .schema import check_shape
 
 DATA = Path(__file__).parent / 'data'
@@ -49,6 +50,7 @@ def load_catalogs(extra: t.Iterable[str] = ()) -> Catalogs:
             )
         else:
             catalogs[catalog.product] = catalog
+    problems.extend(collisions.find(catalogs))
     if problems:
         raise PortmatrixError(*problems)
     return catalogs
@@ -89,6 +91,8 @@ def load_file(path: Path) -> Catalog:
         data = strict_yaml.load(content)
     except OSError as error:
         raise PortmatrixError(f'{path}: cannot be read ({error.strerror}); set a catalog file') from error
+    except strict_yaml.TooLargeError as error:
+        raise PortmatrixError(f'{path}: {error}') from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # without its lines: the file may be no catalog at all, but one that nobody else may read
         raise PortmatrixError(
@@ -100,8 +104,13 @@ def load_file(path: Path) -> Catalog:
 def build(data: t.Any, where: str, sha256: str) -> Catalog:
     """The catalog in DATA, which has the form of a catalog file. WHERE is its origin in errors."""
     data = check_shape(data, where)
+    if len(data['flows']) > checks.MAX_FLOWS:
+        raise PortmatrixError(
+            f'{where}: has {len(data["flows"])} flows, at most {checks.MAX_FLOWS} are planned; split it into two products'
+        )
     problems: list[str] = []
-    conditions.check_options(data['options'], where, problems)
+    check_options(data['options'], where, problems)
+    data['checked_options'] = None if problems else data['options']
     checks.check_groups(data, where, problems)
     flows = [
         _flow(entry, data, f'{where}: flows[{number}] ({entry["id"]!r})', problems)
@@ -130,18 +139,19 @@ def _flow(entry: dict[str, t.Any], data: dict[str, t.Any], where: str, problems:
     destinations = checks.members(entry['destination'], data, f'{where}: destination', problems)
     protocols = tuple(dict.fromkeys(entry['protocol']))
     checks.check_ports(entry, protocols, data['options'], where, problems)
-    if entry['when'] is not None:
-        conditions.check(entry['when'], data['options'], f'{where}: when', problems)
+    if entry['when'] is not None and data['checked_options'] is not None:
+        conditions.check(entry['when'], data['checked_options'], f'{where}: when', problems)
     checks.check_citations(entry['citations'], data['documents'], where, problems)
     return Flow(
         id=entry['id'],
         product=data['product'],
         title=entry['title'],
         note=entry['note'],
-        pairs=tuple(dict.fromkeys((source, destination) for source in sources for destination in destinations)),
+        pairs=checks.pairs(sources, destinations, where, problems),
         protocols=protocols,
         ports=tuple(entry['ports']),
         when=entry['when'],
+        between=entry['between'],
         optional=entry['optional'],
         assumed=entry['assumed'],
         citations=tuple({key: entry[key] for key in ('document', 'section', 'row')} for entry in entry['citations']),

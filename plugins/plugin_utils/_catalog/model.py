@@ -12,7 +12,7 @@ Citation = dict[str, str]  # `document`, `section`, `row`
 
 class Flow(t.NamedTuple):
     """One documented flow. `pairs` are (source, destination) components of its product; `ports` are not resolved yet
-    ("22", "80-90", "api_port+1")."""
+    ("22", "80-90", "api_port+1"); `between` (same, different, any) says which deployments it joins."""
 
     id: str
     product: str
@@ -25,6 +25,7 @@ class Flow(t.NamedTuple):
     optional: bool
     assumed: bool
     citations: tuple[Citation, ...]
+    between: str = 'same'
 
     @property
     def name(self) -> str:

@@ -14,8 +14,11 @@ from .._base.ansible_core import validate
 
 OPTION_TYPES = ('bool', 'port', 'int', 'list', 'choice')
 NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
+_TAKEN = re.compile(r'(ansible|portmatrix)(_|$)')
 FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]{0,63}')
-PORT = re.compile(r'(?P<low>\d+)(-(?P<high>\d+))?|(?P<option>[a-z][a-z0-9_]*)(\+(?P<offset>\d+))?')
+_NUMBER = '0|[1-9][0-9]{0,4}'
+PORT = re.compile(rf'(?P<low>{_NUMBER})(-(?P<high>{_NUMBER}))?|(?P<option>[a-z][a-z0-9_]*)(\+(?P<offset>{_NUMBER}))?')
+BETWEEN = ('same', 'different', 'any')
 
 _CATALOG = dict(
     product=dict(type='str', required=True),
@@ -60,8 +63,10 @@ _FLOW = dict(
     when=dict(type='str'),
     optional=dict(type='bool', default=False),
     assumed=dict(type='bool', default=False),
+    between=dict(type='str', choices=list(BETWEEN), default='same'),
     citations=dict(type='list', elements='dict', required=True, options=_CITATION),
 )
+_NEVER_EMPTY = {'product', 'components', 'flows', 'source', 'destination', 'protocol', 'id'}
 _PARTS = (('documents', _DOCUMENT), ('options', _OPTION), ('components', _COMPONENT))
 
 
@@ -100,8 +105,13 @@ def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str
     if not isinstance(data, dict):
         problems.append(f'{where}: must be a mapping with {", ".join(sorted(spec))}, got {type(data).__name__}')
         return {}
-    values, messages = validate(spec, {str(key): value for key, value in data.items()})
+    given = {str(key): value for key, value in data.items() if value is not None}
+    values, messages = validate(spec, given)
+    empty = [key for key in _NEVER_EMPTY & given.keys() if not given[key]]
+    nothing = [key for key, value in given.items() if isinstance(value, list) and None in value]
     problems.extend(f'{where}: {message}' for message in messages)
+    problems.extend(f'{where}: {key}: must not be empty' for key in sorted(empty))
+    problems.extend(f'{where}: {key}: contains an empty value; remove it' for key in sorted(nothing))
     return values
 
 
@@ -120,6 +130,11 @@ def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> 
         for part, name in names
         if not NAME.fullmatch(str(name))
     )
+    if _TAKEN.match(str(catalog['product'])):
+        problems.append(
+            f'{where}: product: {catalog["product"]!r}: variables that begin with ansible_ or portmatrix_ have another '
+            'meaning; choose another name'
+        )
     problems.extend(
         f'{where}: flows: {flow["id"]!r} is not a valid id; use at most 64 lower case letters, digits, - and _'
         for flow in catalog['flows']

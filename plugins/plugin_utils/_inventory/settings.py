@@ -12,7 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ...module_utils._base.errors import PortmatrixError
 from ...module_utils._model.peers import ANY, Any, Peers
 from .._base import addresses
-from .._catalog import conditions
+from .._catalog import options
 from .._catalog.model import Catalogs, products_of
 from . import components
 from .host_variables import HostVariables
@@ -58,7 +58,7 @@ def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
 def read_platform(variables: HostVariables) -> str:
     """linux or windows: as declared, otherwise as the connection implies."""
     if variables.get('portmatrix_platform') is not None:
-        return read_choice(variables, 'portmatrix_platform', conditions.PLATFORMS)
+        return read_choice(variables, 'portmatrix_platform', options.PLATFORMS)
     by_connection = variables.get('ansible_connection') in _WINDOWS_CONNECTIONS
     by_shell = variables.get('ansible_shell_type') in _WINDOWS_SHELLS
     return 'windows' if by_connection or by_shell else 'linux'
@@ -68,10 +68,10 @@ def read_options(variables: HostVariables, host_components: t.Iterable[str], cat
     """The values of all options of the products whose components a host has."""
     values = {}
     for product in products_of(host_components):
-        options = catalogs[product].options
-        given = {name: variables.get(f'{product}_{name}') for name in options}
+        known = catalogs[product].options
+        given = {name: variables.get(f'{product}_{name}') for name in known}
         given = {name: value for name, value in given.items() if value is not None}
-        values[product] = conditions.option_values(options, given, f'{variables.host}: {product}_')
+        values[product] = options.option_values(known, given, f'{variables.host}: {product}_')
     return values
 
 

@@ -10,9 +10,9 @@ import typing as t
 from ...module_utils._model.directions import EGRESS, INGRESS
 from ...module_utils._model.peers import ANY, Members, Peers
 from .._base import addresses
-from .._catalog import conditions
 from .._catalog.listeners import PortTable, port_table
 from .._catalog.model import Catalogs, Flow, products_of
+from .._catalog.options import PLATFORMS
 from .._inventory.address_book import AddressBook, Host
 from .._inventory.settings import Settings
 from .rules import Gap, HostPlan, Rule
@@ -57,7 +57,7 @@ class _HostPlanner:
         catalog, options = self.catalogs[product], self.host.options[product]
         prefix = f'{product}.'
         own = {name[len(prefix) :] for name in self.host.components if name.startswith(prefix)}
-        tables = {platform: port_table(catalog, options, platform) for platform in conditions.PLATFORMS}
+        tables = {platform: port_table(catalog, options, platform) for platform in PLATFORMS}
         listening = tables[self.host.platform]
         for flow in catalog.flows:
             for source, destination in flow.pairs:
@@ -84,7 +84,7 @@ class _HostPlanner:
             if entry.host != self.host.name and ports is not None:
                 by_ports.setdefault(tuple(ports), set()).update(entry.addresses)
         open_ports: tuple[str, ...] | None = None
-        applying = [platform for platform in conditions.PLATFORMS if flow.id in tables[platform]]
+        applying = [platform for platform in PLATFORMS if flow.id in tables[platform]]
         declared = self._declared_peers(component, flow, EGRESS) if applying else None
         if declared is ANY or (declared and declared.addresses):
             # a listener that is known only by addresses has the options of this host
@@ -100,7 +100,7 @@ class _HostPlanner:
             self._add(EGRESS, flow, component, list(listened), peers)
 
     def _warn_of_platform(self, component: str, flow: Flow, applying: list[str]) -> None:
-        if len(applying) < len(conditions.PLATFORMS):
+        if len(applying) < len(PLATFORMS):
             text = 'known only by addresses, so its platform is unknown; the flows of every platform are planned'
             self._note(f'{component}: {text}', EGRESS, flow)
 

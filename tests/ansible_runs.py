@@ -17,9 +17,13 @@ def play(folder: Path, playbook: str, inventory: dict[str, t.Any], *arguments: s
     """(return code, output with folded whitespace) of PLAYBOOK on INVENTORY (hosts, vars, children)."""
     path = folder / 'inventory.yml'
     path.write_text(yaml.safe_dump({'all': inventory}))
-    command = [str(Path(sys.executable).parent / 'ansible-playbook'), '-i', str(path), playbook, *arguments]
+    return run(folder, '-i', str(path), playbook, *arguments)
+
+
+def run(folder: Path, *arguments: str) -> tuple[int, str]:
+    """(return code, output) of ansible-playbook with ARGUMENTS in FOLDER."""
     finished = subprocess.run(
-        command,
+        [str(Path(sys.executable).parent / 'ansible-playbook'), *arguments],
         cwd=folder,
         text=True,
         stdout=subprocess.PIPE,
@@ -28,6 +32,7 @@ def play(folder: Path, playbook: str, inventory: dict[str, t.Any], *arguments: s
         timeout=600,
         env={
             **os.environ,
+            'PWD': str(folder),
             'ANSIBLE_NOCOLOR': '1',
             'ANSIBLE_PYTHON_INTERPRETER': sys.executable,
             'ANSIBLE_SSH_ARGS': '-o ConnectTimeout=1',

@@ -13,7 +13,7 @@ from ..module_utils._base import files
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._action.base import PortmatrixAction
 from ..plugin_utils._action.platforms import registry as platforms
-from ..plugin_utils._inventory import address_book_file
+from ..plugin_utils._inventory import address_book_file, variable_names
 from ..plugin_utils._inventory.host_variables import PLAYBOOK_VARIABLES, Inventory
 from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
@@ -38,10 +38,13 @@ class ActionModule(PortmatrixAction):
         plans = plan_hosts(preflight, inventory)
         if arguments['table']:
             self._display.display(_terminal_text(plans, preflight))
-        for name, plan in sorted(plans.items()):
-            for warning in plan.warnings:
-                self._display.warning(f'{name}: {warning}')
-        plan_text = report.plan_file(preflight.hosts, plans, preflight.catalogs)
+        is_partial = len(plans) < sum(host.managed for host in preflight.hosts.values())
+        for warning in (
+            *_grouped_warnings(plans, preflight, inventory),
+            *_of_a_part(plans, preflight, arguments['path']),
+        ):
+            self._display.warning(warning)
+        plan_text = report.plan_file(preflight.hosts, plans, preflight.catalogs, is_partial)
         diffs = [
             self._write(arguments['path'], plan_text),
             self._write(arguments['address_book'], address_book_file.render(preflight.hosts)),
@@ -70,7 +73,7 @@ class ActionModule(PortmatrixAction):
 def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
     """The plans of the hosts of the play that have a component. Raises PortmatrixError if rules do not match."""
     plans: Plans = {}
-    for name in sorted(set(inventory.play_hosts) & set(preflight.hosts)):
+    for name in preflights.managed_play_hosts(preflight, inventory):
         host, variables = preflight.hosts[name], inventory.in_play(name)
         settings = preflights.host_settings(variables, preflight.catalogs, None)
         plan = plan_resolved(host, settings, preflight.catalogs, preflight.book)
@@ -79,7 +82,7 @@ def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
         warnings = (*plan.warnings, *preflight.warnings.get(name, ()), *_default_openings(settings))
         jumps = jump_rules(name, settings, preflight.hops.get(name, []))
         plans[name] = plan._replace(warnings=warnings, baseline=(management, *jumps, *baseline))
-    problems = symmetry.asymmetries(preflight.hosts, plans, preflight.book)
+    problems = symmetry.asymmetries(preflight.hosts, plans, preflight.catalogs, preflight.book)
     if problems:
         raise PortmatrixError(*problems)
     return plans
@@ -88,6 +91,33 @@ def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
 def _terminal_text(plans: Plans, preflight: Preflight) -> str:
     notes = (f'- {note}' for note in report.notes(plans, preflight.catalogs))
     return '\n'.join(['', report.table(plans, preflight.catalogs), '', 'Notes of the documents:', *notes, ''])
+
+
+def _grouped_warnings(plans: Plans, preflight: Preflight, inventory: Inventory) -> list[str]:
+    """Each warning once, with its hosts: also of hosts that have no component, perhaps because of a misspelt group."""
+    by_text: dict[str, list[str]] = {}
+    for name in sorted(inventory.play_hosts):
+        plan = plans.get(name)
+        for warning in plan.warnings if plan else preflight.warnings.get(name, ()):
+            by_text.setdefault(warning, []).append(name)
+    return [f'{variable_names.few(names)}: {text}' for text, names in by_text.items()]
+
+
+def _of_a_part(plans: Plans, preflight: Preflight, path: str | None) -> t.Iterator[str]:
+    managed = sum(host.managed for host in preflight.hosts.values())
+    if not managed:
+        yield (
+            'no host of the inventory has a component, so nothing is planned; declare components with groups named '
+            '<product>_<component>, or with portmatrix_components'
+        )
+    elif not plans:
+        yield f'none of the hosts of the play has a component, so nothing is planned; {managed} others have one'
+    if len(plans) < managed and path:
+        replaced = ', in place of the plan of the whole inventory' if report.is_whole(path) else ''
+        yield (
+            f'this is the plan of {len(plans)} of {managed} hosts only (--limit, or the hosts of the play); it is '
+            f'written to {path}{replaced}, with the mark "partial"'
+        )
 
 
 def _default_openings(settings: Settings) -> t.Iterator[str]:

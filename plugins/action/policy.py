@@ -62,6 +62,8 @@ class ActionModule(PortmatrixAction):
     """portmatrix.firewall.policy"""
 
     ARGUMENTS = ARGUMENTS
+    # no connection is opened to a network device that is only a peer
+    _requires_connection = False
 
     def cleanup(self, force: bool = False) -> None:
         """A host that does not answer any more must not replace the result of the task by a connection error."""
@@ -74,6 +76,12 @@ class ActionModule(PortmatrixAction):
         variables = inventory.task()
         variables.refuse_facts(PLAYBOOK_VARIABLES)
         state = arguments['state']
+        if not settings.read_managed(variables):
+            return {
+                'changed': False,
+                'skipped': True,
+                'skip_reason': 'portmatrix_managed is false: only a peer of others',
+            }
         compiled = None
         if state in ('enforced', 'rendered'):
             # the whole inventory is checked before anything of this host is read

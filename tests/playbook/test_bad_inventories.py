@@ -11,8 +11,10 @@ import yaml
 CASES = yaml.safe_load((Path(__file__).parent / 'cases' / 'bad_inventories.yml').read_text())
 
 
-@pytest.mark.parametrize('playbook', ['plan', 'harden'])
-@pytest.mark.parametrize('case', CASES, ids=lambda case: case['name'])
+RUNS = [(case, playbook) for case in CASES for playbook in case.get('playbooks', ['plan', 'harden'])]
+
+
+@pytest.mark.parametrize(('case', 'playbook'), RUNS, ids=[f'{case["name"]}-{playbook}' for case, playbook in RUNS])
 def test_bad_inventory_is_refused(case, playbook, tmp_path):
     inventory = {key: case[key] for key in ('hosts', 'vars', 'children') if key in case}
     code, output = ansible_runs.play(tmp_path, f'portmatrix.firewall.{playbook}', inventory)

@@ -9,6 +9,7 @@ from pathlib import Path
 import ansible_runs
 import pytest
 import yaml
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory import variable_names
 
 PLUGINS = Path(__file__).parents[2] / 'plugins'
 # a module as a host that lies would answer it
@@ -26,7 +27,13 @@ OF_ANSIBLE = {
     'inventory_dir',
     'group_names',
 }
-BY_FACT = {'portmatrix_hosts', 'portmatrix_plan_file', 'portmatrix_address_book_file'}
+BY_FACT = {
+    'portmatrix_hosts',
+    'portmatrix_plan_file',
+    'portmatrix_address_book_file',
+    'portmatrix_render_folder',
+    'portmatrix_render_by',
+}
 INVENTORY = {
     'hosts': {
         'honest': {'ansible_host': '192.0.2.1', 'portmatrix_components': ['enstratius.api']},
@@ -71,9 +78,9 @@ def play_each(tmp_path, names, task):
 
 
 def test_no_fact_sets_a_variable_that_a_plugin_reads(tmp_path):
-    names = variables_that_are_read() | BY_FACT
+    names = variables_that_are_read() | BY_FACT | variable_names.KNOWN
     assert {'portmatrix_components', 'portmatrix_egress', 'portmatrix_exclusive', 'portmatrix_catalogs'} < names
-    options = {'enstratius_api_port', 'enstratius_agent_proxy'}
+    options = {'enstratius_api_port', 'enstratius_agent_proxy', 'enstratius_deployment'}
     code, output = play_each(tmp_path, (names | options) - OF_ANSIBLE, {'portmatrix.firewall.policy': {}})
     assert code == 0, output
     assert output.count('All assertions passed') == len((names | options) - OF_ANSIBLE)
@@ -88,13 +95,60 @@ def test_a_fact_is_no_path_on_the_controller(tmp_path):
 
 @pytest.mark.parametrize(
     ('name', 'value'),
-    [('ansible_host', '192.0.2.9'), ('ansible_connection', 'ssh'), ('ansible_shell_type', 'powershell')],
+    [
+        ('ansible_host', '192.0.2.9'),
+        ('ansible_ssh_host', '192.0.2.9'),
+        ('ansible_port', 2222),
+        ('ansible_connection', 'ssh'),
+        ('ansible_shell_type', 'powershell'),
+        ('ansible_ssh_common_args', '-J other'),
+    ],
 )
 def test_set_fact_is_no_inventory(name, value, tmp_path):
     tasks = [{'ansible.builtin.set_fact': {name: value}}, {'portmatrix.firewall.policy': {}}]
     (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'tasks': tasks}]))
     code, output = ansible_runs.play(tmp_path, 'site.yml', INVENTORY)
     assert code != 0 and f'{name}: set by a module' in ansible_runs.message(output), output
+
+
+@pytest.mark.parametrize(
+    'template',
+    [
+        '{{ claim }}',
+        '{{ ansible_facts.claim }}',
+        '{{ ansible_claim }}',
+        "{{ hostvars['liar'].claim }}",
+        "{{ hostvars['liar'].ansible_facts.claim }}",
+        "{{ hostvars['liar'].ansible_facts['claim'] }}",
+        "{{ groups['all'] | map('extract', hostvars, 'claim') | first }}",
+        '{{ indirect }}',
+        "{{ hostvars['liar'].indirect }}",
+        '{{ set_by_task }}',
+    ],
+)
+def test_no_template_of_the_inventory_sees_a_fact(template, tmp_path):
+    (tmp_path / 'library').mkdir()
+    (tmp_path / 'library' / 'answer.py').write_text(LIAR)
+    claim = '203.0.113.77'
+    tasks = [
+        {'answer': {'facts': {'claim': claim, 'ansible_claim': claim}}, 'vars': {'ansible_connection': 'local'}},
+        {'ansible.builtin.set_fact': {'set_by_task': claim}},
+        {'ansible.builtin.assert': {'that': ['own is defined', f'template == "{claim}"']}},
+        {'portmatrix.firewall.plan': {'path': 'plan.json'}, 'delegate_to': 'localhost', 'run_once': True},
+    ]
+    (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'tasks': tasks}]))
+    for variable in ('portmatrix_addresses', 'own'):
+        # the template itself is right: another variable has its value
+        hosts = {**INVENTORY['hosts'], 'liar': {**INVENTORY['hosts']['liar'], variable: [template]}}
+        common = {**INVENTORY['vars'], 'indirect': '{{ claim }}', 'own': ['x'], 'template': template}
+        code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': hosts, 'vars': common})
+        if variable == 'own':
+            assert code == 0, output
+        else:
+            assert code != 0 and 'portmatrix_addresses: the template cannot be resolved' in ' '.join(output.split()), (
+                output
+            )
+            assert claim not in ansible_runs.message(output)
 
 
 def test_the_answer_of_a_host_carries_neither_facts_nor_hosts(tmp_path):

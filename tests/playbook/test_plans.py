@@ -28,6 +28,15 @@ def test_plan(case, tmp_path):
     plan, output = ansible_runs.plan(tmp_path, {key: case[key] for key in ('hosts', 'vars', 'children') if key in case})
     for host, rules in case['rules'].items():
         assert [notation(rule) for rule in plan['hosts'][host]['rules']] == rules
+    for key in ('deployments', 'components', 'addresses'):
+        for host, expected in case.get(key, {}).items():
+            assert plan['hosts'][host][key] == expected
+    for host, expected in case.get('baseline', {}).items():
+        assert set(expected) <= set(baseline(plan, host))
+    for host, expected in case.get('flows', {}).items():
+        assert set(expected) <= {flow for rule in plan['hosts'][host]['rules'] for flow in rule['flows']}
+    for text in case.get('output', ()):
+        assert text in ' '.join(output.split())
     for host, expected in case.get('warnings', {}).items():
         for text in expected:
             assert text in '\n'.join(plan['hosts'][host]['warnings'])

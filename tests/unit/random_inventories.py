@@ -11,6 +11,7 @@ from ansible_collections.portmatrix.firewall.plugins.plugin_utils._plan import p
 from hypothesis import strategies as st
 
 COMPONENTS = ['a', 'b', 'c', 'd']
+DEPLOYMENTS = st.sampled_from([('default',), ('prod',), ('prod', 'test'), ('test',), ('*',)])
 PROTOCOLS = st.sampled_from([['tcp'], ['udp'], ['tcp', 'udp'], ['sctp'], ['icmp', 'icmpv6'], ['esp']])
 
 
@@ -36,6 +37,7 @@ def catalogs(draw):
                     st.lists(st.sampled_from([*COMPONENTS, 'mesh']), min_size=1, max_size=2, unique=True)
                 ),
                 'when': draw(st.sampled_from([None, 'on', '!on', "platform == 'windows'"])),
+                'between': draw(st.sampled_from(['same', 'same', 'different', 'any'])),
                 'citations': [{'document': 'doc', 'section': 'S', 'row': str(number)}],
             }
         )
@@ -73,6 +75,7 @@ def inventories(draw):
             ),
             draw(st.sampled_from(['linux', 'windows'])),
             {'p': {'on': draw(st.booleans()), 'web': draw(st.sampled_from([80, 8000]))}},
+            {'p': draw(DEPLOYMENTS)},
         )
         for number in range(draw(st.integers(1, 5)))
     ]
@@ -80,6 +83,6 @@ def inventories(draw):
 
 def plan_all(catalog, hosts, peers=None, unresolved='skip'):
     """(host name -> plan, address book)."""
-    book = address_book.build(hosts, {'p': catalog}, {}).book()
+    book = address_book.build(hosts, {'p': catalog}).book()
     settings = Settings(peers or {}, unresolved, 'deny')
     return {host.name: planner.plan_host(host, settings, {'p': catalog}, book) for host in hosts}, book

@@ -31,6 +31,11 @@ def ports_of(flow, host):
     return numbers
 
 
+def shares_a_deployment(one, other):
+    names, other_names = one.deployments['p'], other.deployments['p']
+    return '*' in names or '*' in other_names or any(name in other_names for name in names)
+
+
 def oracle(catalog, source, destination):
     """(protocol, port) pairs that SOURCE may open at DESTINATION; port 0 is a protocol without ports."""
     allowed = set()
@@ -38,7 +43,8 @@ def oracle(catalog, source, destination):
         has_components = any(
             f'p.{one}' in source.components and f'p.{other}' in destination.components for one, other in flow.pairs
         )
-        numbers = ports_of(flow, destination) if has_components else None
+        is_joined = flow.between == 'any' or shares_a_deployment(source, destination) == (flow.between == 'same')
+        numbers = ports_of(flow, destination) if has_components and is_joined else None
         if numbers is not None:
             allowed.update((protocol, number) for protocol in flow.protocols for number in (numbers or {0}))
     return allowed
@@ -72,7 +78,7 @@ def test_plans_allow_exactly_what_the_oracle_allows_at_both_ends(catalog, hosts)
             'a rule towards the host itself'
         )
     assert not any(rule.peers is ANY for plan in plans.values() for rule in plan.rules)
-    assert symmetry.asymmetries({host.name: host for host in hosts}, plans, book) == []
+    assert symmetry.asymmetries({host.name: host for host in hosts}, plans, {'p': catalog}, book) == []
 
 
 @settings(max_examples=100, deadline=None)
@@ -86,9 +92,10 @@ def test_plans_do_not_depend_on_the_order_of_the_inventory(catalog, hosts, rando
 @given(catalogs(), inventories())
 def test_no_peer_is_any_and_no_missing_peer_is_ignored(catalog, hosts):
     plans, _book = plan_all(catalog, hosts, unresolved='fail')
-    on_hosts = {component for host in hosts for component in host.components}
     for host in hosts:
         plan = plans[host.name]
+        on_hosts = {component for other in hosts if shares_a_deployment(host, other) for component in other.components}
+        elsewhere = {component for other in hosts for component in other.components} - on_hosts
         assert all(rule.peers is not ANY or rule.peer == 'p.d' for rule in plan.rules)
         needed = {
             (f'p.{source}', 'ingress')
@@ -97,10 +104,16 @@ def test_no_peer_is_any_and_no_missing_peer_is_ignored(catalog, hosts):
             if f'p.{destination}' in host.components and ports_of(flow, host) is not None
         }
         assert {
-            (component, direction)
-            for component, direction in needed
-            if component not in on_hosts and component != 'p.d'
+            (component, direction) for component, direction in needed if component not in {*on_hosts, *elsewhere, 'p.d'}
         } <= {gap[:2] for gap in plan.refused}
+        # played only in another deployment: refused unless a flow joins deployments
+        refused = {gap[0] for gap in plan.refused if gap[1] == 'ingress'}
+        for flow in catalog.flows:
+            for source, destination in flow.pairs:
+                if f'p.{destination}' in host.components and ports_of(flow, host) is not None:
+                    joins_others = flow.between != 'same'
+                    assert f'p.{source}' not in elsewhere - {'p.d'} or joins_others or f'p.{source}' in refused
+        assert refused.isdisjoint(on_hosts)
 
 
 @settings(max_examples=100, deadline=None)
@@ -115,5 +128,5 @@ def test_a_missing_rule_at_one_end_is_found(catalog, hosts):
             if rule.direction == 'egress' and any(
                 allowed_by(broken, 'egress', other) != oracle(catalog, host, other) for other in hosts if other != host
             ):
-                assert symmetry.asymmetries(by_name, {**plans, host.name: broken}, book)
+                assert symmetry.asymmetries(by_name, {**plans, host.name: broken}, {'p': catalog}, book)
                 return

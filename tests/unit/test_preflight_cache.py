@@ -5,6 +5,7 @@ from __future__ import annotations
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog import loader
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory import address_book
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.address_book import Host
+from ansible_collections.portmatrix.firewall.plugins.plugin_utils._inventory.deployments import NOT_STATED
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._policy import preflight_cache
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._policy.preflight import Preflight
 
@@ -14,13 +15,13 @@ OPTIONS = {
     for product, catalog in CATALOGS.items()
 }
 HOSTS = {
-    name: Host(name, components, addresses, 'linux', OPTIONS)
+    name: Host(name, components, addresses, 'linux', OPTIONS, {'enstratius': ('prod', 'test')})
     for name, components, addresses in (
         ('db', ('enstratius.mysql', 'enstratius.riak'), ('192.0.2.1/32', '2001:db8::1/128')),
         ('api', ('enstratius.api',), ('192.0.2.2/32',)),
     )
 }
-CONTENTS = address_book.build(HOSTS.values(), CATALOGS, {})
+CONTENTS = address_book.build(HOSTS.values(), CATALOGS)
 PREFLIGHT = Preflight(CATALOGS, HOSTS, CONTENTS, {'api': ['a warning'], 'other': ['another one']})
 
 
@@ -34,7 +35,9 @@ def test_catalogs_hosts_and_entries_are_read_as_they_were_written(tmp_path):
             PREFLIGHT.warnings.get(name, []),
         )
         for component, entries in CONTENTS.entries.items():
-            assert loaded.book.members(component) == entries
+            assert loaded.book.peers(component, NOT_STATED, 'any') == entries
+            assert loaded.book.peers(component, ('test',), 'same') == entries
+            assert loaded.book.peers(component, NOT_STATED, 'same') == []
             assert [loaded.book.listening(entry.option_set) for entry in entries] == [
                 CONTENTS.port_tables[entry.option_set] for entry in entries
             ]
@@ -44,4 +47,4 @@ def test_a_host_without_a_component_and_a_component_without_hosts_are_empty(tmp_
     preflight_cache.save(tmp_path, PREFLIGHT)
     loaded = preflight_cache.load(tmp_path, 'other')
     assert (loaded.host, loaded.warnings) == (None, ['another one'])
-    assert loaded.book.members('enstratius.console') == []
+    assert loaded.book.peers('enstratius.console', NOT_STATED, 'any') == []

@@ -9,6 +9,7 @@ widened), without duplicates, IPv4 before IPv6, each in numeric order.
 
 from __future__ import annotations
 
+import re
 import socket
 import typing as t
 
@@ -16,6 +17,9 @@ from ...module_utils._base.errors import PortmatrixError
 from ...module_utils._model.peers import ANY, Members, Peers
 from .libraries import netaddr
 
+# (name, its place in errors) -> canonical CIDRs
+Resolve = t.Callable[[str, str], list[str]]
+_NAME = re.compile(r'(?=.*[A-Za-z])[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?')
 # network -> why it cannot be a peer
 _NEVER_A_PEER = {
     '0.0.0.0/8': 'is not the address of a host',
@@ -29,8 +33,9 @@ _NEVER_A_PEER = {
 }
 
 
-def parse_peers(members: t.Any, where: str) -> Peers:
-    """Peers of a list of addresses, CIDRs and ranges, or ANY if it contains "any". A single text is a list of one.
+def parse_peers(members: t.Any, where: str, resolve: Resolve | None = None) -> Peers:
+    """Peers of a list of addresses, CIDRs and ranges, or ANY if it contains "any". A single text is a list of one. With
+    RESOLVE, names may be among them.
 
     WHERE names the place in the PortmatrixError that anything else raises.
     """
@@ -42,7 +47,15 @@ def parse_peers(members: t.Any, where: str) -> Peers:
         )
     if ANY.value in members:
         return ANY
-    return Members(tuple(merge(cidr for text in members for cidr in parse_peer(text, where))))
+    return Members(tuple(merge(cidr for text in members for cidr in parse_or_resolve(text, where, resolve))))
+
+
+def parse_or_resolve(text: str, where: str, resolve: Resolve | None) -> list[str]:
+    """Canonical CIDRs of an address, CIDR or range, or what RESOLVE makes of a name."""
+    text = str(text).strip()
+    if text.lower() == ANY.value:
+        raise PortmatrixError(f'{where}: {text!r} is no name; write {ANY.value} in lower case, in a list of peers')
+    return resolve(text, where) if resolve and is_name(text) else parse_peer(text, where)
 
 
 def parse_peer(text: str, where: str) -> list[str]:
@@ -51,6 +64,11 @@ def parse_peer(text: str, where: str) -> list[str]:
     WHERE names the place in the PortmatrixError that anything else raises.
     """
     text = str(text).strip()
+    if '%' in text:
+        raise PortmatrixError(
+            f'{where}: {text!r} has a zone index, which means something on one host only; write an address at which '
+            'other hosts reach it'
+        )
     networks = _parse_range(text, where) if '-' in text else [_parse_network(text, where)]
     for network in networks:
         _refuse_special(network, text, where)
@@ -60,6 +78,11 @@ def parse_peer(text: str, where: str) -> list[str]:
 def is_address(text: str) -> bool:
     """Whether TEXT is one IPv4 or IPv6 address in full notation."""
     return netaddr.valid_ipv4(text, netaddr.INET_PTON) or netaddr.valid_ipv6(text)
+
+
+def is_name(text: str) -> bool:
+    """Whether TEXT can be the name of a host, and cannot be an address with a mistake in it."""
+    return len(text) <= 253 and bool(_NAME.fullmatch(text)) and not text.rpartition('.')[2].isdigit()
 
 
 def is_number(text: str) -> bool:

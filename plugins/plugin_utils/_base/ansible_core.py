@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The only file that uses parts of ansible-core that are not its public interface.
+"""What tasks need of ansible-core beyond its public interface: templates, modules, connections, options.
 
-When a new ansible-core breaks something, it is to be fixed here.
+Together with ansible_inventory.py the only file that uses such parts; when a new ansible-core breaks something, it is
+to be fixed in these two.
 """
 
 from __future__ import annotations
@@ -12,39 +13,45 @@ import typing as t
 from pathlib import Path
 
 from ansible import constants
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 
 from ...module_utils._base.errors import PortmatrixError
+from .ansible_inventory import HostVarsWithoutFacts, without_facts
+
+# of ansible-core 2.19 and later, and of those before
+_ENCRYPTED = ('EncryptedString', 'AnsibleVaultEncryptedUnicode')
 
 
 class TemplateResolver:
     """Resolves templates with the templar of a task."""
 
     def __init__(self, templar: t.Any, hostvars: t.Any, groups: dict[str, list[str]]) -> None:
-        self._templar, self._hostvars, self._groups = templar, hostvars, groups
+        self._templar, self._groups = templar, groups
+        self._hostvars = HostVarsWithoutFacts(hostvars)
 
-    def resolve(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+    def resolve(self, variables: t.Mapping[str, t.Any], name: str, from_facts: t.Collection[str] = ()) -> t.Any:
         """The variable NAME of VARIABLES, which has to exist, with templates resolved, as plain data.
 
-        Raises PortmatrixError if a template cannot be resolved.
+        No template sees a fact: neither those of this host (names FROM_FACTS) nor those of others. Raises
+        PortmatrixError if a template cannot be resolved.
         """
         value = variables[name]
         if _has_template(value):
-            scope = {**variables, 'hostvars': self._hostvars, 'groups': self._groups}
+            scope = {**without_facts(variables, from_facts), 'hostvars': self._hostvars, 'groups': self._groups}
             try:
                 value = self._templar.copy_with_new_env(available_variables=scope).template(value)
             except Exception as error:  # a template may call any plugin, so anything may be raised
                 raise PortmatrixError(
-                    f'{name}: the template cannot be resolved ({error}); fix it, or the variables that it uses'
+                    f'{name}: the template cannot be resolved ({error}); fix it, or the variables that it uses (facts, '
+                    'set_fact and register are not among them, since what a host says of itself decides nothing)'
                 ) from error
-        return plain(value)
-
-
-def raw_variables(hostvars: t.Any, host: str) -> dict[str, t.Any]:
-    """The variables of HOST with unresolved templates. Takes up to 5 ms a host."""
-    return t.cast('dict[str, t.Any]', hostvars.raw_get(host))
+        try:
+            return plain(value)
+        except AnsibleError as error:
+            raise PortmatrixError(f'{name}: cannot be decrypted ({error}); give the password of its vault') from error
 
 
 def ssh_arguments(get: t.Callable[[str], t.Any]) -> list[str]:
@@ -58,18 +65,13 @@ def ssh_arguments(get: t.Callable[[str], t.Any]) -> list[str]:
     return [text for text in texts if text]
 
 
-def names_from_facts(hostvars: t.Any, host: str, variables: t.Mapping[str, t.Any]) -> set[str]:
-    """Names of the VARIABLES of HOST that modules have set: facts, cached ones too, `set_fact` and `register`.
-
-    Facts of Ansible's own are here without their prefix "ansible_".
-    """
-    facts = variables.get('ansible_facts')
-    set_by_tasks = hostvars._variable_manager._nonpersistent_fact_cache.get(host, ())
-    return {*(facts if isinstance(facts, dict) else ()), *set_by_tasks}
-
-
 def plain(value: t.Any) -> t.Any:
-    """VALUE as built-in types, without the tags of ansible-core 2.19 and later."""
+    """VALUE as built-in types: decrypted if it is from a vault, without the tags of ansible-core 2.19 and later.
+
+    Raises AnsibleError if it cannot be decrypted.
+    """
+    if type(value).__name__ in _ENCRYPTED:
+        return str(value)
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -142,6 +144,7 @@ class RemoteHost:
 
 
 def _has_template(value: t.Any) -> bool:
+    # what is encrypted is no template, as in ansible-core
     if isinstance(value, str):
         return '{{' in value or '{%' in value
     if isinstance(value, dict):

@@ -106,7 +106,7 @@ def build(data: t.Any, where: str, sha256: str) -> Catalog:
     data = check_shape(data, where)
     if len(data['flows']) > checks.MAX_FLOWS:
         raise PortmatrixError(
-            f'{where}: has {len(data["flows"])} flows, at most {checks.MAX_FLOWS} are planned; split it into two products'
+            f'{where}: has {len(data["flows"])} flows, at most {checks.MAX_FLOWS} are read; split it into two products'
         )
     problems: list[str] = []
     check_options(data['options'], where, problems)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+SAME = 'same'  # the usual value of `between`
 Citation = dict[str, str]  # `document`, `section`, `row`
 
 
@@ -25,7 +26,7 @@ class Flow(t.NamedTuple):
     optional: bool
     assumed: bool
     citations: tuple[Citation, ...]
-    between: str = 'same'
+    between: str = SAME
 
     @property
     def name(self) -> str:

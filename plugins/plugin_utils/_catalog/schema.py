@@ -11,6 +11,7 @@ import typing as t
 from ...module_utils._base.errors import PortmatrixError
 from ...module_utils._model.protocols import NUMBERS
 from .._base.ansible_core import validate
+from .model import SAME
 
 OPTION_TYPES = ('bool', 'port', 'int', 'list', 'choice')
 NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
@@ -18,7 +19,7 @@ _TAKEN = re.compile(r'(ansible|portmatrix)(_|$)')
 FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]{0,63}')
 _NUMBER = '0|[1-9][0-9]{0,4}'
 PORT = re.compile(rf'(?P<low>{_NUMBER})(-(?P<high>{_NUMBER}))?|(?P<option>[a-z][a-z0-9_]*)(\+(?P<offset>{_NUMBER}))?')
-BETWEEN = ('same', 'different', 'any')
+BETWEEN = (SAME, 'different', 'any')
 
 _CATALOG = dict(
     product=dict(type='str', required=True),
@@ -63,7 +64,7 @@ _FLOW = dict(
     when=dict(type='str'),
     optional=dict(type='bool', default=False),
     assumed=dict(type='bool', default=False),
-    between=dict(type='str', choices=list(BETWEEN), default='same'),
+    between=dict(type='str', choices=list(BETWEEN), default=SAME),
     citations=dict(type='list', elements='dict', required=True, options=_CITATION),
 )
 _NEVER_EMPTY = {'product', 'components', 'flows', 'source', 'destination', 'protocol', 'id'}

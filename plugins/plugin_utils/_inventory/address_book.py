@@ -12,26 +12,35 @@ import json
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from .._base.libraries import netaddr
 from .._catalog.listeners import PortTable, port_table
 from .._catalog.model import Catalogs, product_of
+from . import deployments, shared_addresses
+from .deployments import Deployments
 from .settings import ProductOptions
 
 
 class Host(t.NamedTuple):
     """What the inventory declares of one host. `components` are "product.component", `options` complete values by
-    product, `addresses` canonical CIDRs."""
+    product, `addresses` canonical CIDRs, `deployments` its deployments by product;
+    one that is not `managed` is a peer of others only."""
 
     name: str
     components: tuple[str, ...]
     addresses: tuple[str, ...]
     platform: str
     options: ProductOptions
+    deployments: dict[str, Deployments] = {}
+    managed: bool = True
 
     @classmethod
     def from_data(cls, data: dict[str, t.Any]) -> Host:
         """From the result of `_asdict`, by way of JSON."""
-        return cls(**{**data, 'components': tuple(data['components']), 'addresses': tuple(data['addresses'])})
+        tuples = {name: tuple(data[name]) for name in ('components', 'addresses')}
+        own = {product: tuple(names) for product, names in data['deployments'].items()}
+        return cls(**{**data, **tuples, 'deployments': own})
+
+    def deployments_of(self, product: str) -> Deployments:
+        return self.deployments.get(product, deployments.NOT_STATED)
 
 
 class Entry(t.NamedTuple):
@@ -40,22 +49,33 @@ class Entry(t.NamedTuple):
     host: str
     addresses: tuple[str, ...]
     option_set: int
+    deployments: Deployments = deployments.NOT_STATED
 
     @classmethod
     def from_data(cls, data: dict[str, t.Any]) -> Entry:
         """From the result of `_asdict`, by way of JSON."""
-        return cls(**{**data, 'addresses': tuple(data['addresses'])})
+        return cls(**{**data, **{name: tuple(data[name]) for name in ('addresses', 'deployments')}})
 
 
 class AddressBook:
     """Component -> entries, and option set -> what listens there.
 
-    `members(component)` and `listening(option_set)` are all that the planner needs.
+    `peers(component, ...)` and `listening(option_set)` are all that the planner needs.
     """
 
     def __init__(self, members: t.Callable[[str], t.Sequence[Entry]], port_tables: t.Sequence[PortTable]) -> None:
-        self.members = members
+        self._members = members
         self._port_tables = port_tables
+        self._peers: dict[tuple[str, Deployments, str], list[Entry]] = {}
+
+    def peers(self, component: str, own: Deployments, between: str) -> list[Entry]:
+        """The hosts with COMPONENT that a flow with `between: BETWEEN` joins with a host of the deployments OWN."""
+        key = (component, own, between)
+        if key not in self._peers:
+            self._peers[key] = [
+                entry for entry in self._members(component) if deployments.joins(between, own, entry.deployments)
+            ]
+        return self._peers[key]
 
     def listening(self, option_set: int) -> PortTable:
         return self._port_tables[option_set]
@@ -74,54 +94,24 @@ class Contents(t.NamedTuple):
         return AddressBook(lambda component: self.entries.get(component, []), self.port_tables)
 
 
-def build(hosts: t.Iterable[Host], catalogs: Catalogs, minimum: dict[str, int]) -> Contents:
-    """The address book of HOSTS.
-
-    Raises PortmatrixError for every address that two hosts with the same component share, and for every component with
-    fewer hosts than its declared MINIMUM.
-    """
+def build(hosts: t.Iterable[Host], catalogs: Catalogs) -> Contents:
+    """The address book of HOSTS. Raises PortmatrixError for every address that two hosts with the same component, in
+    the same deployment, share."""
     option_sets: dict[str, int] = {}
     port_tables: list[PortTable] = []
     entries: dict[str, list[Entry]] = {}
-    for host in sorted(hosts):
+    for host in sorted(hosts, key=lambda host: host.name):
         for component in host.components:
             product = product_of(component)
             key = json.dumps([product, host.platform, host.options[product]], sort_keys=True)
             if key not in option_sets:
                 option_sets[key] = len(port_tables)
                 port_tables.append(port_table(catalogs[product], host.options[product], host.platform))
-            entries.setdefault(component, []).append(Entry(host.name, host.addresses, option_sets[key]))
+            entry = Entry(host.name, host.addresses, option_sets[key], host.deployments_of(product))
+            entries.setdefault(component, []).append(entry)
     problems = [
-        text for component, members in sorted(entries.items()) for text in _shared_addresses(component, members)
+        text for component, members in sorted(entries.items()) for text in shared_addresses.find(component, members)
     ]
-    problems.extend(_too_few_hosts(entries, minimum))
     if problems:
         raise PortmatrixError(*problems)
     return Contents(entries, port_tables)
-
-
-def _too_few_hosts(entries: dict[str, list[Entry]], minimum: dict[str, int]) -> t.Iterator[str]:
-    for component, least in sorted(minimum.items()):
-        number = len(entries.get(component, []))
-        if number < least:
-            yield (
-                f'portmatrix_minimum: {component} must have at least {least} hosts, the inventory has {number}; '
-                'complete the inventory (is it sliced or filtered?), or lower the minimum'
-            )
-
-
-def _shared_addresses(component: str, members: list[Entry]) -> t.Iterator[str]:
-    """Hosts whose addresses overlap: each is compared with the earlier one whose addresses end last."""
-    parsed = [(netaddr.IPNetwork(text), entry.host, text) for entry in members for text in entry.addresses]
-    furthest = None
-    for span in sorted((network.version, network.first, network.last, host, text) for network, host, text in parsed):
-        version, first, last, host, text = span
-        if furthest and furthest[0] == version and first <= furthest[2] and host != furthest[3]:
-            equal = text == furthest[4]
-            same = f'have the same address {text}' if equal else f'share addresses ({furthest[4]}, {text})'
-            yield (
-                f'{component}: the hosts {furthest[3]} and {host} {same}; set distinct ones in ansible_host or '
-                'portmatrix_addresses'
-            )
-        if not furthest or furthest[0] != version or last > furthest[2]:
-            furthest = span

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...module_utils._base.errors import PortmatrixError
 from .._base import addresses
 from .._catalog.model import Catalogs
-from . import components, settings
+from . import components, deployments, settings
 from .address_book import Host
 from .host_variables import HostVariables
 
@@ -27,6 +27,8 @@ def render(hosts: dict[str, Host]) -> str:
             'addresses': host.addresses,
             'platform': host.platform,
             'options': host.options,
+            'deployments': host.deployments,
+            'managed': host.managed,
         }
         for name, host in hosts.items()
     }
@@ -62,17 +64,24 @@ class _Entry(t.NamedTuple):
     addresses: list[str]
     platform: str
     options: dict[str, t.Any]
+    deployments: dict[str, t.Any]
+    managed: t.Any
 
     @classmethod
     def from_data(cls, data: dict[str, t.Any]) -> _Entry:
-        return cls(list(data['components']), list(data['addresses']), data['platform'], dict(data['options']))
+        lists = list(data['components']), list(data['addresses'])
+        # files of former versions have neither deployments nor unmanaged hosts
+        own = dict(data.get('deployments', {})), data.get('managed', True)
+        return cls(*lists, data['platform'], dict(data['options']), *own)
 
 
 def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
     variables = {
         f'{product}_{option}': value for product, values in entry.options.items() for option, value in values.items()
     }
-    host_variables = HostVariables(where, {**variables, 'portmatrix_platform': entry.platform})
+    variables.update({f'{product}_{deployments.SUFFIX}': names for product, names in entry.deployments.items()})
+    variables.update(portmatrix_platform=entry.platform, portmatrix_managed=entry.managed)
+    host_variables = HostVariables(where, variables)
     host_components = components.combine(where, entry.components, (), catalogs)
     cidrs = addresses.ordered(cidr for text in entry.addresses for cidr in addresses.parse_peer(text, where))
     return Host(
@@ -81,4 +90,6 @@ def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
         tuple(cidrs),
         settings.read_platform(host_variables),
         settings.read_options(host_variables, host_components, catalogs),
+        deployments.of_components(host_variables, host_components),
+        settings.read_managed(host_variables),
     )

@@ -6,34 +6,35 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
 from .._catalog.model import Catalogs
 from .host_variables import HostVariables
 
+_OF_ANSIBLE = {'all', 'ungrouped'}
+_LIKENESS = 0.85  # of difflib: 1 is equal
+_LEAST_OF_PRODUCT = 3  # characters of its name
+
 
 def group_names(catalogs: Catalogs) -> dict[str, str]:
     """Group name ("avi_vantage_controller") -> component ("avi_vantage.controller")."""
-    names: dict[str, str] = {}
-    for product, catalog in catalogs.items():
-        for component in catalog.components:
-            name = f'{product}_{component}'
-            if name in names:
-                raise PortmatrixError(
-                    f'{catalog.path}: components.{component}: the group {name} would also declare {names[name]}; '
-                    'rename the product or the component'
-                )
-            names[name] = f'{product}.{component}'
-    return names
+    return {
+        f'{product}_{component}': f'{product}.{component}'
+        for product, catalog in catalogs.items()
+        for component in catalog.components
+    }
 
 
 def declared_by_groups(groups: dict[str, list[str]], catalogs: Catalogs) -> dict[str, set[str]]:
-    """Host -> components that its groups declare."""
+    """Host -> components that its groups declare, in whatever spelling ("Avi-Vantage-Controller")."""
+    known = group_names(catalogs)
     declared: dict[str, set[str]] = {}
-    for group, component in group_names(catalogs).items():
-        for host in groups.get(group, ()):
-            declared.setdefault(str(host), set()).add(component)
+    for group, hosts in groups.items():
+        component = known.get(_spelt_like_ours(group))
+        for host in hosts if component else ():
+            declared.setdefault(str(host), set()).add(str(component))
     return declared
 
 
@@ -41,13 +42,35 @@ def misspelt_groups(groups: dict[str, list[str]], catalogs: Catalogs) -> dict[st
     """Host -> warnings about groups that look like a misspelt component."""
     known = group_names(catalogs)
     warnings: dict[str, list[str]] = {}
-    for group in sorted(set(groups) - set(known)):
-        has_product = any(group.startswith(f'{product}_') for product in catalogs)
-        close = difflib.get_close_matches(group, known, 1, 0.9) if has_product else []
-        for host in groups[group] if close else ():
-            text = f'the group {group} declares no component; did you mean {close[0]}?'
+    for group in sorted(set(groups) - _OF_ANSIBLE):
+        spelling = _spelt_like_ours(group)
+        near = None if spelling in known or not groups[group] else _near(spelling, catalogs, known)
+        for host in groups[group] if near else ():
+            text = f'the group {group} declares no component; did you mean {near}?'
             warnings.setdefault(str(host), []).append(text)
     return warnings
+
+
+def _spelt_like_ours(group: str) -> str:
+    return re.sub('[^a-z0-9]+', '_', str(group).lower())
+
+
+def _near(group: str, catalogs: Catalogs, known: dict[str, str]) -> str | None:
+    """The name that is nearly GROUP: with a typing error, or with a part of the product only ("kube_node")."""
+    close = difflib.get_close_matches(group, known, 1, _LIKENESS)
+    if close:
+        return close[0]
+    return next(
+        (
+            f'{product}_{component}'
+            for product, catalog in catalogs.items()
+            for component in catalog.components
+            if group.removesuffix('s').endswith(f'_{component}')
+            and len(group.removesuffix('s')) - len(component) - 1 >= _LEAST_OF_PRODUCT
+            and product.startswith(group.removesuffix('s')[: -len(component) - 1])
+        ),
+        None,
+    )
 
 
 def declared_components(variables: HostVariables, by_groups: t.Iterable[str], catalogs: Catalogs) -> tuple[str, ...]:

@@ -8,11 +8,20 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from .._base.ansible_core import TemplateResolver, names_from_facts, raw_variables
+from .._base.ansible_core import TemplateResolver
+from .._base.ansible_inventory import GroupVariables, names_from_facts, raw_variables, task_variables
+from . import group_values
+from .resolver import Names
 
 Variables = t.Mapping[str, t.Any]
 # read by the playbooks, not by our code
-PLAYBOOK_VARIABLES = ('portmatrix_hosts', 'portmatrix_plan_file', 'portmatrix_address_book_file')
+PLAYBOOK_VARIABLES = (
+    'portmatrix_hosts',
+    'portmatrix_plan_file',
+    'portmatrix_address_book_file',
+    'portmatrix_render_folder',
+    'portmatrix_render_by',
+)
 
 
 class HostVariables:
@@ -24,25 +33,35 @@ class HostVariables:
         variables: Variables,
         resolver: TemplateResolver | None = None,
         overriding: Overriding | None = None,
-        from_facts: t.Container[str] = (),
+        from_facts: t.Collection[str] = (),
+        groups: GroupVariables | None = None,
+        names: Names | None = None,
     ) -> None:
-        """Without a RESOLVER, VARIABLES are plain data already; those FROM_FACTS are refused when they are read."""
-        self.host = host
+        """Without a RESOLVER, VARIABLES are plain data already; those FROM_FACTS are refused when they are read. NAMES
+        are those in the values that stand for addresses."""
+        self.host, self.names = host, names or Names()
         self._variables, self._resolver, self._overriding = variables, resolver, overriding
-        self._from_facts = from_facts
+        self._from_facts, self._groups = from_facts, groups
 
     def get(self, name: str, default: t.Any = None) -> t.Any:
         """The variable NAME as plain data, DEFAULT if it is not set.
 
-        Raises PortmatrixError for a broken template, and for a variable that a module has set: a host would decide what
-        other hosts, or the controller, believe.
+        Raises PortmatrixError for a broken template, for what groups of the host contradict each other about, and for a
+        variable that a module has set: a host would decide what other hosts, or the controller, believe.
         """
         self.refuse_facts([name])
         overridden = self._overriding is not None and self._overriding.applies(name)
-        variables = self._overriding.variables if self._overriding and overridden else self._variables
-        if name not in variables:
-            return default
-        return self._resolver.resolve(variables, name) if self._resolver else variables[name]
+        if self._overriding and overridden:
+            return self._resolve(self._overriding.variables, name, default)
+        values = self._groups.setters(self.host, name) if self._groups and not name.startswith('ansible_') else ()
+        if len(values) < 2:
+            return self._resolve(self._variables, name, default)
+        resolved = [(group, self._resolve({**self._variables, name: value}, name)) for group, value in values]
+        return group_values.settle(self.host, name, resolved, self._resolve(self._variables, name))
+
+    def set_by_people(self) -> t.Iterator[str]:
+        """The names of all variables that no module has set."""
+        yield from (str(name) for name in self._variables if name not in self._from_facts)
 
     def refuse_facts(self, names: t.Iterable[str]) -> None:
         """Raise PortmatrixError for each variable of NAMES that a module has set."""
@@ -55,6 +74,11 @@ class HostVariables:
         ]
         if problems:
             raise PortmatrixError(*problems)
+
+    def _resolve(self, variables: Variables, name: str, default: t.Any = None) -> t.Any:
+        if name not in variables:
+            return default
+        return self._resolver.resolve(variables, name, self._from_facts) if self._resolver else variables[name]
 
 
 class Overriding(t.NamedTuple):
@@ -70,9 +94,12 @@ class Inventory:
     def __init__(self, task_vars: dict[str, t.Any], templar: t.Any) -> None:
         self.groups: dict[str, list[str]] = task_vars['groups']
         self.host = str(task_vars['inventory_hostname'])
-        self._task_vars, self._hostvars = task_vars, task_vars['hostvars']
+        self.names = Names()
+        self._hostvars = task_vars['hostvars']
         self._resolver = TemplateResolver(templar, self._hostvars, self.groups)
+        self._group_variables = GroupVariables(self._hostvars)
         self._raw: dict[str, dict[str, t.Any]] = {}
+        self._task_vars = task_variables(task_vars, self._read(self.host))
 
     @property
     def hosts(self) -> list[str]:
@@ -85,24 +112,24 @@ class Inventory:
 
     def declared(self, host: str) -> HostVariables:
         """The variables of HOST as every other host sees them: from the inventory and extra vars."""
-        return HostVariables(host, self._read(host), self._resolver, from_facts=self._from_facts(host))
+        return self._variables(host, self._read(host))
 
     def in_play(self, host: str) -> HostVariables:
         """The variables of HOST as a task of this play sees them: those of the play count for all its hosts."""
-        overriding = Overriding(self._task_vars, self._is_of_play)
-        return HostVariables(host, self._read(host), self._resolver, overriding, self._from_facts(host))
+        return self._variables(host, self._read(host), Overriding(self._task_vars, self._is_of_play))
 
     def task(self) -> HostVariables:
         """The variables of the host of the task, as this task sees them."""
-        return HostVariables(self.host, self._task_vars, self._resolver, from_facts=self._from_facts(self.host))
+        return self._variables(self.host, self._task_vars, Overriding(self._task_vars, self._is_of_play))
+
+    def _variables(self, host: str, variables: Variables, overriding: Overriding | None = None) -> HostVariables:
+        from_facts = names_from_facts(self._hostvars, host, self._read(host))
+        return HostVariables(host, variables, self._resolver, overriding, from_facts, self._group_variables, self.names)
 
     def _read(self, host: str) -> dict[str, t.Any]:
         if host not in self._raw:
             self._raw[host] = raw_variables(self._hostvars, host)
         return self._raw[host]
-
-    def _from_facts(self, host: str) -> set[str]:
-        return names_from_facts(self._hostvars, host, self._read(host))
 
     def _is_of_play(self, name: str) -> bool:
         """Whether the task has a variable that its host does not have, or not with this value, from the inventory."""

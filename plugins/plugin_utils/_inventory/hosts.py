@@ -10,56 +10,69 @@ import typing as t
 from ...module_utils._base.errors import PortmatrixError
 from .._base import addresses
 from .._catalog.model import Catalogs
-from . import components, resolver, settings
+from . import components, deployments, machines, settings
 from .address_book import Host
 from .host_variables import HostVariables, Inventory
+from .machines import Machine
+from .settings import DeclaredAddresses
 
 
-def read_hosts(inventory: Inventory, catalogs: Catalogs) -> dict[str, Host]:
-    """Hosts by name, with their addresses resolved. Raises PortmatrixError with the problems of all hosts."""
+class Found(t.NamedTuple):
+    """`hosts` by name, and the `machines` that those of them that are managed lead to."""
+
+    hosts: dict[str, Host]
+    machines: list[Machine]
+
+
+class _Read(t.NamedTuple):
+    host: Host
+    addresses: DeclaredAddresses
+    machine: Machine
+
+
+def read_hosts(inventory: Inventory, catalogs: Catalogs) -> Found:
+    """Hosts with a component, with their names resolved. Raises PortmatrixError with the problems of all hosts."""
     by_groups = components.declared_by_groups(inventory.groups, catalogs)
-    hosts: dict[str, Host] = {}
-    targets: dict[str, str] = {}
+    read: list[_Read] = []
     problems: list[str] = []
     for name in inventory.hosts:
         try:
-            host, target = _read_host(inventory.declared(name), by_groups.get(name, ()), catalogs)
+            host = _read_host(inventory.declared(name), by_groups.get(name, ()), catalogs)
         except PortmatrixError as error:
             problems.extend(text if text.startswith(f'{name}: ') else f'{name}: {text}' for text in error.problems)
             continue
-        if host.components:
-            hosts[name] = host
-        if host.components and target:
-            targets[name] = target
-    _resolve(hosts, targets, problems)
+        if host:
+            read.append(host)
+    inventory.names.prepare(name for host in read for name in (*host.addresses.names, *host.machine.names))
+    hosts = {host.host.name: _with_addresses(host, inventory, problems) for host in read}
     if problems:
         raise PortmatrixError(*problems)
-    return hosts
+    return Found(hosts, [host.machine for host in read if host.host.managed])
 
 
-def _read_host(variables: HostVariables, by_groups: t.Iterable[str], catalogs: Catalogs) -> tuple[Host, str | None]:
-    """(the host, the name to resolve if its addresses are not declared). One without components is not read further."""
+def _read_host(variables: HostVariables, by_groups: t.Iterable[str], catalogs: Catalogs) -> _Read | None:
+    """One without components is not read further."""
     host_components = components.declared_components(variables, by_groups, catalogs)
     if not host_components:
-        return Host(variables.host, (), (), '', {}), None
-    cidrs, target = settings.read_addresses(variables)
-    options = settings.read_options(variables, host_components, catalogs)
-    return Host(variables.host, host_components, tuple(cidrs), settings.read_platform(variables), options), target
+        return None
+    declared = settings.read_addresses(variables)
+    host = Host(
+        variables.host,
+        host_components,
+        declared.cidrs,
+        settings.read_platform(variables),
+        settings.read_options(variables, host_components, catalogs),
+        deployments.of_components(variables, host_components),
+        settings.read_managed(variables),
+    )
+    return _Read(host, declared, machines.read(variables))
 
 
-def _resolve(hosts: dict[str, Host], targets: dict[str, str], problems: list[str]) -> None:
-    resolved, failed = resolver.resolve(set(targets.values()))
-    for host, target in sorted(targets.items()):
-        where = f'{host}: the name {target!r}'
-        if target in failed:
-            problems.append(
-                f'{where} cannot be resolved ({failed[target]}); set ansible_host to an address, or '
-                'portmatrix_addresses'
-            )
-            continue
+def _with_addresses(read: _Read, inventory: Inventory, problems: list[str]) -> Host:
+    cidrs = list(read.host.addresses)
+    for name in read.addresses.names:
         try:
-            where += ' resolves to an address that cannot be a peer'
-            cidrs = [cidr for text in resolved[target] for cidr in addresses.parse_peer(text, where)]
-            hosts[host] = hosts[host]._replace(addresses=tuple(addresses.ordered(cidrs)))
+            cidrs.extend(inventory.names.cidrs(name, read.addresses.place))
         except PortmatrixError as error:
             problems.extend(error.problems)
+    return read.host._replace(addresses=tuple(addresses.ordered(cidrs)))

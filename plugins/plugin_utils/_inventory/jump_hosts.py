@@ -16,13 +16,12 @@ from ...module_utils._base.errors import PortmatrixError
 from ...module_utils._model.traffic import without_full_prefix
 from .._base import addresses
 from .._base.ansible_core import ssh_arguments
+from . import connection
 from .address_book import Host
+from .connection import SSH_PORT
 from .host_variables import HostVariables, Inventory
 
-SSH_PORT = 22
 _SECONDS, _THREADS = 10, 16
-# the connection plugins that read ssh's files; "smart" is ssh
-_CONNECTIONS = ('ssh', 'smart', 'paramiko', 'paramiko_ssh', 'libssh')
 # the ways in which ssh goes through another host: "ssh -G" prints what its files and arguments result in
 _JUMP = re.compile(r'(?m)^proxyjump (?!none$)(\S+)$')
 _COMMAND = re.compile(r'(?m)^proxycommand (?!none$)(.+)$')
@@ -71,10 +70,9 @@ class _Command(t.NamedTuple):
 
 def _command(variables: HostVariables) -> _Command | None:
     try:
-        if str(variables.get('ansible_connection', 'ssh')).rpartition('.')[2] not in _CONNECTIONS:
+        if connection.plugin(variables) not in connection.SSH:
             return None
-        address = str(variables.get('ansible_host') or variables.host)
-        port = variables.get('ansible_port')
+        address, port = connection.target(variables), connection.declared_port(variables)
         arguments = shlex.split(' '.join(ssh_arguments(variables.get)))
     except (PortmatrixError, ValueError):
         return None

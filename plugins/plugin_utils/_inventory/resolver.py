@@ -7,9 +7,53 @@ from __future__ import annotations
 
 import concurrent.futures
 import socket
+import typing as t
+
+from ...module_utils._base.errors import PortmatrixError
+from .._base import addresses
 
 DEADLINE_SECONDS = 15
 _THREADS = 32
+
+
+class Names:
+    """Names and what they resolve to. What is asked for together is resolved together."""
+
+    def __init__(self) -> None:
+        self._resolved: dict[str, list[str]] = {}
+        self._failed: dict[str, str] = {}
+
+    def prepare(self, names: t.Iterable[str]) -> None:
+        """Resolve those of NAMES that are not known yet."""
+        unknown = set(names) - self._resolved.keys() - self._failed.keys()
+        if unknown:
+            resolved, failed = resolve(unknown)
+            self._resolved.update(resolved)
+            self._failed.update(failed)
+
+    def cidrs(self, name: str, where: str) -> list[str]:
+        """Canonical CIDRs of all addresses of NAME. WHERE begins the PortmatrixError that is raised without any."""
+        self.prepare([name])
+        where = f'{where}: the name {name!r}'
+        if name in self._failed:
+            raise PortmatrixError(
+                f'{where} cannot be resolved ({self._failed[name]}); set an address instead, or add the name to DNS'
+            )
+        where += ' resolves to an address that cannot be a peer'
+        return addresses.ordered(cidr for text in self._resolved[name] for cidr in addresses.parse_peer(text, where))
+
+    def known(self, name: str) -> list[str] | None:
+        """The addresses of NAME as text, None if it cannot be resolved."""
+        self.prepare([name])
+        return self._resolved.get(name)
+
+    def to_data(self) -> dict[str, list[str]]:
+        """The names that were resolved, with their addresses."""
+        return dict(self._resolved)
+
+    def add(self, data: dict[str, list[str]]) -> None:
+        """From the result of `to_data`."""
+        self._resolved.update(data)
 
 
 def resolve(names: set[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -31,4 +75,4 @@ def resolve(names: set[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
 
 def _lookup(name: str) -> list[str]:
     answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    return sorted({str(answer[4][0]).partition('%')[0] for answer in answers})
+    return sorted({str(answer[4][0]) for answer in answers})

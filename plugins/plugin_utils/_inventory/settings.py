@@ -14,15 +14,13 @@ from ...module_utils._model.peers import ANY, Any, Peers
 from .._base import addresses
 from .._catalog import options
 from .._catalog.model import Catalogs, products_of
-from . import components
+from . import components, connection
 from .host_variables import HostVariables
 
 CONFIRM_TIMEOUT, MIN_TIMEOUT, MAX_TIMEOUT = 30, 5, 3600  # seconds
 UNRESOLVED, EGRESS = ('fail', 'skip', 'any'), ('allow', 'deny')
 BACKENDS = ('auto', 'firewalld', 'ufw', 'windows')
-_WINDOWS_CONNECTIONS = ('winrm', 'psrp', 'ansible.builtin.winrm', 'ansible.builtin.psrp')
 _WINDOWS_SHELLS = ('powershell', 'cmd', 'ansible.builtin.powershell', 'ansible.builtin.cmd')
-_LOCAL = ('local', 'ansible.builtin.local')
 ProductOptions = dict[str, dict[str, t.Any]]  # product -> its options with their values
 
 
@@ -59,7 +57,7 @@ def read_platform(variables: HostVariables) -> str:
     """linux or windows: as declared, otherwise as the connection implies."""
     if variables.get('portmatrix_platform') is not None:
         return read_choice(variables, 'portmatrix_platform', options.PLATFORMS)
-    by_connection = variables.get('ansible_connection') in _WINDOWS_CONNECTIONS
+    by_connection = connection.plugin(variables) in connection.WINDOWS
     by_shell = variables.get('ansible_shell_type') in _WINDOWS_SHELLS
     return 'windows' if by_connection or by_shell else 'linux'
 
@@ -75,9 +73,19 @@ def read_options(variables: HostVariables, host_components: t.Iterable[str], cat
     return values
 
 
-def read_addresses(variables: HostVariables) -> tuple[list[str], str | None]:
-    """(canonical CIDRs, name to resolve) of a host; one of the two is empty. Raises PortmatrixError for wrong
-    values."""
+class DeclaredAddresses(t.NamedTuple):
+    """Canonical `cidrs`, and `names` that stand for more of them; where they are declared: the variable `place`."""
+
+    cidrs: tuple[str, ...]
+    names: tuple[str, ...]
+    place: str
+
+
+def read_addresses(variables: HostVariables) -> DeclaredAddresses:
+    """The addresses at which others see a host: portmatrix_addresses, otherwise where Ansible reaches it.
+
+    Raises PortmatrixError for wrong values.
+    """
     host, declared = variables.host, variables.get('portmatrix_addresses')
     if declared is not None:
         where = f'{host}: portmatrix_addresses'
@@ -86,19 +94,42 @@ def read_addresses(variables: HostVariables) -> tuple[list[str], str | None]:
                 f'{where}: must be a list of addresses, got {declared!r}; list at least one at which other hosts '
                 'reach this one'
             )
-        return addresses.ordered(cidr for text in declared for cidr in addresses.parse_peer(text, where)), None
-    if variables.get('ansible_connection') in _LOCAL:
+        texts = [str(text).strip() for text in declared]
+        cidrs = [cidr for text in texts if not addresses.is_name(text) for cidr in addresses.parse_peer(text, where)]
+        return DeclaredAddresses(tuple(addresses.ordered(cidrs)), tuple(filter(addresses.is_name, texts)), where)
+    if connection.plugin(variables) == connection.LOCAL:
         raise PortmatrixError(
             f'{host}: ansible_connection is local, so the address of this host is unknown; set portmatrix_addresses'
         )
-    target = str(variables.get('ansible_host') or host)
-    if addresses.is_address(target):
-        return addresses.parse_peer(target, f'{host}: ansible_host'), None
+    target, where = connection.target(variables), f'{host}: ansible_host'
+    if addresses.is_address(target) or '%' in target:
+        return DeclaredAddresses(tuple(addresses.parse_peer(target, where)), (), where)
     if addresses.is_number(target):
         raise PortmatrixError(
             f'{host}: {target!r} is neither a name nor a complete address; set ansible_host or portmatrix_addresses'
         )
-    return [], target
+    return DeclaredAddresses((), (target,), host)
+
+
+def read_managed(variables: HostVariables) -> bool:
+    """Whether the host gets a policy; otherwise it is only a peer of others."""
+    return read_flag(variables, 'portmatrix_managed', default=True)
+
+
+def names_of_peers(variables: HostVariables) -> set[str]:
+    """The names among the peers and the sources of management that a host declares; wrong values are left to who reads
+    them."""
+    found: set[str] = set()
+    try:
+        peers = variables.get('portmatrix_peers', {})
+        lists = list(peers.values()) if isinstance(peers, dict) else []
+        lists.append(variables.get('portmatrix_management_sources', []))
+    except PortmatrixError:
+        return found
+    for members in lists:
+        texts = [members] if isinstance(members, str) else members if isinstance(members, list) else []
+        found.update(str(text).strip() for text in texts)
+    return {text for text in found if addresses.is_name(text) and text.lower() != ANY.value}
 
 
 def read_choice(variables: HostVariables, name: str, choices: tuple[str, ...]) -> str:
@@ -109,9 +140,9 @@ def read_choice(variables: HostVariables, name: str, choices: tuple[str, ...]) -
     return str(value)
 
 
-def read_flag(variables: HostVariables, name: str) -> bool:
-    """The variable NAME as a boolean; false if it is not set."""
-    value = variables.get(name, False)
+def read_flag(variables: HostVariables, name: str, *, default: bool = False) -> bool:
+    """The variable NAME as a boolean."""
+    value = variables.get(name, default)
     try:
         return bool(boolean(value))
     except TypeError as error:
@@ -146,7 +177,7 @@ def _peers(variables: HostVariables, catalogs: Catalogs) -> dict[str, Peers]:
         where = f'{name}[{component!r}]'
         try:
             components.require_known(component, catalogs, where)
-            peers[component] = addresses.parse_peers(members, where)
+            peers[component] = addresses.parse_peers(members, where, variables.names.cidrs)
         except PortmatrixError as error:
             problems.extend(error.problems)
     if problems:
@@ -157,7 +188,7 @@ def _peers(variables: HostVariables, catalogs: Catalogs) -> dict[str, Peers]:
 def _management_sources(variables: HostVariables) -> Peers:
     where = f'{variables.host}: portmatrix_management_sources'
     declared = variables.get('portmatrix_management_sources')
-    sources = addresses.parse_peers([ANY.value] if declared is None else declared, where)
+    sources = addresses.parse_peers([ANY.value] if declared is None else declared, where, variables.names.cidrs)
     if not isinstance(sources, Any) and not sources.addresses:
         raise PortmatrixError(
             f'{where}: empty, which would deny all management access; list the addresses of your controllers'

@@ -11,9 +11,9 @@ from ...module_utils._model.directions import EGRESS, INGRESS
 from ...module_utils._model.peers import ANY, Members, Peers
 from .._base import addresses
 from .._catalog.listeners import PortTable, port_table
-from .._catalog.model import Catalogs, Flow, products_of
+from .._catalog.model import SAME, Catalogs, Flow, products_of
 from .._catalog.options import PLATFORMS
-from .._inventory.address_book import AddressBook, Host
+from .._inventory.address_book import AddressBook, Entry, Host
 from .._inventory.settings import Settings
 from .rules import Gap, HostPlan, Rule
 
@@ -67,7 +67,7 @@ class _HostPlanner:
                     self._plan_egress(flow, prefix + destination, tables)
 
     def _plan_ingress(self, flow: Flow, component: str, ports: list[str]) -> None:
-        others = [entry for entry in self.book.members(component) if entry.host != self.host.name]
+        others = self._others(component, flow)
         cidrs = {address for entry in others for address in entry.addresses}
         declared = self._declared_peers(component, flow, INGRESS)
         if declared is ANY:
@@ -79,9 +79,9 @@ class _HostPlanner:
 
     def _plan_egress(self, flow: Flow, component: str, tables: dict[str, PortTable]) -> None:
         by_ports: dict[tuple[str, ...], set[str]] = {}
-        for entry in self.book.members(component):
+        for entry in self._others(component, flow):
             ports = self.book.listening(entry.option_set).get(flow.id)
-            if entry.host != self.host.name and ports is not None:
+            if ports is not None:
                 by_ports.setdefault(tuple(ports), set()).update(entry.addresses)
         open_ports: tuple[str, ...] | None = None
         applying = [platform for platform in PLATFORMS if flow.id in tables[platform]]
@@ -104,12 +104,22 @@ class _HostPlanner:
             text = 'known only by addresses, so its platform is unknown; the flows of every platform are planned'
             self._note(f'{component}: {text}', EGRESS, flow)
 
+    def _others(self, component: str, flow: Flow) -> list[Entry]:
+        """The other hosts with COMPONENT that FLOW joins with this one."""
+        entries = self.book.peers(component, self.host.deployments_of(flow.product), flow.between)
+        return [entry for entry in entries if entry.host != self.host.name]
+
+    def _is_played(self, component: str, flow: Flow) -> bool:
+        """Whether any host of this deployment has COMPONENT; a flow between deployments may also find it there."""
+        own = self.host.deployments_of(flow.product)
+        return any(self.book.peers(component, own, between) for between in (SAME, flow.between))
+
     def _declared_peers(self, component: str, flow: Flow, direction: str) -> Peers | None:
         """The addresses of COMPONENT other than those of inventory hosts: declared ones, or what applies if it has
         neither hosts nor addresses. None: there are none."""
         definition = self.catalogs[flow.product].components[component.partition('.')[2]]
         declared = self.settings.peers.get(component)
-        if declared is not None or self.book.members(component):
+        if declared is not None or self._is_played(component, flow):
             return declared
         if definition['addresses']:
             return Members(tuple(definition['addresses']))
@@ -130,7 +140,7 @@ class _HostPlanner:
         )
         is_enforced = direction == INGRESS or self.settings.egress == 'deny'
         is_refused = self.settings.unresolved == 'fail' and is_enforced
-        self.gaps.add(Gap(component, direction, is_refused))
+        self.gaps.add(Gap(component, direction, is_refused, self.host.deployments_of(flow.product)))
         if self.settings.unresolved == 'any':
             text = f'{component}: {advice}; portmatrix_unresolved is any, so {direction} is open to any'
             self._note(text, direction, flow)

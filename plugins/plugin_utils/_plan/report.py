@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from pathlib import Path
 
 from ...module_utils._model import peers as peers_of
 from ...module_utils._model.directions import INGRESS
@@ -21,21 +22,32 @@ _HEAD = ('HOST', 'DIRECTION', 'PORT', 'PEER', 'FLOW', 'DOCUMENT, SECTION, ROW')
 _MAX_PEERS = 3
 
 
-def plan_file(hosts: dict[str, Host], plans: Plans, catalogs: Catalogs) -> str:
-    """The plan as JSON text, the same bytes for the same inventory."""
+def plan_file(hosts: dict[str, Host], plans: Plans, catalogs: Catalogs, is_partial: bool) -> str:
+    """The plan as JSON text, the same bytes for the same inventory. IS_PARTIAL: the inventory has more hosts."""
     used = products_of(component for name in plans for component in hosts[name].components)
     data = {
         'format': FORMAT,
+        **({'partial': True} if is_partial else {}),
         'catalogs': {product: {'sha256': catalogs[product].sha256} for product in used},
         'hosts': {name: _host(hosts[name], plan) for name, plan in sorted(plans.items())},
     }
     return json.dumps(data, indent=1) + '\n'
 
 
+def is_whole(path: str) -> bool:
+    """Whether the file at PATH is the plan of a whole inventory."""
+    try:
+        data = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and 'hosts' in data and not data.get('partial')
+
+
 def _host(host: Host, plan: HostPlan) -> dict[str, t.Any]:
     return {
         'platform': host.platform,
         'components': list(host.components),
+        'deployments': {product: list(names) for product, names in sorted(host.deployments.items())},
         'addresses': [without_full_prefix(address) for address in host.addresses],
         'rules': [_rule(rule) for rule in plan.rules],
         'baseline': [_rule(rule) for rule in plan.baseline],

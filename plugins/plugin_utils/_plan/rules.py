@@ -11,6 +11,7 @@ from ...module_utils._model import peers as peers_of
 from ...module_utils._model.directions import DIRECTIONS
 from ...module_utils._model.peers import Peers
 from .._catalog.model import Citation
+from .._inventory.deployments import Deployments
 
 
 class Rule(t.NamedTuple):
@@ -34,11 +35,13 @@ class Rule(t.NamedTuple):
 
 
 class Gap(t.NamedTuple):
-    """A component that has neither hosts nor addresses. `refused`: the settings of the host do not accept that."""
+    """A component that has neither hosts, in these deployments, nor addresses. `refused`: the settings of the host do
+    not accept that."""
 
     component: str
     direction: str
     refused: bool
+    deployments: Deployments
 
 
 class HostPlan(t.NamedTuple):

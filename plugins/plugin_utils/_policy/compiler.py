@@ -14,7 +14,7 @@ from ...module_utils._model.policy import GUARD
 from .._base.addresses import merge
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
-from .._inventory import address_book, components, settings
+from .._inventory import address_book, components, deployments, settings
 from .._inventory.address_book import AddressBook, Host
 from .._inventory.host_variables import HostVariables, Inventory
 from .._inventory.jump_hosts import Hop
@@ -46,6 +46,7 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     read_by_preflight = ('portmatrix_catalogs', 'portmatrix_baseline', 'portmatrix_address_book')
     key = [task_id, *(variables.get(name) for name in read_by_preflight), egress]
     shared = preflight_cache.shared(key, lambda: preflight.run_preflight(inventory, egress), variables.host)
+    inventory.names.add(shared.names)
     host = _own_host(variables, shared, extra_components)
     if host is None:
         return HostPolicy(None, shared.warnings)
@@ -72,7 +73,7 @@ def plan_resolved(host: Host, own_settings: Settings, catalogs: Catalogs, book: 
     plan = planner.plan_host(host, own_settings, catalogs, book)
     if plan.refused:
         raise PortmatrixError(
-            *(preflight.unresolved(gap.component, gap.direction, [host.name]) for gap in plan.refused)
+            *(preflight.unresolved(gap.component, gap.direction, gap.deployments, [host.name]) for gap in plan.refused)
         )
     return plan
 
@@ -126,7 +127,8 @@ def _own_host(variables: HostVariables, shared: HostPreflight, extra_components:
         return None
     addresses = shared.host.addresses if shared.host else ()
     options = settings.read_options(variables, host_components, shared.catalogs)
-    own = Host(variables.host, host_components, addresses, settings.read_platform(variables), options)
+    platform, own_deployments = settings.read_platform(variables), deployments.of_components(variables, host_components)
+    own = Host(variables.host, host_components, addresses, platform, options, own_deployments)
     if shared.host or declared:
         _require_same_as_inventory(own._replace(components=declared), shared.host)
     return own
@@ -140,6 +142,11 @@ def _require_same_as_inventory(in_task: Host, in_inventory: Host | None) -> None
     if in_task.platform != in_inventory.platform:
         raise _difference(host, 'portmatrix_platform', in_task.platform, in_inventory.platform)
     problems = [
+        _difference(host, f'{product}_{deployments.SUFFIX}', list(in_task.deployments[product]), list(names))
+        for product, names in in_inventory.deployments.items()
+        if in_task.deployments[product] != names
+    ]
+    problems += [
         _difference(host, f'{product}_{name}', in_task.options[product][name], value)
         for product, values in in_inventory.options.items()
         for name, value in values.items()

@@ -16,10 +16,21 @@ from ...module_utils._model import peers as peers_of
 from .._catalog import loader
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
-from .._inventory import address_book, address_book_file, components, jump_hosts, settings
+from .._inventory import (
+    address_book,
+    address_book_file,
+    components,
+    deployments,
+    jump_hosts,
+    machines,
+    minimum,
+    settings,
+    variable_names,
+)
 from .._inventory.address_book import AddressBook, Contents, Host
+from .._inventory.deployments import Deployments
 from .._inventory.host_variables import HostVariables, Inventory
-from .._inventory.hosts import read_hosts
+from .._inventory.hosts import Found, read_hosts
 from .._inventory.jump_hosts import Hop
 from .._inventory.settings import Settings
 from .._plan import planner
@@ -29,13 +40,15 @@ MAX_HOSTS = 5  # named in a message
 
 class Preflight(t.NamedTuple):
     """`catalogs` include the baseline; `hosts` are those that have a component; `warnings` are by host, and so are
-    the `hops`, what jump hosts have to reach: they are read only where egress is denied."""
+    the `hops`, what jump hosts have to reach: they are read only where egress is denied. `names` are those that were
+    resolved, with their addresses."""
 
     catalogs: Catalogs
     hosts: dict[str, Host]
     contents: Contents
     warnings: dict[str, list[str]]
     hops: dict[str, list[Hop]] = {}
+    names: dict[str, list[str]] = {}
 
     @property
     def book(self) -> AddressBook:
@@ -69,11 +82,26 @@ def run_preflight(inventory: Inventory, egress: str | None = None) -> Preflight:
     products = declarable(catalogs)
     book_path = variables.get('portmatrix_address_book')
     _refuse_slices(variables, bool(book_path))
-    hosts = address_book_file.read(book_path, products) if book_path else read_hosts(inventory, products)
-    contents = address_book.build(hosts.values(), catalogs, _minimum(inventory, hosts, products))
+    found = Found(address_book_file.read(book_path, products), []) if book_path else read_hosts(inventory, products)
+    hosts = found.hosts
+    variable_names.refuse_unknown(inventory, hosts, products)
+    contents = _build_book(found, catalogs, inventory)
+    minimum.require(inventory, hosts, products)
     result = Preflight(catalogs, hosts, contents, components.misspelt_groups(inventory.groups, products))
     denies_egress = _check_play_hosts(result, inventory, egress)
-    return result._replace(hops=jump_hosts.egress(inventory, hosts)) if denies_egress else result
+    hops = jump_hosts.egress(inventory, hosts) if denies_egress else {}
+    return result._replace(hops=hops, names=inventory.names.to_data())
+
+
+def _build_book(found: Found, catalogs: Catalogs, inventory: Inventory) -> Contents:
+    problems = list(machines.find_shared(found.machines, found.hosts, inventory.names))
+    try:
+        contents = address_book.build(found.hosts.values(), catalogs)
+    except PortmatrixError as error:
+        raise PortmatrixError(*error.problems, *problems) from error
+    if problems:
+        raise PortmatrixError(*problems)
+    return contents
 
 
 def host_settings(variables: HostVariables, catalogs: Catalogs, egress: str | None) -> Settings:
@@ -82,12 +110,13 @@ def host_settings(variables: HostVariables, catalogs: Catalogs, egress: str | No
     return declared._replace(egress=egress) if egress else declared
 
 
-def unresolved(component: str, direction: str, hosts: list[str]) -> str:
+def unresolved(component: str, direction: str, names: Deployments, hosts: list[str]) -> str:
     """The problem of a component that has neither hosts nor addresses."""
     where = ', '.join(hosts[:MAX_HOSTS]) + (' and others' if len(hosts) > MAX_HOSTS else '')
     return (
-        f'{component}: has neither hosts nor addresses, but {direction} rules need it (on {where}); declare its '
-        f'hosts, or set portmatrix_peers[{component!r}] to its addresses (an empty list if no host has this component)'
+        f'{component}: has neither hosts nor addresses{deployments.text(names)}, but {direction} rules need it (on '
+        f'{where}); declare its hosts, or set portmatrix_peers[{component!r}] to its addresses (an empty list if no '
+        'host has this component)'
     )
 
 
@@ -102,26 +131,10 @@ def _refuse_slices(variables: HostVariables, has_book: bool) -> None:
         )
 
 
-def _minimum(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) -> dict[str, int]:
-    """portmatrix_minimum: the greatest number that any host declares, so that it does not matter which host asks."""
-    least: dict[str, int] = {}
-    problems: dict[str, None] = {}
-    known = set(inventory.hosts)
-    for variables in (inventory.task(), *(inventory.declared(name) for name in hosts if name in known)):
-        declared = variables.get('portmatrix_minimum', {})
-        if not isinstance(declared, dict) or not all(isinstance(number, int) for number in declared.values()):
-            problem = f'must be a mapping of "product.component" to a number of hosts, got {declared!r}'
-            problems[f'portmatrix_minimum: {problem}'] = None
-            continue
-        for name, number in declared.items():
-            try:
-                components.require_known(name, catalogs, 'portmatrix_minimum')
-            except PortmatrixError as error:
-                problems.update(dict.fromkeys(error.problems))
-            least[name] = max(number, least.get(name, 0))
-    if problems:
-        raise PortmatrixError(*problems)
-    return least
+def managed_play_hosts(preflight: Preflight, inventory: Inventory) -> list[str]:
+    """The hosts of the play that get a policy."""
+    hosts = preflight.hosts
+    return sorted(name for name in set(inventory.play_hosts) if name in hosts and hosts[name].managed)
 
 
 def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | None) -> bool:
@@ -129,9 +142,11 @@ def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | 
     whether any host denies its egress."""
     kinds: set[str] = set()
     denies_egress = False
-    missing: dict[tuple[str, str], list[str]] = {}
+    missing: dict[tuple[str, str, Deployments], list[str]] = {}
     problems: list[str] = []
-    for name in (name for name in inventory.play_hosts if name in preflight.hosts):
+    names = managed_play_hosts(preflight, inventory)
+    inventory.names.prepare(text for name in names for text in settings.names_of_peers(inventory.in_play(name)))
+    for name in names:
         host = preflight.hosts[name]
         try:
             declared = host_settings(inventory.in_play(name), preflight.catalogs, egress)
@@ -143,10 +158,8 @@ def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | 
         if kind not in kinds:
             kinds.add(kind)
             for gap in planner.plan_host(host, declared, preflight.catalogs, preflight.book).refused:
-                missing.setdefault((gap.component, gap.direction), []).append(name)
-    problems.extend(
-        unresolved(component, direction, names) for (component, direction), names in sorted(missing.items())
-    )
+                missing.setdefault((gap.component, gap.direction, gap.deployments), []).append(name)
+    problems.extend(unresolved(*key, names) for key, names in sorted(missing.items()))
     if problems:
         raise PortmatrixError(*problems)
     return denies_egress
@@ -157,4 +170,4 @@ def _kind(host: Host, declared: Settings) -> str:
     peers = {component: peers_of.to_data(members) for component, members in declared.peers.items()}
     sources = peers_of.to_data(declared.management_sources)
     plain = {**declared._asdict(), 'peers': peers, 'management_sources': sources}
-    return json.dumps([host.components, host.platform, host.options, plain], sort_keys=True)
+    return json.dumps([host.components, host.platform, host.options, host.deployments, plain], sort_keys=True)

@@ -23,6 +23,7 @@ from .._inventory.jump_hosts import Hop
 from .preflight import Preflight
 
 _PROBLEMS, _CATALOGS, _PORT_TABLES = 'problems.json', 'catalogs.json', 'port-tables.json'
+_NAMES = 'names.json'
 
 
 class HostPreflight(t.NamedTuple):
@@ -33,6 +34,7 @@ class HostPreflight(t.NamedTuple):
     host: Host | None
     warnings: list[str]
     hops: list[Hop]
+    names: dict[str, list[str]]
 
 
 def shared(key: t.Iterable[t.Any], run: t.Callable[[], Preflight], host: str) -> HostPreflight:
@@ -58,6 +60,7 @@ def save(folder: Path, preflight: Preflight) -> None:
     for component, entries in preflight.contents.entries.items():
         _dump(folder / _component_file(component), [entry._asdict() for entry in entries])
     _dump(folder / _PORT_TABLES, preflight.contents.port_tables)
+    _dump(folder / _NAMES, preflight.names)
     _dump(folder / _CATALOGS, {name: catalog.to_data() for name, catalog in preflight.catalogs.items()})
     for name in {*preflight.hosts, *preflight.warnings}:
         host = preflight.hosts.get(name)
@@ -84,7 +87,14 @@ def load(folder: Path, host: str) -> HostPreflight:
     data = _load(file) if file.exists() else {'host': None, 'warnings': [], 'hops': []}
     own = Host.from_data(data['host']) if data['host'] else None
     hops = [Hop(jump, target, port, tuple(cidrs)) for jump, target, port, cidrs in data['hops']]
-    return HostPreflight(catalogs, AddressBook(members, _load(folder / _PORT_TABLES)), own, data['warnings'], hops)
+    return HostPreflight(
+        catalogs,
+        AddressBook(members, _load(folder / _PORT_TABLES)),
+        own,
+        data['warnings'],
+        hops,
+        _load(folder / _NAMES),
+    )
 
 
 def _run(folder: Path, run: t.Callable[[], Preflight]) -> None:

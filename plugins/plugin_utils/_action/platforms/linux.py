@@ -14,10 +14,9 @@ from ....module_utils._base.memory import HOME
 from ....module_utils._model import policy as policies
 from ....module_utils._rollback.outcomes import OUTCOME
 from ..._base.ansible_core import RemoteHost
+from ..._inventory import connection
 from ..._inventory.host_variables import HostVariables
 from .base import Answer, ChangeState
-
-SSH_PORT = 22
 
 
 class LinuxChannel:
@@ -54,7 +53,7 @@ class Linux:
 
     @property
     def port(self) -> int:
-        return int(self._variables.get('ansible_port') or SSH_PORT)
+        return connection.port(self._variables)
 
     def prepare(self, host: RemoteHost) -> None:
         pass

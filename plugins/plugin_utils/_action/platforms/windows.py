@@ -10,7 +10,7 @@ import typing as t
 from ....module_utils._model import policy as policies
 from ....module_utils._rollback.outcomes import CONFIRMED, ERROR, UNKNOWN
 from ..._base.ansible_core import RemoteHost
-from ..._inventory import settings
+from ..._inventory import connection, settings
 from ..._inventory.host_variables import HostVariables
 from ..windows import answers, messages, program, script, wire
 from ..windows.wire import Transport
@@ -56,7 +56,7 @@ class Windows:
     def port(self) -> int:
         """As the inventory says; a connection knows better."""
         uses_ssh = str(self._variables.get('ansible_connection')).endswith('ssh')
-        return int(self._variables.get('ansible_port') or (SSH_PORT if uses_ssh else WINRM_PORT))
+        return connection.port(self._variables, SSH_PORT if uses_ssh else WINRM_PORT)
 
     def prepare(self, host: RemoteHost) -> None:
         """`become: true` for all hosts of a play means sudo, which Windows does not have: there the user who connects
@@ -96,8 +96,8 @@ class Windows:
     ) -> dict[str, t.Any]:
         """One PowerShell script."""
         policy = policies.parse(document)
-        addresses, _name = settings.read_addresses(self._variables)
-        plain = tuple(address.partition('/')[0] for address in addresses)
+        addresses = settings.read_addresses(self._variables)
+        plain = tuple(address.partition('/')[0] for address in addresses.cidrs)
         host = script.Host(self._variables.host, plain, tuple(products))
         content = script.render(policy, [self.port, *policy.management_ports], host, warnings)
         rendered = [{'path': script.PATH, 'content': content}]

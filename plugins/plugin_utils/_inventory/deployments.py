@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deployments: several installations of one product in one inventory, and which of them a flow joins."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ...module_utils._base.errors import PortmatrixError
+from .._catalog.model import SAME, products_of
+from .host_variables import HostVariables
+
+VARIABLE, SUFFIX = 'portmatrix_deployment', 'deployment'
+DEFAULT, ALL = 'default', '*'
+MAX_LENGTH = 64
+Deployments = tuple[str, ...]  # sorted names, or ALL alone
+NOT_STATED: Deployments = (DEFAULT,)
+
+
+def read(variables: HostVariables, product: str) -> Deployments:
+    """The deployments of PRODUCT that a host belongs to. Raises PortmatrixError for anything but names."""
+    own = f'{product}_{SUFFIX}'
+    name = own if variables.get(own) is not None else VARIABLE
+    value = variables.get(name)
+    if value is None:
+        return NOT_STATED
+    return parse(value, f'{variables.host}: {name}')
+
+
+def of_components(variables: HostVariables, host_components: t.Iterable[str]) -> dict[str, Deployments]:
+    """The deployments of each product whose components a host has."""
+    return {product: read(variables, product) for product in products_of(host_components)}
+
+
+def parse(value: t.Any, where: str) -> Deployments:
+    """The deployments in VALUE, a name or a list of names. WHERE is its place in errors."""
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(map(_is_name, names)):
+        raise PortmatrixError(
+            f'{where}: must be a name, a list of names, or "*" for all, got {value!r}; a name is a text of at most '
+            f'{MAX_LENGTH} characters (write a number in quotes)'
+        )
+    return (ALL,) if ALL in names else tuple(sorted(set(names)))
+
+
+def meet(one: Deployments, other: Deployments) -> bool:
+    """Whether two hosts have a deployment in common."""
+    return ALL in (*one, *other) or not set(one).isdisjoint(other)
+
+
+def joins(between: str, one: Deployments, other: Deployments) -> bool:
+    """Whether a flow with `between: BETWEEN` joins hosts of these deployments."""
+    return between == 'any' or meet(one, other) == (between == SAME)
+
+
+def text(names: Deployments) -> str:
+    """ " in the deployment prod", for messages; nothing if no deployment is declared."""
+    if names == NOT_STATED or ALL in names:
+        return ''
+    return f' in the deployment{"s" if len(names) > 1 else ""} {", ".join(names)}'
+
+
+def _is_name(value: t.Any) -> bool:
+    return isinstance(value, str) and 0 < len(value.strip()) == len(value) <= MAX_LENGTH and value.isprintable()

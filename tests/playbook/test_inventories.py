@@ -1,0 +1,162 @@
+"""Inventories as people have them: files of groups, vault, limits, appliances, jump hosts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import ansible_runs
+import pytest
+import yaml
+from inventories import SMALL
+
+API = {'ansible_host': '192.0.2.1', 'portmatrix_components': ['enstratius.api']}
+SKIP = {'portmatrix_unresolved': 'skip'}
+
+
+def test_a_limited_plan_says_so_in_the_file_and_on_the_terminal(tmp_path):
+    whole, output = ansible_runs.plan(tmp_path, SMALL)
+    assert 'partial' not in whole and 'hosts only' not in output
+    part, output = ansible_runs.plan(tmp_path, SMALL, '--limit', 'se1')
+    said = ' '.join(output.split())
+    assert part['partial'] is True and list(part['hosts']) == ['se1']
+    assert 'this is the plan of 1 of 2 hosts only' in said
+    assert 'portmatrix-plan.json, in place of the plan of the whole inventory, with the mark "partial"' in said
+    _part, output = ansible_runs.plan(tmp_path, SMALL, '--limit', 'se1', '-e', 'portmatrix_plan_file=other.json')
+    assert 'in place of' not in output and json.loads((tmp_path / 'other.json').read_text())['partial'] is True
+    again, _output = ansible_runs.plan(tmp_path, SMALL)
+    assert again == whole
+
+
+def test_a_play_of_hosts_without_components_says_so(tmp_path):
+    _plan, output = ansible_runs.plan(tmp_path, SMALL, '--limit', 'other')
+    assert 'none of the hosts of the play has a component, so nothing is planned; 2 others have one' in output
+
+
+def test_values_from_a_vault_are_decrypted(tmp_path):
+    (tmp_path / 'password').write_text('secret')
+    vault = [str(Path(sys.executable).parent / 'ansible-vault'), 'encrypt_string', '--vault-password-file', 'password']
+    values = {'component': 'enstratius.mysql', 'address': '203.0.113.7', 'own': '192.0.2.1', 'port': '16000'}
+    encrypted = {
+        name: subprocess.run([*vault, text], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for name, text in values.items()
+    }
+    encrypted = {name: text.replace('\n', '\n' + ' ' * 14) for name, text in encrypted.items()}
+    (tmp_path / 'inventory.yml').write_text(
+        f"""
+all:
+  hosts:
+    a:
+      portmatrix_components:
+        - {encrypted['component']}
+      portmatrix_addresses:
+        - {encrypted['own']}
+      enstratius_mysql_port: {encrypted['port']}
+      portmatrix_unresolved: skip
+      portmatrix_peers:
+        enstratius.dispatcher:
+          - {encrypted['address']}
+"""
+    )
+    arguments = ['portmatrix.firewall.plan', '-i', 'inventory.yml']
+    code, output = ansible_runs.run(tmp_path, *arguments, '--vault-password-file', 'password')
+    assert code == 0, output
+    host = json.loads((tmp_path / 'portmatrix-plan.json').read_text())['hosts']['a']
+    assert (host['components'], host['addresses']) == (['enstratius.mysql'], ['192.0.2.1'])
+    assert {
+        (tuple(rule['ports']), tuple(rule['peers'])) for rule in host['rules'] if rule['direction'] == 'ingress'
+    } == {(('16000',), ('203.0.113.7/32',))}
+    code, output = ansible_runs.run(tmp_path, *arguments)
+    assert code != 0 and 'Traceback' not in output and 'vault' in output
+
+
+def files(folder, contents):
+    for path, data in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(data if isinstance(data, str) else yaml.safe_dump(data))
+
+
+def test_groups_in_files_beside_the_inventory_are_united_too(tmp_path):
+    files(
+        tmp_path,
+        {
+            'hosts.ini': '[one]\na ansible_host=192.0.2.1\n[two]\na\n',
+            'group_vars/one.yml': {'portmatrix_components': ['enstratius.riak'], 'portmatrix_management_ports': [2222]},
+            'group_vars/two/x.yml': {'portmatrix_components': ['enstratius.mysql'], **SKIP},
+            'group_vars/all/main.yml': {'portmatrix_management_ports': [2200]},
+        },
+    )
+    code, output = ansible_runs.run(tmp_path, 'portmatrix.firewall.plan', '-i', 'hosts.ini')
+    assert code == 0, output
+    host = json.loads((tmp_path / 'portmatrix-plan.json').read_text())['hosts']['a']
+    assert host['components'] == ['enstratius.mysql', 'enstratius.riak']
+    assert ['22', '2200', '2222'] in [rule['ports'] for rule in host['baseline']]
+
+
+def test_what_ansible_takes_against_the_nearest_group_is_refused(tmp_path):
+    """A file of group_vars wins over the inventory file, even that of an outer group."""
+    files(
+        tmp_path,
+        {
+            'hosts.ini': '[inner]\na ansible_host=192.0.2.1\n[inner:vars]\nportmatrix_egress=deny\n',
+            'group_vars/all.yml': {'portmatrix_egress': 'allow', 'portmatrix_components': ['enstratius.api'], **SKIP},
+        },
+    )
+    code, output = ansible_runs.run(tmp_path, 'portmatrix.firewall.plan', '-i', 'hosts.ini')
+    assert code != 0
+    assert 'a: portmatrix_egress: the groups all and inner of this host contradict each other' in ' '.join(
+        output.split()
+    )
+
+
+@pytest.mark.parametrize('where', ['extra', 'play', 'include_vars'])
+def test_what_people_set_above_groups_wins_over_them(where, tmp_path):
+    groups = {
+        'one': {'hosts': {'a': {}}, 'vars': {'portmatrix_egress': 'deny'}},
+        'two': {'hosts': {'a': {}}, 'vars': {'portmatrix_egress': 'allow'}},
+    }
+    own = {'portmatrix_egress': 'deny', **SKIP}
+    (tmp_path / 'own.yml').write_text(yaml.safe_dump(own))
+    include = [{'ansible.builtin.include_vars': 'own.yml'}] if where == 'include_vars' else []
+    task = {'portmatrix.firewall.plan': {'path': 'plan.json', 'table': False}, 'delegate_to': 'localhost'}
+    play = {'hosts': 'all', 'gather_facts': False, 'tasks': [*include, task], 'vars': own if where == 'play' else {}}
+    (tmp_path / 'site.yml').write_text(yaml.safe_dump([play]))
+    extra = ['-e', '@own.yml'] if where == 'extra' else []
+    code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'a': API}, 'children': groups}, *extra)
+    assert code == 0, output
+    assert json.loads((tmp_path / 'plan.json').read_text())['hosts']['a']['rules']
+
+
+@pytest.mark.parametrize('name', ['portmatrix_managment_ports', 'enstratius_api_prot'])
+@pytest.mark.parametrize('where', ['extra', 'play'])
+def test_a_misspelt_variable_is_found_wherever_it_is_set(where, name, tmp_path):
+    task = {'portmatrix.firewall.plan': {'table': False}, 'delegate_to': 'localhost'}
+    play = {'hosts': 'all', 'gather_facts': False, 'tasks': [task], 'vars': {name: 1} if where == 'play' else {}}
+    (tmp_path / 'site.yml').write_text(yaml.safe_dump([play]))
+    extra = ['-e', json.dumps({name: 1})] if where == 'extra' else []
+    code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': {'a': API}, 'vars': SKIP}, *extra)
+    assert code != 0 and f'a: {name}: ' in output and 'did you mean' in output
+
+
+def test_variables_of_other_collections_are_left_alone(tmp_path):
+    other = {'enstratius_version': '5.0', 'enstratius_backup_dir': '/b', 'rightscale_token': 'x', 'my_portmatrix_x': 1}
+    _plan, output = ansible_runs.plan(tmp_path, {'hosts': {'a': {**API, **other}}, 'vars': SKIP})
+    assert 'no such option' not in output
+
+
+@pytest.mark.parametrize('playbook', ['harden', 'release', 'render'])
+def test_a_host_that_is_not_managed_is_skipped(playbook, tmp_path):
+    inventory = {'hosts': {'a': {**API, 'portmatrix_managed': False}, 'b': {'portmatrix_managed': 'no'}}, 'vars': SKIP}
+    code, output = ansible_runs.play(tmp_path, f'portmatrix.firewall.{playbook}', inventory)
+    assert code == 0 and 'skipping: [a]' in output and 'skipping: [b]' in output, output
+
+
+def test_warnings_that_hosts_have_in_common_are_shown_once(tmp_path):
+    database = {'portmatrix_components': ['enstratius.mysql']}
+    hosts = {f'h{number}': {**database, 'ansible_host': f'192.0.2.{number}'} for number in range(1, 9)}
+    _plan, output = ansible_runs.plan(tmp_path, {'hosts': hosts, 'vars': SKIP})
+    said = ' '.join(output.split())
+    number = said.count('portmatrix_unresolved is skip, so there is no ingress rule for it')
+    assert number == said.count('[WARNING]: h1, h2, h3, h4, h5 and 3 others: enstratius.') > 1

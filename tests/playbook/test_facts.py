@@ -124,6 +124,8 @@ def test_set_fact_is_no_inventory(name, value, tmp_path):
         '{{ indirect }}',
         "{{ hostvars['liar'].indirect }}",
         '{{ set_by_task }}',
+        "{{ lookup('ansible.builtin.vars', 'claim') }}",
+        "{{ vars['claim'] }}",
     ],
 )
 def test_no_template_of_the_inventory_sees_a_fact(template, tmp_path):

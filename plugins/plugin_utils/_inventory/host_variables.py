@@ -52,7 +52,7 @@ class HostVariables:
         self.refuse_facts([name])
         overridden = self._overriding is not None and self._overriding.applies(name)
         if self._overriding and overridden:
-            return self._resolve(self._overriding.variables, name, default)
+            return self._resolve(self._overriding.variables, name, default, self._overriding.from_facts)
         values = self._groups.setters(self.host, name) if self._groups and not name.startswith('ansible_') else ()
         if len(values) < 2:
             return self._resolve(self._variables, name, default)
@@ -75,17 +75,20 @@ class HostVariables:
         if problems:
             raise PortmatrixError(*problems)
 
-    def _resolve(self, variables: Variables, name: str, default: t.Any = None) -> t.Any:
+    def _resolve(self, variables: Variables, name: str, default: t.Any = None, others: t.Collection[str] = ()) -> t.Any:
         if name not in variables:
             return default
-        return self._resolver.resolve(variables, name, self._from_facts) if self._resolver else variables[name]
+        from_facts = {*self._from_facts, *others}
+        return self._resolver.resolve(variables, name, from_facts) if self._resolver else variables[name]
 
 
 class Overriding(t.NamedTuple):
-    """`variables` of which those that `applies` accepts win over the variables of a host."""
+    """`variables` of which those that `applies` accepts win over the variables of a host; those `from_facts` are not
+    seen by templates."""
 
     variables: Variables
     applies: t.Callable[[str], bool]
+    from_facts: t.Collection[str]
 
 
 class Inventory:
@@ -116,14 +119,20 @@ class Inventory:
 
     def in_play(self, host: str) -> HostVariables:
         """The variables of HOST as a task of this play sees them: those of the play count for all its hosts."""
-        return self._variables(host, self._read(host), Overriding(self._task_vars, self._is_of_play))
+        return self._variables(host, self._read(host), self._of_task())
 
     def task(self) -> HostVariables:
         """The variables of the host of the task, as this task sees them."""
-        return self._variables(self.host, self._task_vars, Overriding(self._task_vars, self._is_of_play))
+        return self._variables(self.host, self._task_vars, self._of_task())
+
+    def _of_task(self) -> Overriding:
+        return Overriding(self._task_vars, self._is_of_play, self._from_facts(self.host))
+
+    def _from_facts(self, host: str) -> set[str]:
+        return names_from_facts(self._hostvars, host, self._read(host))
 
     def _variables(self, host: str, variables: Variables, overriding: Overriding | None = None) -> HostVariables:
-        from_facts = names_from_facts(self._hostvars, host, self._read(host))
+        from_facts = self._from_facts(host)
         return HostVariables(host, variables, self._resolver, overriding, from_facts, self._group_variables, self.names)
 
     def _read(self, host: str) -> dict[str, t.Any]:

@@ -13,7 +13,8 @@ from ..module_utils._base import files
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._action.base import PortmatrixAction
 from ..plugin_utils._action.platforms import registry as platforms
-from ..plugin_utils._inventory import address_book_file, variable_names
+from ..plugin_utils._base.words import few
+from ..plugin_utils._inventory import address_book_file
 from ..plugin_utils._inventory.host_variables import PLAYBOOK_VARIABLES, Inventory
 from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
@@ -100,7 +101,7 @@ def _grouped_warnings(plans: Plans, preflight: Preflight, inventory: Inventory) 
         plan = plans.get(name)
         for warning in plan.warnings if plan else preflight.warnings.get(name, ()):
             by_text.setdefault(warning, []).append(name)
-    return [f'{variable_names.few(names)}: {text}' for text, names in by_text.items()]
+    return [f'{few(names)}: {text}' for text, names in by_text.items()]
 
 
 def _of_a_part(plans: Plans, preflight: Preflight, path: str | None) -> t.Iterator[str]:

@@ -13,7 +13,7 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 
 from ..module_utils._base.errors import PortmatrixError
-from ..plugin_utils._action import confirmation, failed_module
+from ..plugin_utils._action import confirmation, failed_module, seen_addresses
 from ..plugin_utils._action.base import PortmatrixAction
 from ..plugin_utils._action.platforms import registry
 from ..plugin_utils._action.platforms.base import Platform
@@ -28,6 +28,7 @@ MAX_ATTEMPTS = 3
 RESULT_KEYS = frozenset(
     [
         'added',
+        'addresses',
         'backend',
         'changed',
         'diff',
@@ -96,9 +97,11 @@ class ActionModule(PortmatrixAction):
             registry.require_proof(platform, host, seconds)
         if compiled is None:
             wanted = {'state': state, 'backend': backend, **({'confirm_timeout': seconds} if state == 'absent' else {})}
-            return _execute(host, platform, wanted)
-        for warning in compiled.warnings:
-            self._display.warning(f'{host.name}: {warning}')
+            result = _execute(host, platform, wanted)
+            result.pop('addresses', None)
+            return result
+        for message in compiled.messages:
+            self._display.warning(message)
         return _enforce_or_render(host, platform, compiled, state, backend, seconds, variables)
 
 
@@ -119,8 +122,10 @@ def _enforce_or_render(
         rendered = platform.render(backend, document, compiled.warnings, products)
         return {'changed': False, 'components': list(compiled.components), 'products': products, **rendered}
     confirm_connections = settings.read_flag(variables, 'portmatrix_confirm_connections')
-    wanted = {'state': state, 'backend': backend, 'policy': document}
-    return _execute(host, platform, {**wanted, 'confirm_timeout': seconds, 'confirm_connections': confirm_connections})
+    confirming = {'confirm_timeout': seconds, 'confirm_connections': confirm_connections}
+    result = _execute(host, platform, {'state': state, 'backend': backend, 'policy': document, **confirming})
+    unseen = seen_addresses.warnings(host.name, compiled.addresses, result.pop('addresses', None))
+    return {**result, 'warnings': [*result.get('warnings', ()), *unseen]} if unseen else result
 
 
 def _without_components(host: RemoteHost, platform: Platform, state: str, backend: str) -> dict[str, t.Any]:

@@ -61,6 +61,11 @@ digest:
   description: SHA-256 of the policy document.
   returned: when O(state=enforced) or O(state=absent)
   type: str
+addresses:
+  description: The addresses of the host's interfaces, which the controller compares with those of the inventory.
+  returned: when O(state=enforced) or O(state=absent)
+  type: list
+  elements: str
 pending:
   description: The pending change (token, the command that confirms it, and the file with its outcome).
   returned: when something was changed with O(confirm_timeout)

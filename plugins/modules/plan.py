@@ -12,7 +12,9 @@ author: The portmatrix.firewall authors (@portmatrix)
 description:
   - Compiles the catalogs and the inventory into the rules of every host of the play, shows them as a table and writes
     them to a file.
-  - Connects to no host. Run it with C(run_once), as the playbook P(portmatrix.firewall.plan#playbook) does.
+  - Connects to no host. Run it with C(run_once) and C(delegate_to=localhost), as the playbook
+    P(portmatrix.firewall.plan#playbook) does; then the connection plugins of the hosts need not be installed.
+  - A plan of a part of the hosts (C(--limit)) says so on the terminal and in the file (C(partial)).
   - Peers come from the whole inventory, even if C(--limit) restricts the play. The variables are described in
     M(portmatrix.firewall.policy).
 requirements: [netaddr, jmespath]
@@ -46,6 +48,7 @@ EXAMPLES = r'''
       portmatrix.firewall.plan:
         path: portmatrix-plan.json
       run_once: true
+      delegate_to: localhost
 '''
 
 RETURN = r'''

@@ -160,3 +160,150 @@ def test_warnings_that_hosts_have_in_common_are_shown_once(tmp_path):
     said = ' '.join(output.split())
     number = said.count('portmatrix_unresolved is skip, so there is no ingress rule for it')
     assert number == said.count('[WARNING]: h1, h2, h3, h4, h5 and 3 others: enstratius.') > 1
+
+
+def test_the_example_of_the_documentation(tmp_path):
+    text = (Path(__file__).parents[2] / 'docs' / 'inventory.md').read_text()
+    inventory = yaml.safe_load(text.split('```yaml\n')[1].split('```')[0])['all']
+    skip = {**inventory['vars'], **SKIP}
+    plan, output = ansible_runs.plan(tmp_path, {**inventory, 'vars': skip})
+    assert sorted(plan['hosts']) == sorted(
+        [f'prod-{name}' for name in ('ctl1', 'ctl2', 'se1', 'se2', 'se3')]
+        + [f'staging-{name}' for name in ('ctl1', 'ctl2', 'se1')]
+        + ['clock1']
+    )
+    peers = {
+        (name, rule['peer']): rule['peers']
+        for name, host in plan['hosts'].items()
+        for rule in host['rules']
+        if rule['direction'] == 'ingress'
+    }
+    assert peers['prod-ctl1', 'avi_vantage.service_engine'] == ['10.2.0.31/32', '10.2.0.32/32', '198.51.100.31/32']
+    assert peers['staging-ctl2', 'avi_vantage.service_engine'] == ['198.51.100.41/32']
+    assert peers['staging-ctl1', 'avi_vantage.external_client'] == ['192.0.2.200/32']
+    assert len(peers['clock1', 'avi_vantage.controller']) == 4
+    assert 'misspelt' not in output
+
+
+def test_the_constructed_inventory_of_the_documentation(tmp_path):
+    text = (Path(__file__).parents[2] / 'docs' / 'inventory.md').read_text()
+    hosts = {
+        f'i{number}': {
+            'ansible_host': f'203.0.113.{number}',
+            'private_ip_address': f'10.0.0.{number}',
+            'tags': {'role': role, 'environment': environment},
+        }
+        for number, (role, environment) in enumerate(
+            [
+                ('avi_vantage_controller', 'prod'),
+                ('avi_vantage_service_engine', 'prod'),
+                ('avi_vantage_controller', 'test'),
+                ('avi_vantage_service_engine', 'test'),
+            ],
+            start=1,
+        )
+    }
+    files(
+        tmp_path,
+        {
+            'inventory/1-cloud.yml': {'all': {'hosts': hosts, 'vars': SKIP}},
+            'inventory/2-constructed.yml': text.split('```yaml\n')[2].split('```')[0],
+        },
+    )
+    code, output = ansible_runs.run(tmp_path, 'portmatrix.firewall.plan', '-i', 'inventory')
+    assert code == 0, output
+    plan = json.loads((tmp_path / 'portmatrix-plan.json').read_text())['hosts']
+    assert plan['i1']['deployments'] == {'avi_vantage': ['prod']} and plan['i3']['addresses'] == ['10.0.0.3']
+    assert {tuple(rule['peers']) for rule in plan['i3']['rules'] if rule['direction'] == 'ingress'} == {
+        ('10.0.0.4/32',)
+    }
+
+
+def test_a_large_public_shape_with_two_deployments(tmp_path):
+    """Groups within groups, a host in several of them, variables in files: how Kubernetes and Ceph are inventoried."""
+    (tmp_path / 'kube.yml').write_text(KUBE)
+    files(
+        tmp_path,
+        {
+            'inventory/hosts.ini': KUBE_HOSTS,
+            'inventory/group_vars/all/main.yml': {'portmatrix_catalogs': ['kube.yml'], 'ansible_user': 'root'},
+            'inventory/group_vars/k8s_cluster.yml': {'portmatrix_components': ['kube.member'], 'kube_version': '1.34'},
+            'inventory/group_vars/etcd.yml': {'portmatrix_components': ['kube.etcd']},
+            'inventory/group_vars/staging.yml': {'portmatrix_deployment': 'staging'},
+            'inventory/group_vars/prod.yml': {'portmatrix_deployment': 'prod'},
+        },
+    )
+    code, output = ansible_runs.run(tmp_path, 'portmatrix.firewall.plan', '-i', 'inventory')
+    assert code == 0, output
+    hosts = json.loads((tmp_path / 'portmatrix-plan.json').read_text())['hosts']
+    assert hosts['p1']['components'] == ['kube.control_plane', 'kube.etcd', 'kube.member', 'kube.node']
+    peers = {
+        (name, rule['flow']): rule['peers']
+        for name, host in hosts.items()
+        for rule in host['rules']
+        if rule['direction'] == 'ingress'
+    }
+    assert peers['p1', 'kube/etcd-peers'] == ['192.0.2.2/31']
+    assert peers['s1', 'kube/overlay'] == ['192.0.2.12/31']
+    assert peers['p4', 'kube/kubelet'] == ['192.0.2.1/32', '192.0.2.2/32']
+
+
+KUBE_HOSTS = """
+[all]
+p1 ansible_host=192.0.2.1 ip=192.0.2.1 etcd_member_name=etcd1
+p2 ansible_host=192.0.2.2
+p3 ansible_host=192.0.2.3
+p4 ansible_host=192.0.2.4
+s1 ansible_host=192.0.2.11
+s2 ansible_host=192.0.2.12
+s3 ansible_host=192.0.2.13
+
+[kube_control_plane]
+p1
+p2
+s1
+
+[etcd]
+p1
+p2
+p3
+s1
+
+[kube_node]
+p1
+p3
+p4
+s2
+s3
+
+[k8s_cluster:children]
+kube_control_plane
+kube_node
+
+[prod]
+p[1:4]
+
+[staging]
+s[1:3]
+"""
+KUBE = """
+product: kube
+title: Cluster
+documents: {ports: {title: Ports, version: 1.34, retrieved: 2026-11-30}}
+components:
+  control_plane: {title: Control plane}
+  etcd: {title: Store}
+  node: {title: Node}
+  member: {title: Every member}
+flows:
+  - {id: api, title: API, source: member, destination: control_plane, protocol: tcp, ports: [6443],
+     citations: [{document: ports, section: Control plane, row: 1}]}
+  - {id: etcd, title: Store, source: control_plane, destination: etcd, protocol: tcp, ports: [2379],
+     citations: [{document: ports, section: Control plane, row: 2}]}
+  - {id: etcd-peers, title: Replication, source: etcd, destination: etcd, protocol: tcp, ports: [2380],
+     citations: [{document: ports, section: Control plane, row: 2}]}
+  - {id: kubelet, title: Kubelet, source: control_plane, destination: node, protocol: tcp, ports: [10250],
+     citations: [{document: ports, section: Nodes, row: 1}]}
+  - {id: overlay, title: Pods, source: member, destination: member, protocol: udp, ports: [8472],
+     citations: [{document: ports, section: Nodes, row: 2}]}
+"""

@@ -12,6 +12,7 @@ namespace PortmatrixTests
     {
         public readonly Dictionary<string, string> Files = new Dictionary<string, string>();
         public readonly List<int> ListeningPorts = new List<int>();
+        public readonly List<string> OwnAddresses = new List<string> { "192.168.1.10" };
         public readonly List<Connection> Connections = new List<Connection>();
         /// <summary>Processes that live on.</summary>
         public readonly List<string> Living = new List<string>();
@@ -39,6 +40,7 @@ namespace PortmatrixTests
         public List<Connection> GetEstablishedConnections() { return Connections; }
         public Connection GetOwnConnection() { return OwnConnection; }
         public AddressSet GetLocalSubnets() { return AddressSet.Parse(Subnets); }
+        public List<string> GetOwnAddresses() { return OwnAddresses; }
         public List<string> GetOtherFirewalls() { return new List<string>(); }
         public List<string> GetForwardedPorts() { return new List<string>(); }
         public DateTime UtcNow() { return Now; }

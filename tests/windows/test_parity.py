@@ -21,6 +21,7 @@ FACTS = {
     ),
     'changed': True,
     'digest': '',
+    'addresses': ['192.0.2.1'],
     'profiles_before': {'1': [True, True, False, False, False]},
     'profiles_after': {'1': [True, True, True, False, False]},
     'pending': True,

@@ -13,7 +13,7 @@ from .._backends import registry
 from .._backends.base import Backend, Changes
 from .._base.errors import BackendError, Refused
 from .._base.locks import SECONDS
-from .._host import containers, tracking
+from .._host import containers, interfaces, tracking
 from .._model import policy as policies
 from .._model.policy import Policy
 from .._rollback import dependencies as dependencies_of
@@ -141,5 +141,6 @@ def _result(
         'digest': policy.digest if policy else '',
         'warnings': [*changes.warnings, *warnings],
         'transition': transition,
+        'addresses': interfaces.addresses(),
         **changes.counts,
     }

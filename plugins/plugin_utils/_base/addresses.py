@@ -107,6 +107,11 @@ def merge(cidrs: t.Iterable[str]) -> list[str]:
     return [str(network) for network in netaddr.cidr_merge([netaddr.IPNetwork(cidr) for cidr in unique])]
 
 
+def overlap(cidrs: t.Iterable[str], others: t.Iterable[str]) -> bool:
+    """Whether any address is in both."""
+    return bool(netaddr.IPSet(cidrs) & netaddr.IPSet(others))
+
+
 def _parse_network(text: str, where: str) -> netaddr.IPNetwork:
     address, slash, prefix = text.partition('/')
     if not is_address(address) or (slash and not (prefix.isascii() and prefix.isdigit())):

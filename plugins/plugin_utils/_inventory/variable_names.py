@@ -9,6 +9,7 @@ import difflib
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
+from .._base.words import few
 from .._catalog.model import Catalogs, products_of
 from .._catalog.options import DEPLOYMENT
 from .address_book import Host
@@ -39,7 +40,6 @@ KNOWN = frozenset(
         'portmatrix_unresolved',
     ]
 )
-MAX_HOSTS = 5  # named in a message
 _LIKENESS, _OPTION_LIKENESS = 0.6, 0.7  # of difflib: 1 is equal
 
 
@@ -96,9 +96,3 @@ def _misspelt(name: str, options: t.Iterable[str]) -> str | None:
 
 def _advice(near: list[str]) -> str:
     return f'did you mean {near[0]}?' if near else 'the guide lists all of them; remove it'
-
-
-def few(names: t.Sequence[str]) -> str:
-    """The first of NAMES, and how many others there are."""
-    more = f' and {len(names) - MAX_HOSTS} others' if len(names) > MAX_HOSTS else ''
-    return ', '.join(names[:MAX_HOSTS]) + more

@@ -10,6 +10,7 @@ import typing as t
 from ...module_utils._model.directions import EGRESS, INGRESS
 from ...module_utils._model.peers import ANY, Members, Peers
 from .._base import addresses
+from .._base.words import few
 from .._catalog.listeners import PortTable, port_table
 from .._catalog.model import SAME, Catalogs, Flow, products_of
 from .._catalog.options import PLATFORMS
@@ -22,6 +23,13 @@ _NO_EGRESS_RULE = (
     'portmatrix_egress: deny, declare its hosts, or set portmatrix_peers to its addresses (an empty list if no '
     'host has this component)'
 )
+
+
+IPV4, IPV6 = 4, 6
+
+
+def families(addresses_of_host: t.Iterable[str]) -> frozenset[int]:
+    return frozenset(IPV6 if ':' in address else IPV4 for address in addresses_of_host)
 
 
 def plan_host(host: Host, settings: Settings, catalogs: Catalogs, book: AddressBook) -> HostPlan:
@@ -39,6 +47,7 @@ class _HostPlanner:
         self.without_rule: dict[str, list[tuple[str, str]]] = {}
         self.gaps: set[Gap] = set()
         self._merged: dict[frozenset[str], Members] = {}
+        self.families = families(host.addresses)
 
     def plan(self) -> HostPlan:
         for product in products_of(self.host.components):
@@ -68,6 +77,7 @@ class _HostPlanner:
 
     def _plan_ingress(self, flow: Flow, component: str, ports: list[str]) -> None:
         others = self._others(component, flow)
+        self._note_families(component, others, flow, INGRESS)
         cidrs = {address for entry in others for address in entry.addresses}
         declared = self._declared_peers(component, flow, INGRESS)
         if declared is ANY:
@@ -79,10 +89,14 @@ class _HostPlanner:
 
     def _plan_egress(self, flow: Flow, component: str, tables: dict[str, PortTable]) -> None:
         by_ports: dict[tuple[str, ...], set[str]] = {}
-        for entry in self._others(component, flow):
-            ports = self.book.listening(entry.option_set).get(flow.id)
-            if ports is not None:
-                by_ports.setdefault(tuple(ports), set()).update(entry.addresses)
+        others = self._others(component, flow)
+        listening = {
+            number: self.book.listening(number).get(flow.id) for number in {entry.option_set for entry in others}
+        }
+        others = [entry for entry in others if listening[entry.option_set] is not None]
+        self._note_families(component, others, flow, EGRESS)
+        for entry in others:
+            by_ports.setdefault(tuple(listening[entry.option_set] or ()), set()).update(entry.addresses)
         open_ports: tuple[str, ...] | None = None
         applying = [platform for platform in PLATFORMS if flow.id in tables[platform]]
         declared = self._declared_peers(component, flow, EGRESS) if applying else None
@@ -108,6 +122,18 @@ class _HostPlanner:
         """The other hosts with COMPONENT that FLOW joins with this one."""
         entries = self.book.peers(component, self.host.deployments_of(flow.product), flow.between)
         return [entry for entry in entries if entry.host != self.host.name]
+
+    def _note_families(self, component: str, others: list[Entry], flow: Flow, direction: str) -> None:
+        """Name the hosts that no packet reaches: they have addresses of the other family only."""
+        apart = [entry.host for entry in others if self.families.isdisjoint(families(entry.addresses))]
+        if apart and self.families:
+            known, missing = ('IPv6', 'IPv4') if IPV6 in self.families else ('IPv4', 'IPv6')
+            self._note(
+                f'{component}: {few(apart)} and this host have no address of the same family ({missing} there, {known} '
+                'here), so no packet passes between them; declare their other addresses in portmatrix_addresses',
+                direction,
+                flow,
+            )
 
     def _is_played(self, component: str, flow: Flow) -> bool:
         """Whether any host of this deployment has COMPONENT; a flow between deployments may also find it there."""

@@ -12,6 +12,7 @@ from ...module_utils._model.directions import EGRESS, INGRESS
 from ...module_utils._model.peers import Members
 from ...module_utils._model.policy import GUARD
 from .._base.addresses import merge
+from .._base.words import few
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
 from .._inventory import address_book, components, deployments, settings
@@ -29,11 +30,14 @@ _ADVICE = 'set it in the inventory (host_vars, group_vars) or with --extra-vars'
 
 
 class HostPolicy(t.NamedTuple):
-    """`document` is None for a host that has no component."""
+    """`document` is None for a host that has no component. `messages` are the `warnings` to show, with their hosts:
+    what several hosts have in common is shown by one of them. `addresses`: where others see the host."""
 
     document: dict[str, t.Any] | None
     warnings: list[str]
+    messages: list[str]
     components: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 def compile_policy(task_id: str, inventory: Inventory, extra_components: list[str], egress: str | None) -> HostPolicy:
@@ -49,14 +53,22 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     inventory.names.add(shared.names)
     host = _own_host(variables, shared, extra_components)
     if host is None:
-        return HostPolicy(None, shared.warnings)
+        return HostPolicy(None, shared.warnings, [f'{variables.host}: {text}' for text in shared.warnings])
     own_settings = preflight.host_settings(variables, shared.catalogs, egress)
     plan = plan_resolved(host, own_settings, shared.catalogs, shared.book)
     baseline = plan_baseline(host, own_settings, shared.catalogs, variables)
     baseline = baseline._replace(rules=(*jump_rules(host.name, own_settings, shared.hops), *baseline.rules))
     document = build_policy(plan, baseline, own_settings, shared.catalogs)
-    warnings = [*shared.warnings, *plan.warnings, *_undeclared_warnings(host, shared)]
-    return HostPolicy(document, warnings, tuple(sorted(host.components)))
+    common, own = [*shared.warnings, *plan.warnings], _undeclared_warnings(host, shared)
+    messages = [*_said_for(host, own_settings, shared, common), *(f'{host.name}: {text}' for text in own)]
+    return HostPolicy(document, [*common, *own], messages, tuple(sorted(host.components)), host.addresses)
+
+
+def _said_for(host: Host, own_settings: Settings, shared: HostPreflight, warnings: list[str]) -> list[str]:
+    """WARNINGS with the hosts that have them in common, if this is the first of them."""
+    is_as_in_preflight = preflight.kind(host, own_settings, shared.warnings) == shared.kind
+    hosts = shared.first_of_kind() if is_as_in_preflight else [host.name]
+    return [f'{few(hosts)}: {text}' for text in warnings] if hosts else []
 
 
 def _undeclared_warnings(host: Host, shared: HostPreflight) -> list[str]:

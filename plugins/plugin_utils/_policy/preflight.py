@@ -8,11 +8,13 @@ No host is changed before it has succeeded.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
 from ...module_utils._model import peers as peers_of
+from .._base.words import few
 from .._catalog import loader
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
@@ -35,13 +37,11 @@ from .._inventory.jump_hosts import Hop
 from .._inventory.settings import Settings
 from .._plan import planner
 
-MAX_HOSTS = 5  # named in a message
-
 
 class Preflight(t.NamedTuple):
     """`catalogs` include the baseline; `hosts` are those that have a component; `warnings` are by host, and so are
     the `hops`, what jump hosts have to reach: they are read only where egress is denied. `names` are those that were
-    resolved, with their addresses."""
+    resolved, with their addresses; `kinds` are the same for hosts of the play that have the same warnings."""
 
     catalogs: Catalogs
     hosts: dict[str, Host]
@@ -49,6 +49,7 @@ class Preflight(t.NamedTuple):
     warnings: dict[str, list[str]]
     hops: dict[str, list[Hop]] = {}
     names: dict[str, list[str]] = {}
+    kinds: dict[str, str] = {}
 
     @property
     def book(self) -> AddressBook:
@@ -88,9 +89,9 @@ def run_preflight(inventory: Inventory, egress: str | None = None) -> Preflight:
     contents = _build_book(found, catalogs, inventory)
     minimum.require(inventory, hosts, products)
     result = Preflight(catalogs, hosts, contents, components.misspelt_groups(inventory.groups, products))
-    denies_egress = _check_play_hosts(result, inventory, egress)
+    denies_egress, kinds = _check_play_hosts(result, inventory, egress)
     hops = jump_hosts.egress(inventory, hosts) if denies_egress else {}
-    return result._replace(hops=hops, names=inventory.names.to_data())
+    return result._replace(hops=hops, names=inventory.names.to_data(), kinds=kinds)
 
 
 def _build_book(found: Found, catalogs: Catalogs, inventory: Inventory) -> Contents:
@@ -112,11 +113,10 @@ def host_settings(variables: HostVariables, catalogs: Catalogs, egress: str | No
 
 def unresolved(component: str, direction: str, names: Deployments, hosts: list[str]) -> str:
     """The problem of a component that has neither hosts nor addresses."""
-    where = ', '.join(hosts[:MAX_HOSTS]) + (' and others' if len(hosts) > MAX_HOSTS else '')
     return (
         f'{component}: has neither hosts nor addresses{deployments.text(names)}, but {direction} rules need it (on '
-        f'{where}); declare its hosts, or set portmatrix_peers[{component!r}] to its addresses (an empty list if no '
-        'host has this component)'
+        f'{few(hosts)}); declare its hosts, or set portmatrix_peers[{component!r}] to its addresses (an empty list if '
+        'no host has this component)'
     )
 
 
@@ -137,10 +137,10 @@ def managed_play_hosts(preflight: Preflight, inventory: Inventory) -> list[str]:
     return sorted(name for name in set(inventory.play_hosts) if name in hosts and hosts[name].managed)
 
 
-def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | None) -> bool:
+def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | None) -> tuple[bool, dict[str, str]]:
     """Check the settings of every host of the play, plan one of each kind, and list all unresolved components; returns
-    whether any host denies its egress."""
-    kinds: set[str] = set()
+    whether any host denies its egress, and the kinds by host."""
+    kinds: dict[str, str] = {}
     denies_egress = False
     missing: dict[tuple[str, str, Deployments], list[str]] = {}
     problems: list[str] = []
@@ -154,20 +154,20 @@ def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | 
             problems.extend(error.problems)
             continue
         denies_egress = denies_egress or declared.egress == 'deny'
-        kind = _kind(host, declared)
-        if kind not in kinds:
-            kinds.add(kind)
+        kinds[name], known = kind(host, declared, preflight.warnings.get(name, [])), set(kinds.values())
+        if kinds[name] not in known:
             for gap in planner.plan_host(host, declared, preflight.catalogs, preflight.book).refused:
                 missing.setdefault((gap.component, gap.direction, gap.deployments), []).append(name)
     problems.extend(unresolved(*key, names) for key, names in sorted(missing.items()))
     if problems:
         raise PortmatrixError(*problems)
-    return denies_egress
+    return denies_egress, kinds
 
 
-def _kind(host: Host, declared: Settings) -> str:
-    """Equal for hosts that have the same unresolved components."""
+def kind(host: Host, declared: Settings, warnings: t.Sequence[str]) -> str:
+    """Equal for hosts that have the same unresolved components and the same warnings."""
     peers = {component: peers_of.to_data(members) for component, members in declared.peers.items()}
     sources = peers_of.to_data(declared.management_sources)
     plain = {**declared._asdict(), 'peers': peers, 'management_sources': sources}
-    return json.dumps([host.components, host.platform, host.options, host.deployments, plain], sort_keys=True)
+    of_host = [host.components, host.platform, host.options, host.deployments, sorted(planner.families(host.addresses))]
+    return hashlib.sha256(json.dumps([of_host, plain, warnings], sort_keys=True).encode()).hexdigest()[:20]

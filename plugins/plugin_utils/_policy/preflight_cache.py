@@ -35,6 +35,9 @@ class HostPreflight(t.NamedTuple):
     warnings: list[str]
     hops: list[Hop]
     names: dict[str, list[str]]
+    kind: str
+    # the hosts of this kind, for the one who asks first, since all have the same to say; nobody for the others
+    first_of_kind: t.Callable[[], list[str]]
 
 
 def shared(key: t.Iterable[t.Any], run: t.Callable[[], Preflight], host: str) -> HostPreflight:
@@ -62,12 +65,18 @@ def save(folder: Path, preflight: Preflight) -> None:
     _dump(folder / _PORT_TABLES, preflight.contents.port_tables)
     _dump(folder / _NAMES, preflight.names)
     _dump(folder / _CATALOGS, {name: catalog.to_data() for name, catalog in preflight.catalogs.items()})
+    alike: dict[str, list[str]] = {}
+    for name, kind in sorted(preflight.kinds.items()):
+        alike.setdefault(kind, []).append(name)
+    for kind, names in alike.items():
+        _dump(folder / f'kind-{kind}.json', names)
     for name in {*preflight.hosts, *preflight.warnings}:
         host = preflight.hosts.get(name)
         data = {
             'host': host._asdict() if host else None,
             'warnings': preflight.warnings.get(name, []),
             'hops': preflight.hops.get(name, []),
+            'kind': preflight.kinds.get(name, ''),
         }
         _dump(folder / _host_file(name), data)
 
@@ -84,7 +93,7 @@ def load(folder: Path, host: str) -> HostPreflight:
 
     catalogs = {name: Catalog.from_data(data) for name, data in _load(folder / _CATALOGS).items()}
     file = folder / _host_file(host)
-    data = _load(file) if file.exists() else {'host': None, 'warnings': [], 'hops': []}
+    data = _load(file) if file.exists() else {'host': None, 'warnings': [], 'hops': [], 'kind': ''}
     own = Host.from_data(data['host']) if data['host'] else None
     hops = [Hop(jump, target, port, tuple(cidrs)) for jump, target, port, cidrs in data['hops']]
     return HostPreflight(
@@ -94,7 +103,18 @@ def load(folder: Path, host: str) -> HostPreflight:
         data['warnings'],
         hops,
         _load(folder / _NAMES),
+        data['kind'],
+        lambda: _claim(folder / f'kind-{data["kind"]}.json'),
     )
+
+
+def _claim(file: Path) -> list[str]:
+    """What FILE lists, for the first caller of all processes."""
+    try:
+        file.rename(file.with_suffix('.said'))
+    except FileNotFoundError:
+        return []
+    return t.cast('list[str]', _load(file.with_suffix('.said')))
 
 
 def _run(folder: Path, run: t.Callable[[], Preflight]) -> None:

@@ -91,6 +91,11 @@ namespace Portmatrix.Firewall
 
         public AddressSet GetLocalSubnets() { return AddressSet.Parse("192.0.2.0/24"); }
 
+        public List<string> GetOwnAddresses()
+        {
+            return new List<string> { (string)folder.Read("machine.json")["address"] };
+        }
+
         public List<string> GetOtherFirewalls() { return new List<string>(); }
 
         public List<string> GetForwardedPorts() { return new List<string>(); }

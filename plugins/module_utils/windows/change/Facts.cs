@@ -24,6 +24,7 @@ namespace Portmatrix.Firewall
             this.machine = machine;
             this.state = state;
             this.policy = policy;
+            Values["addresses"] = machine.Host.GetOwnAddresses();
             Values["digest"] = policy == null ? "" : policy.Digest;
             Values["active_profiles"] = state.ActiveProfiles;
             Values["profiles_before"] = DescribeProfiles(state.Profiles);

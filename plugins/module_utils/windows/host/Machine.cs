@@ -29,6 +29,9 @@ namespace Portmatrix.Firewall
         /// <summary>The networks of this host's own addresses: what LocalSubnet stands for.</summary>
         AddressSet GetLocalSubnets();
 
+        /// <summary>The addresses of this host, without loopback and link-local ones.</summary>
+        List<string> GetOwnAddresses();
+
         /// <summary>Other firewall products that are registered with Windows.</summary>
         List<string> GetOtherFirewalls();
 

@@ -87,18 +87,34 @@ namespace Portmatrix.Firewall
             };
         }
 
-        public AddressSet GetLocalSubnets()
+        static IEnumerable<UnicastIPAddressInformation> FindOwn()
         {
-            List<string> subnets = new List<string>();
             foreach (NetworkInterface adapter in NetworkInterface.GetAllNetworkInterfaces())
             {
                 if (adapter.OperationalStatus != OperationalStatus.Up) continue;
                 foreach (UnicastIPAddressInformation own in adapter.GetIPProperties().UnicastAddresses)
-                {
-                    bool isV4 = own.Address.AddressFamily == AddressFamily.InterNetwork;
-                    // a prefix of 64 bits is that of every local IPv6 network (RFC 4291, section 2.5.4)
-                    subnets.Add(Format(own.Address) + "/" + (isV4 ? own.IPv4Mask.ToString() : "64"));
-                }
+                    yield return own;
+            }
+        }
+
+        public List<string> GetOwnAddresses()
+        {
+            List<string> found = new List<string>();
+            foreach (UnicastIPAddressInformation own in FindOwn())
+                if (!IPAddress.IsLoopback(own.Address) && !own.Address.IsIPv6LinkLocal
+                    && !Format(own.Address).StartsWith("169.254.", StringComparison.Ordinal))
+                    found.Add(Format(own.Address));
+            return found;
+        }
+
+        public AddressSet GetLocalSubnets()
+        {
+            List<string> subnets = new List<string>();
+            foreach (UnicastIPAddressInformation own in FindOwn())
+            {
+                bool isV4 = own.Address.AddressFamily == AddressFamily.InterNetwork;
+                // a prefix of 64 bits is that of every local IPv6 network (RFC 4291, section 2.5.4)
+                subnets.Add(Format(own.Address) + "/" + (isV4 ? own.IPv4Mask.ToString() : "64"));
             }
             return AddressSet.Parse(subnets.Count == 0 ? "127.0.0.0/8" : String.Join(",", subnets.ToArray()));
         }

@@ -1,0 +1,17 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts of messages."""
+
+from __future__ import annotations
+
+import typing as t
+
+MAX_NAMES = 5
+
+
+def few(names: t.Sequence[str]) -> str:
+    """The first of NAMES, and how many others there are: "a, b, c, d, e and 12 others"."""
+    others = len(names) - MAX_NAMES
+    more = f' and {others} other{"s" if others > 1 else ""}' if others > 0 else ''
+    return ', '.join(names[:MAX_NAMES]) + more

@@ -153,10 +153,12 @@ def test_a_host_that_is_not_managed_is_skipped(playbook, tmp_path):
     assert code == 0 and 'skipping: [a]' in output and 'skipping: [b]' in output, output
 
 
-def test_warnings_that_hosts_have_in_common_are_shown_once(tmp_path):
+@pytest.mark.parametrize('playbook', ['plan', 'render'])
+def test_warnings_that_hosts_have_in_common_are_shown_once(playbook, tmp_path):
     database = {'portmatrix_components': ['enstratius.mysql']}
     hosts = {f'h{number}': {**database, 'ansible_host': f'192.0.2.{number}'} for number in range(1, 9)}
-    _plan, output = ansible_runs.plan(tmp_path, {'hosts': hosts, 'vars': SKIP})
+    code, output = ansible_runs.play(tmp_path, f'portmatrix.firewall.{playbook}', {'hosts': hosts, 'vars': SKIP})
+    assert code == 0, output
     said = ' '.join(output.split())
     number = said.count('portmatrix_unresolved is skip, so there is no ingress rule for it')
     assert number == said.count('[WARNING]: h1, h2, h3, h4, h5 and 3 others: enstratius.') > 1

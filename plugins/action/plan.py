@@ -19,7 +19,7 @@ from ..plugin_utils._inventory.host_variables import PLAYBOOK_VARIABLES, Invento
 from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
 from ..plugin_utils._plan.rules import Plans
-from ..plugin_utils._policy import preflight as preflights
+from ..plugin_utils._policy import play_checks, preflight as preflights
 from ..plugin_utils._policy.compiler import jump_rules, management_rule, plan_baseline, plan_resolved
 from ..plugin_utils._policy.preflight import Preflight
 
@@ -38,7 +38,7 @@ class ActionModule(PortmatrixAction):
         preflight = preflights.run_preflight(inventory)
         plans = plan_hosts(preflight, inventory)
         if arguments['table']:
-            self._display.display(_terminal_text(plans, preflight))
+            self._display.display(_terminal_text(plans, preflight, inventory.play_hosts))
         is_partial = len(plans) < sum(host.managed for host in preflight.hosts.values())
         for warning in (
             *_grouped_warnings(plans, preflight, inventory),
@@ -76,7 +76,7 @@ def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
     plans: Plans = {}
     for name in preflights.managed_play_hosts(preflight, inventory):
         host, variables = preflight.hosts[name], inventory.in_play(name)
-        settings = preflights.host_settings(variables, preflight.catalogs, None)
+        settings = play_checks.host_settings(variables, preflight.catalogs, None)
         plan = plan_resolved(host, settings, preflight.catalogs, preflight.book)
         management = management_rule(settings, platforms.choose(variables, settings.backend).port)
         baseline = plan_baseline(host, settings, preflight.catalogs, variables).rules
@@ -89,9 +89,14 @@ def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
     return plans
 
 
-def _terminal_text(plans: Plans, preflight: Preflight) -> str:
+def _terminal_text(plans: Plans, preflight: Preflight, play_hosts: list[str]) -> str:
     notes = (f'- {note}' for note in report.notes(plans, preflight.catalogs))
-    return '\n'.join(['', report.table(plans, preflight.catalogs), '', 'Notes of the documents:', *notes, ''])
+    text = ['', report.table(plans, preflight.catalogs), '', 'Notes of the documents:', *notes, '']
+    peers_only = [name for name in sorted(play_hosts) if name in preflight.hosts and name not in plans]
+    without = [name for name in sorted(play_hosts) if name not in preflight.hosts]
+    text += [f'Not planned, since portmatrix_managed is false: {few(peers_only)}'] if peers_only else []
+    text += [f'Not planned, since they have no component: {few(without)}'] if without else []
+    return '\n'.join([*text, ''] if peers_only or without else text)
 
 
 def _grouped_warnings(plans: Plans, preflight: Preflight, inventory: Inventory) -> list[str]:
@@ -106,13 +111,15 @@ def _grouped_warnings(plans: Plans, preflight: Preflight, inventory: Inventory) 
 
 def _of_a_part(plans: Plans, preflight: Preflight, path: str | None) -> t.Iterator[str]:
     managed = sum(host.managed for host in preflight.hosts.values())
-    if not managed:
+    if not preflight.hosts:
         yield (
             'no host of the inventory has a component, so nothing is planned; declare components with groups named '
             '<product>_<component>, or with portmatrix_components'
         )
+    elif not managed:
+        yield f'nothing is planned: portmatrix_managed is false for all {len(preflight.hosts)} hosts with a component'
     elif not plans:
-        yield f'none of the hosts of the play has a component, so nothing is planned; {managed} others have one'
+        yield f'nothing is planned: the {managed} managed hosts with a component are not in this play'
     if len(plans) < managed and path:
         replaced = ', in place of the plan of the whole inventory' if report.is_whole(path) else ''
         yield (

@@ -68,6 +68,10 @@ open_to_any:
   description: Number of ingress rules whose peers are any.
   returned: success
   type: int
+open_to_any_baseline:
+  description: How many of these belong to management access and the baseline, not to a product.
+  returned: success
+  type: int
 unresolved:
   description: Number of components that a flow needs and that have neither hosts nor addresses.
   returned: success

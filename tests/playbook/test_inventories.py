@@ -32,7 +32,7 @@ def test_a_limited_plan_says_so_in_the_file_and_on_the_terminal(tmp_path):
 
 def test_a_play_of_hosts_without_components_says_so(tmp_path):
     _plan, output = ansible_runs.plan(tmp_path, SMALL, '--limit', 'other')
-    assert 'none of the hosts of the play has a component, so nothing is planned; 2 others have one' in output
+    assert 'nothing is planned: the 2 managed hosts with a component are not in this play' in output
 
 
 def test_values_from_a_vault_are_decrypted(tmp_path):

@@ -22,6 +22,7 @@ from ...module_utils._base.errors import PortmatrixError
 from .ansible_inventory import HostVarsWithoutFacts, without_facts
 
 # of ansible-core 2.19 and later, and of those before
+_NOT_DECRYPTED = 'cannot be decrypted; pass --ask-vault-pass or --vault-password-file'
 _ENCRYPTED = ('EncryptedString', 'AnsibleVaultEncryptedUnicode')
 
 
@@ -44,6 +45,8 @@ class TemplateResolver:
             try:
                 value = self._templar.copy_with_new_env(available_variables=scope).template(value)
             except Exception as error:  # a template may call any plugin, so anything may be raised
+                if 'decrypt' in str(error):
+                    raise PortmatrixError(f'{name}: {_NOT_DECRYPTED} ({error})') from error
                 raise PortmatrixError(
                     f'{name}: the template cannot be resolved ({error}); fix it, or the variables that it uses (facts, '
                     'set_fact and register are not among them, since what a host says of itself decides nothing)'
@@ -51,7 +54,7 @@ class TemplateResolver:
         try:
             return plain(value)
         except AnsibleError as error:
-            raise PortmatrixError(f'{name}: cannot be decrypted ({error}); give the password of its vault') from error
+            raise PortmatrixError(f'{name}: {_NOT_DECRYPTED} ({error})') from error
 
 
 def ssh_arguments(get: t.Callable[[str], t.Any]) -> list[str]:

@@ -10,6 +10,18 @@ import typing as t
 MAX_NAMES = 5
 
 
+def grouped(problems: t.Iterable[str], hosts: t.Iterable[str]) -> list[str]:
+    """PROBLEMS; those that are equal but for the host that they begin with ("a: ...") are one of several hosts."""
+    known = set(hosts)
+    by_text: dict[str, list[str]] = {}
+    for problem in problems:
+        host, colon, text = problem.partition(': ')
+        is_of_host = bool(colon) and host in known
+        names = by_text.setdefault(text if is_of_host else problem, [])
+        names.extend([host] if is_of_host and host not in names else [])
+    return [f'{few(names)}: {text}' if names else text for text, names in by_text.items()]
+
+
 def few(names: t.Sequence[str]) -> str:
     """The first of NAMES, and how many others there are: "a, b, c, d, e and 12 others"."""
     others = len(names) - MAX_NAMES

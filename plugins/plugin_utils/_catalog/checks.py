@@ -127,4 +127,4 @@ def _check_port_option(name: str, options: dict[str, t.Any], where: str, problem
 
 
 def unknown(where: str, kind: str, name: str, known: t.Iterable[str]) -> str:
-    return f'{where}: unknown {kind} {name!r}; choose from {", ".join(known) or "none"}'
+    return f'{where}: unknown {kind} {name!r}; choose from {", ".join(dict.fromkeys(known)) or "none"}'

@@ -125,6 +125,8 @@ def _compared(node: Node, field_is_first: bool, option: dict[str, t.Any], litera
 def _wrong(name: str, option: dict[str, t.Any], value: t.Any, node: Node) -> str:
     if node['value'] in _ORDERING and _TYPES[option['type']][0] is not int:
         return f'{name} is of type {option["type"]} and has no order; compare it with == or !='
+    if option['type'] == 'list' and node['type'] == 'comparator' and isinstance(value, str):
+        return f"{name} is a list; write contains({name}, {value!r})"
     if option['choices']:
         return f'{value!r} is no value of {name}; choose from {", ".join(option["choices"])}'
     return f'{value!r} is no value of {name}, which is of type {option["type"]}; write {_TYPES[option["type"]][1]}'

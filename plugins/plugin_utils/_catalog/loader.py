@@ -63,7 +63,7 @@ def _files(extra: t.Iterable[str], problems: list[str]) -> t.Iterator[Path]:
         else:
             paths = [path] if path.is_file() else []
         if not paths:
-            problem = 'contains no *.yml file' if path.is_dir() else 'does not exist'
+            problem = 'contains no *.yml or *.yaml file' if path.is_dir() else 'does not exist'
             problems.append(f'portmatrix_catalogs: {path} {problem}; set a catalog file or a folder of them')
         yield from paths
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import typing as t
 
@@ -103,10 +104,15 @@ def _raise(problems: list[str]) -> None:
 
 
 def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str]) -> dict[str, t.Any]:
+    if data is None:
+        problems.append(f'{where}: is empty; it must be a mapping with {", ".join(sorted(spec))}')
+        return {}
     if not isinstance(data, dict):
         problems.append(f'{where}: must be a mapping with {", ".join(sorted(spec))}, got {type(data).__name__}')
         return {}
-    given = {str(key): value for key, value in data.items() if value is not None}
+    unknown = [str(key) for key in data if str(key) not in spec]
+    problems.extend(f'{where}: unknown key {key!r}; {_advice(key, spec)}' for key in unknown)
+    given = {str(key): value for key, value in data.items() if value is not None and str(key) not in unknown}
     values, messages = validate(spec, given)
     empty = [key for key in _NEVER_EMPTY & given.keys() if not given[key]]
     nothing = [key for key, value in given.items() if isinstance(value, list) and None in value]
@@ -114,6 +120,11 @@ def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str
     problems.extend(f'{where}: {key}: must not be empty' for key in sorted(empty))
     problems.extend(f'{where}: {key}: contains an empty value; remove it' for key in sorted(nothing))
     return values
+
+
+def _advice(key: str, spec: dict[str, t.Any]) -> str:
+    near = difflib.get_close_matches(key, sorted(spec), 1)
+    return f'did you mean {near[0]}?' if near else f'choose from {", ".join(sorted(spec))}'
 
 
 def _label(flow: t.Any) -> str:

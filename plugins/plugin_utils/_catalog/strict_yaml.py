@@ -49,7 +49,13 @@ def explain(error: Exception) -> str:
     """What is wrong and in which line, without a part of the file."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
-        return f'line {mark.line + 1}, column {mark.column + 1}: {_WORDS_OF_FILE.sub("...", error.problem or "")}'
+        hint = (
+            '; an unquoted ! begins a tag of YAML: put the text in quotes'
+            if ' for the tag' in str(error.problem)
+            else ''
+        )
+        problem = _WORDS_OF_FILE.sub('...', error.problem or '') + hint
+        return f'line {mark.line + 1}, column {mark.column + 1}: {problem}'
     return type(error).__name__
 
 

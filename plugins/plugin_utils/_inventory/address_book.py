@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ...module_utils._base.errors import PortmatrixError
 from .._catalog.listeners import PortTable, port_table
 from .._catalog.model import Catalogs, product_of
 from . import deployments, shared_addresses
@@ -77,6 +76,10 @@ class AddressBook:
             ]
         return self._peers[key]
 
+    def deployments_with(self, component: str) -> list[str]:
+        """The deployments in which any host has COMPONENT."""
+        return sorted({name for entry in self._members(component) for name in entry.deployments})
+
     def listening(self, option_set: int) -> PortTable:
         return self._port_tables[option_set]
 
@@ -85,18 +88,19 @@ EMPTY = AddressBook(lambda component: (), ())
 
 
 class Contents(t.NamedTuple):
-    """The address book as data: `entries` by component, and the port table of each distinct set of options."""
+    """The address book as data: `entries` by component, and the port table of each distinct set of options. `shared`:
+    hosts of one component that share addresses, with the problem in words."""
 
     entries: dict[str, list[Entry]]
     port_tables: list[PortTable]
+    shared: list[tuple[frozenset[str], str]] = []
 
     def book(self) -> AddressBook:
         return AddressBook(lambda component: self.entries.get(component, []), self.port_tables)
 
 
 def build(hosts: t.Iterable[Host], catalogs: Catalogs) -> Contents:
-    """The address book of HOSTS. Raises PortmatrixError for every address that two hosts with the same component, in
-    the same deployment, share."""
+    """The address book of HOSTS."""
     option_sets: dict[str, int] = {}
     port_tables: list[PortTable] = []
     entries: dict[str, list[Entry]] = {}
@@ -109,9 +113,7 @@ def build(hosts: t.Iterable[Host], catalogs: Catalogs) -> Contents:
                 port_tables.append(port_table(catalogs[product], host.options[product], host.platform))
             entry = Entry(host.name, host.addresses, option_sets[key], host.deployments_of(product))
             entries.setdefault(component, []).append(entry)
-    problems = [
-        text for component, members in sorted(entries.items()) for text in shared_addresses.find(component, members)
+    shared = [
+        one for component, members in sorted(entries.items()) for one in shared_addresses.find(component, members)
     ]
-    if problems:
-        raise PortmatrixError(*problems)
-    return Contents(entries, port_tables)
+    return Contents(entries, port_tables, shared)

@@ -10,8 +10,11 @@ import re
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from .._catalog.model import Catalogs
+from .._catalog.model import Catalogs, products_of
 from .host_variables import HostVariables
+
+if t.TYPE_CHECKING:
+    from .address_book import Host
 
 _OF_ANSIBLE = {'all', 'ungrouped'}
 _LIKENESS = 0.85  # of difflib: 1 is equal
@@ -38,8 +41,9 @@ def declared_by_groups(groups: dict[str, list[str]], catalogs: Catalogs) -> dict
     return declared
 
 
-def misspelt_groups(groups: dict[str, list[str]], catalogs: Catalogs) -> dict[str, list[str]]:
-    """Host -> warnings about groups that look like a misspelt component."""
+def misspelt_groups(groups: dict[str, list[str]], catalogs: Catalogs, hosts: dict[str, Host]) -> dict[str, list[str]]:
+    """Host -> warnings about groups that look like a misspelt component, and about those that begin with a product of
+    which the host, among HOSTS if it has a component, plays no part."""
     known = group_names(catalogs)
     warnings: dict[str, list[str]] = {}
     for group in sorted(set(groups) - _OF_ANSIBLE):
@@ -48,7 +52,18 @@ def misspelt_groups(groups: dict[str, list[str]], catalogs: Catalogs) -> dict[st
         for host in groups[group] if near else ():
             text = f'the group {group} declares no component; did you mean {near}?'
             warnings.setdefault(str(host), []).append(text)
+        product = None if near or spelling in known else _product_of_group(spelling, catalogs)
+        for host in groups[group] if product else ():
+            if product not in products_of(hosts[host].components if host in hosts else ()):
+                text = (
+                    f'the group {group} declares no component of {product}, and nothing else declares one for this host'
+                )
+                warnings.setdefault(str(host), []).append(text)
     return warnings
+
+
+def _product_of_group(group: str, catalogs: Catalogs) -> str | None:
+    return next((product for product in catalogs if group == product or group.startswith(f'{product}_')), None)
 
 
 def _spelt_like_ours(group: str) -> str:
@@ -98,9 +113,9 @@ def require_known(name: str, catalogs: Catalogs, where: str) -> None:
     """Raise PortmatrixError, which begins with WHERE, if NAME is not a component of a catalog."""
     product, dot, component = name.partition('.')
     if not dot:
-        raise PortmatrixError(
-            f'{where}: {name!r} is not a component; write product.component, for example avi_vantage.controller'
-        )
+        near = [full for group, full in group_names(catalogs).items() if name in (group, full.partition('.')[2])]
+        example = f'did you mean {near[0]}?' if near else 'write product.component, for example avi_vantage.controller'
+        raise PortmatrixError(f'{where}: {name!r} is not a component; {example}')
     if product not in catalogs:
         raise PortmatrixError(
             f'{where}: unknown product {product!r} in {name!r}; choose from {", ".join(catalogs)}, or add your own '
@@ -108,7 +123,9 @@ def require_known(name: str, catalogs: Catalogs, where: str) -> None:
         )
     known = catalogs[product].components
     if component not in known:
-        close = difflib.get_close_matches(component, known, 1)
+        close = difflib.get_close_matches(component, known, 1) or [
+            one for one in known if component and component in one
+        ]
         hint = f'did you mean {close[0]!r}? ' if close else ''
         raise PortmatrixError(
             f'{where}: unknown component {component!r} of {product}; {hint}choose from {", ".join(known)}'

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+import difflib
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
+from .._base.words import few
 from .._catalog.model import SAME, products_of
 from .host_variables import HostVariables
+
+if t.TYPE_CHECKING:
+    from .address_book import Host
 
 VARIABLE, SUFFIX = 'portmatrix_deployment', 'deployment'
 DEFAULT, ALL = 'default', '*'
 MAX_LENGTH = 64
+_LIKENESS = 0.7  # of difflib: 1 is equal
 Deployments = tuple[str, ...]  # sorted names, or ALL alone
 NOT_STATED: Deployments = (DEFAULT,)
 
@@ -39,7 +45,7 @@ def parse(value: t.Any, where: str) -> Deployments:
     if not names or not all(map(_is_name, names)):
         raise PortmatrixError(
             f'{where}: must be a name, a list of names, or "*" for all, got {value!r}; a name is a text of at most '
-            f'{MAX_LENGTH} characters (write a number in quotes)'
+            f'{MAX_LENGTH} characters without commas (write a number in quotes, and several names as a list)'
         )
     return (ALL,) if ALL in names else tuple(sorted(set(names)))
 
@@ -54,12 +60,50 @@ def joins(between: str, one: Deployments, other: Deployments) -> bool:
     return between == 'any' or meet(one, other) == (between == SAME)
 
 
-def text(names: Deployments) -> str:
-    """ " in the deployment prod", for messages; nothing if no deployment is declared."""
-    if names == NOT_STATED or ALL in names:
+def text(names: Deployments, others: t.Collection[str] = ()) -> str:
+    """ " in the deployment prod", for messages; nothing if there are no others, in which hosts are."""
+    if ALL in names or names == NOT_STATED and not others:
         return ''
     return f' in the deployment{"s" if len(names) > 1 else ""} {", ".join(names)}'
 
 
+def likely_mistakes(hosts: dict[str, Host]) -> dict[str, list[str]]:
+    """Host -> warnings: it belongs to no deployment, while others of its product do, or alone to one whose name is
+    nearly that of another one."""
+    warnings: dict[str, list[str]] = {}
+    for product in sorted({product for host in hosts.values() for product in host.deployments}):
+        members: dict[str, list[str]] = {}
+        for name, host in sorted(hosts.items()):
+            for deployment in host.deployments.get(product, ()):
+                members.setdefault(deployment, []).append(name)
+        named = sorted(set(members) - {DEFAULT, ALL})
+        for deployment, names in members.items():
+            others = [other for other in named if other != deployment]
+            near = difflib.get_close_matches(deployment.lower(), [other.lower() for other in others], 1, _LIKENESS)
+            if deployment == DEFAULT and others:
+                text_of_all = (
+                    f'{VARIABLE} is not set, so it is in the deployment {DEFAULT} of {product}, which meets none '
+                )
+                text_of_all += f'of the others ({few(others)})'
+            elif len(names) == 1 and near and len(members[_spelt(near[0], others)]) > 1:
+                text_of_all = (
+                    f'it is the only host of {product} in the deployment {deployment}; did you mean {near[0]}?'
+                )
+            else:
+                continue
+            for name in names:
+                warnings.setdefault(name, []).append(text_of_all)
+    return warnings
+
+
+def _spelt(lower: str, names: list[str]) -> str:
+    return next(name for name in names if name.lower() == lower)
+
+
 def _is_name(value: t.Any) -> bool:
-    return isinstance(value, str) and 0 < len(value.strip()) == len(value) <= MAX_LENGTH and value.isprintable()
+    return (
+        isinstance(value, str)
+        and 0 < len(value.strip()) == len(value) <= MAX_LENGTH
+        and value.isprintable()
+        and ',' not in value
+    )

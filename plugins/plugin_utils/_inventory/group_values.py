@@ -16,6 +16,9 @@ from ...module_utils._model.peers import ANY
 from .._base.ansible_inventory import is_within
 
 Values = list[tuple[t.Any, t.Any]]  # (group, its value, resolved), the one that Ansible prefers last
+# a default in an outer group, and an exception in an inner one
+_OWN_VARIABLE = ', or put it into a variable of your own, which any group may set, and refer to that'
+_FILES_WIN = '; Ansible lets files of group_vars win over the inventory file: set both in files'
 _DEPLOYMENT = '_deployment'  # text or list, it says one thing: which installations a host belongs to
 
 
@@ -89,8 +92,10 @@ def _nearest(where: str, values: Values, effective: t.Any) -> t.Any:
         for group, other in values[:-1]
         if other != value and not is_within(winner, group) and group.priority == winner.priority
     ]
-    if others or value != effective:
-        raise _contradiction(where, [*(others or values[:-1]), values[-1]])
+    if others:
+        raise _contradiction(where, [*others, values[-1]])
+    if value != effective:
+        raise _contradiction(where, values, _FILES_WIN)
     return value
 
 
@@ -99,12 +104,12 @@ def _are_equal(values: Values) -> bool:
     return len({repr(sorted(value, key=repr) if isinstance(value, list) else value) for _group, value in values}) == 1
 
 
-def _contradiction(where: str, values: Values) -> PortmatrixError:
+def _contradiction(where: str, values: Values, hint: str = _OWN_VARIABLE) -> PortmatrixError:
     names = [group.name for group, _value in values]
     said = ', '.join(f'{value!r} in {group.name}' for group, value in values)
     return PortmatrixError(
         f'{where}: the groups {", ".join(names[:-1])} and {names[-1]} of this host contradict each other ({said}); '
-        'set it in one of them, in all alike, or for the host'
+        f'set it in one of them, for the host, or to the same value in each{hint}'
     )
 
 

@@ -79,7 +79,10 @@ class HostVariables:
         if name not in variables:
             return default
         from_facts = {*self._from_facts, *others}
-        return self._resolver.resolve(variables, name, from_facts) if self._resolver else variables[name]
+        try:
+            return self._resolver.resolve(variables, name, from_facts) if self._resolver else variables[name]
+        except PortmatrixError as error:
+            raise PortmatrixError(*(f'{self.host}: {problem}' for problem in error.problems)) from error
 
 
 class Overriding(t.NamedTuple):
@@ -97,7 +100,7 @@ class Inventory:
     def __init__(self, task_vars: dict[str, t.Any], templar: t.Any) -> None:
         self.groups: dict[str, list[str]] = task_vars['groups']
         self.host = str(task_vars['inventory_hostname'])
-        self.names = Names()
+        self.names = Names(set(self.groups['all']))
         self._hostvars = task_vars['hostvars']
         self._resolver = TemplateResolver(templar, self._hostvars, self.groups)
         self._group_variables = GroupVariables(self._hostvars)

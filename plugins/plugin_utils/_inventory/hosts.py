@@ -18,7 +18,7 @@ from .settings import DeclaredAddresses
 
 
 class Found(t.NamedTuple):
-    """`hosts` by name, and the `machines` that those of them that are managed lead to."""
+    """`hosts` by name, and the `machines` that they lead to."""
 
     hosts: dict[str, Host]
     machines: list[Machine]
@@ -47,7 +47,7 @@ def read_hosts(inventory: Inventory, catalogs: Catalogs) -> Found:
     hosts = {host.host.name: _with_addresses(host, inventory, problems) for host in read}
     if problems:
         raise PortmatrixError(*problems)
-    return Found(hosts, [host.machine for host in read if host.host.managed])
+    return Found(hosts, [host.machine for host in read])
 
 
 def _read_host(variables: HostVariables, by_groups: t.Iterable[str], catalogs: Catalogs) -> _Read | None:

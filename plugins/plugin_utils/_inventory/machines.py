@@ -52,18 +52,25 @@ def read(variables: HostVariables) -> Machine:
     )
 
 
-def find_shared(machines: t.Iterable[Machine], hosts: dict[str, Host], names: Names) -> t.Iterator[str]:
-    """A problem for the hosts that lead to one machine, and for those that cannot be told apart behind one address."""
+Shared = tuple[frozenset[str], str]  # the hosts, and the problem
+
+
+def find_shared(machines: t.Iterable[Machine], hosts: dict[str, Host], names: Names) -> t.Iterator[Shared]:
+    """The hosts that lead to one machine, and those that cannot be told apart behind one address.
+
+    A host that is not managed counts if it leads to the machine of one that is: then its components need that policy.
+    """
     by_place: dict[tuple[str, tuple[str, ...], str], list[Machine]] = {}
     for machine in machines:
-        for place in _places(machine, names):
+        is_remote = machine.kind == _NETWORK
+        for place in _places(machine, names) if is_remote or hosts[machine.host].managed else ():
             by_place.setdefault((machine.kind, machine.path, place), []).append(machine)
-    problems: dict[str, None] = {}
+    problems: dict[Shared, None] = {}
     for (_kind, _path, place), together in by_place.items():
         for port, same in itertools.groupby(sorted(together, key=_by_port), key=_by_port):
-            names_of_machine = [machine.host for machine in same]
-            if len(names_of_machine) > 1:
-                problems[_same_machine(names_of_machine, place, port)] = None
+            named = [machine.host for machine in same]
+            if len(named) > 1 and any(hosts[name].managed for name in named):
+                problems[frozenset(named), _same_machine(named, place, port)] = None
         if len({machine.port for machine in together}) > 1:
             problems.update(dict.fromkeys(_behind_one_address(together, hosts, place)))
     yield from problems
@@ -90,11 +97,12 @@ def _same_machine(hosts: list[str], place: str, port: int) -> str:
     )
 
 
-def _behind_one_address(together: list[Machine], hosts: dict[str, Host], place: str) -> t.Iterator[str]:
+def _behind_one_address(together: list[Machine], hosts: dict[str, Host], place: str) -> t.Iterator[Shared]:
     for one, other in itertools.combinations(together, 2):
         is_shared = not set(hosts[one.host].addresses).isdisjoint(hosts[other.host].addresses)
         if one.port != other.port and is_shared and not (one.is_declared and other.is_declared):
             yield (
+                frozenset([one.host, other.host]),
                 f'{one.host}, {other.host}: are reached at the same address {place}, on the ports {one.port} and '
-                f'{other.port}, as behind NAT; set portmatrix_addresses for each to where other hosts see it'
+                f'{other.port}, as behind NAT; set portmatrix_addresses for each to where other hosts see it',
             )

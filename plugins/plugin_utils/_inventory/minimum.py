@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
+from .._base.words import few
 from .._catalog.model import Catalogs, product_of, products_of
 from . import components
 from .address_book import Host
@@ -44,10 +45,13 @@ def require(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) ->
 
 def _read(variables: HostVariables, catalogs: Catalogs) -> dict[str, int]:
     declared = variables.get(VARIABLE, {})
-    if not isinstance(declared, dict) or not all(_is_number(number) for number in declared.values()):
+    if not isinstance(declared, dict):
         raise PortmatrixError(
             f'{VARIABLE}: must be a mapping of "product.component" to a number of hosts, got {declared!r}'
         )
+    for name, number in declared.items():
+        if not _is_number(number):
+            raise PortmatrixError(f'{VARIABLE}[{name!r}]: must be a number of hosts, got {number!r}')
     for name in declared:
         components.require_known(name, catalogs, VARIABLE)
     return declared
@@ -71,8 +75,20 @@ def _too_few(least: _Least, hosts: dict[str, Host]) -> t.Iterator[str]:
             for host in hosts.values()
         )
         if present < number:
-            where = '' if name in (ALL, 'default') else f' in the deployment {name}'
+            product = product_of(component)
+            elsewhere = {
+                other: sum(
+                    component in host.components and other in host.deployments_of(product) for host in hosts.values()
+                )
+                for other in sorted(
+                    {one for host in hosts.values() for one in host.deployments.get(product, ())} - {name}
+                )
+            }
+            others = ', '.join(f'{count} in {other}' for other, count in elsewhere.items() if count and name != ALL)
+            here = [host.name for host in hosts.values() if name in host.deployments.get(product, ())]
+            where = f' in the deployment {name} (of {few(sorted(here))})' if others else ''
             yield (
-                f'{VARIABLE}: {component} must have at least {number} hosts{where}, the inventory has {present}; '
-                'complete the inventory (is it sliced or filtered?), or lower the minimum'
+                f'{VARIABLE}: {component} must have at least {number} hosts{where}, the inventory has {present}'
+                f'{f" there, {others}" if others else ""}; complete the inventory (is it sliced or filtered?), correct '
+                'the deployments, or lower the minimum (of several groups the greatest counts)'
             )

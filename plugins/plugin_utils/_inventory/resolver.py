@@ -19,7 +19,9 @@ _THREADS = 32
 class Names:
     """Names and what they resolve to. What is asked for together is resolved together."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: t.Collection[str] = ()) -> None:
+        """HOSTS of the inventory, whose names mean nothing to the resolver."""
+        self._hosts = hosts
         self._resolved: dict[str, list[str]] = {}
         self._failed: dict[str, str] = {}
 
@@ -36,9 +38,10 @@ class Names:
         self.prepare([name])
         where = f'{where}: the name {name!r}'
         if name in self._failed:
-            raise PortmatrixError(
-                f'{where} cannot be resolved ({self._failed[name]}); set an address instead, or add the name to DNS'
-            )
+            advice = 'set an address instead, or add the name to DNS'
+            if name in self._hosts and name not in where.partition(':')[0]:
+                advice = 'it is a host of the inventory: declare its component instead, or set its address'
+            raise PortmatrixError(f'{where} cannot be resolved ({self._failed[name]}); {advice}')
         where += ' resolves to an address that cannot be a peer'
         return addresses.ordered(cidr for text in self._resolved[name] for cidr in addresses.parse_peer(text, where))
 

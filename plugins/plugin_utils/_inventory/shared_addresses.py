@@ -14,17 +14,20 @@ if t.TYPE_CHECKING:
     from .address_book import Entry
 
 
-def find(component: str, members: list[Entry]) -> t.Iterator[str]:
-    """A problem for each pair of MEMBERS of one deployment that overlap."""
+Shared = tuple[frozenset[str], str]  # two hosts, and the problem
+
+
+def find(component: str, members: list[Entry]) -> t.Iterator[Shared]:
+    """Each pair of MEMBERS of one deployment that overlap."""
     names = {name for entry in members for name in entry.deployments} - {ALL} or {ALL}
-    problems: dict[str, None] = {}
+    problems: dict[Shared, None] = {}
     for name in sorted(names):
         of_deployment = [entry for entry in members if name in entry.deployments or ALL in entry.deployments]
         problems.update(dict.fromkeys(_overlapping(component, of_deployment)))
     yield from problems
 
 
-def _overlapping(component: str, members: list[Entry]) -> t.Iterator[str]:
+def _overlapping(component: str, members: list[Entry]) -> t.Iterator[Shared]:
     """Each host is compared with the earlier one whose addresses end last."""
     parsed = [(netaddr.IPNetwork(text), entry.host, text) for entry in members for text in entry.addresses]
     furthest = None
@@ -34,9 +37,10 @@ def _overlapping(component: str, members: list[Entry]) -> t.Iterator[str]:
             equal = text == furthest[4]
             same = f'have the same address {text}' if equal else f'share addresses ({furthest[4]}, {text})'
             yield (
+                frozenset([furthest[3], host]),
                 f'{component}: the hosts {furthest[3]} and {host} {same}; set distinct ones in ansible_host or '
                 'portmatrix_addresses; an address that moves between them (of keepalived, of a load balancer) belongs '
-                f'in portmatrix_peers[{component!r}] of the hosts that use it'
+                f'in portmatrix_peers[{component!r}] of the hosts that use it',
             )
         if not furthest or furthest[0] != version or last > furthest[2]:
             furthest = span

@@ -40,7 +40,7 @@ KNOWN = frozenset(
         'portmatrix_unresolved',
     ]
 )
-_LIKENESS, _OPTION_LIKENESS = 0.6, 0.7  # of difflib: 1 is equal
+_LIKENESS, _OPTION_LIKENESS, _LIKENESS_OF_WHOLE = 0.6, 0.7, 0.9  # of difflib: 1 is equal
 
 
 def refuse_unknown(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) -> None:
@@ -65,6 +65,10 @@ def _unknown(variables: HostVariables, products: list[str], catalogs: Catalogs) 
                 advice = _advice([PREFIX + text for text in near])
                 yield f'{name}: no variable of portmatrix has this name; {advice}'
             continue
+        if name.startswith('por'):
+            near = difflib.get_close_matches(name, KNOWN, 1, _LIKENESS_OF_WHOLE)
+            if near:
+                yield f'{name}: nobody reads it; {_advice(near)}'
         for product in products:
             if name.startswith(f'{product}_'):
                 option = _misspelt(name[len(product) + 1 :], catalogs[product].options)

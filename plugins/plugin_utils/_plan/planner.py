@@ -14,14 +14,14 @@ from .._base.words import few
 from .._catalog.listeners import PortTable, port_table
 from .._catalog.model import SAME, Catalogs, Flow, products_of
 from .._catalog.options import PLATFORMS
+from .._inventory import deployments
 from .._inventory.address_book import AddressBook, Entry, Host
 from .._inventory.settings import Settings
 from .rules import Gap, HostPlan, Rule
 
 _NO_EGRESS_RULE = (
-    'no host has this component; egress is not enforced, so there is no egress rule for it; before you set '
-    'portmatrix_egress: deny, declare its hosts, or set portmatrix_peers to its addresses (an empty list if no '
-    'host has this component)'
+    'egress is not enforced, so there is no egress rule for them; before you set portmatrix_egress: deny, declare '
+    'their hosts, or set portmatrix_peers to their addresses (an empty list for what nobody has)'
 )
 
 
@@ -43,8 +43,8 @@ class _HostPlanner:
         self.rules: dict[tuple[str, str, tuple[str, ...], Peers], Rule] = {}
         # (text, direction, product) of a warning -> flows
         self.notes: dict[tuple[str, str, str], list[str]] = {}
-        # product -> (component, flow) without an egress rule, because no host has the component
-        self.without_rule: dict[str, list[tuple[str, str]]] = {}
+        # product -> components without an egress rule, because no host has them
+        self.without_rule: dict[str, set[str]] = {}
         self.gaps: set[Gap] = set()
         self._merged: dict[frozenset[str], Members] = {}
         self.families = families(host.addresses)
@@ -52,15 +52,19 @@ class _HostPlanner:
     def plan(self) -> HostPlan:
         for product in products_of(self.host.components):
             self._plan_product(product)
-        for product, entries in self.without_rule.items():
-            # nothing depends on these, so one warning for all of them is enough
-            components = ', '.join(sorted({component for component, _flow in entries}))
-            flows = sorted({flow for _component, flow in entries})
-            self.notes[f'{components}: {_NO_EGRESS_RULE}', EGRESS, product] = flows
-        warnings = tuple(
-            sorted(f'{text} (flows: {", ".join(dict.fromkeys(flows))})' for (text, *_), flows in self.notes.items())
+        warnings = sorted(
+            f'{text} (flows: {few(list(dict.fromkeys(flows)))})' for (text, *_), flows in self.notes.items()
         )
-        return HostPlan(tuple(sorted(self.rules.values(), key=Rule.order)), warnings, tuple(sorted(self.gaps)))
+        # nothing depends on these, so one warning for all of them is enough
+        for product, components in self.without_rule.items():
+            where = deployments.text(self.host.deployments_of(product), self._elsewhere(*components))
+            warnings.append(f'{", ".join(sorted(components))}: no host has these components{where}; {_NO_EGRESS_RULE}')
+        rules = tuple(sorted(self.rules.values(), key=Rule.order))
+        return HostPlan(rules, tuple(warnings), tuple(sorted(self.gaps)))
+
+    def _elsewhere(self, *components: str) -> tuple[str, ...]:
+        """The deployments in which hosts have COMPONENTS that this one does not find in its own."""
+        return tuple(sorted({name for component in components for name in self.book.deployments_with(component)}))
 
     def _plan_product(self, product: str) -> None:
         catalog, options = self.catalogs[product], self.host.options[product]
@@ -129,8 +133,8 @@ class _HostPlanner:
         if apart and self.families:
             known, missing = ('IPv6', 'IPv4') if IPV6 in self.families else ('IPv4', 'IPv6')
             self._note(
-                f'{component}: {few(apart)} and this host have no address of the same family ({missing} there, {known} '
-                'here), so no packet passes between them; declare their other addresses in portmatrix_addresses',
+                f'{component}: {few(apart)}: {missing} addresses only, and the inventory gives none of these here, '
+                f'only {known} ones, so no packet passes; declare the other addresses in portmatrix_addresses',
                 direction,
                 flow,
             )
@@ -160,19 +164,20 @@ class _HostPlanner:
         return self._unresolved_peers(component, flow, direction)
 
     def _unresolved_peers(self, component: str, flow: Flow, direction: str) -> Peers | None:
+        own, elsewhere = self.host.deployments_of(flow.product), self._elsewhere(component)
         advice = (
-            f'no host has this component; declare one, or set portmatrix_peers[{component!r}] to its addresses (an '
-            'empty list if no host has this component)'
+            f'no host has this component{deployments.text(own, elsewhere)}; declare one, or set '
+            f'portmatrix_peers[{component!r}] to its addresses (an empty list if no host has this component)'
         )
         is_enforced = direction == INGRESS or self.settings.egress == 'deny'
         is_refused = self.settings.unresolved == 'fail' and is_enforced
-        self.gaps.add(Gap(component, direction, is_refused, self.host.deployments_of(flow.product)))
+        self.gaps.add(Gap(component, direction, is_refused, own, elsewhere))
         if self.settings.unresolved == 'any':
             text = f'{component}: {advice}; portmatrix_unresolved is any, so {direction} is open to any'
             self._note(text, direction, flow)
             return ANY
         if not is_enforced:
-            self.without_rule.setdefault(flow.product, []).append((component, flow.name))
+            self.without_rule.setdefault(flow.product, set()).add(component)
         elif not is_refused:
             text = f'{component}: {advice}; portmatrix_unresolved is skip, so there is no {direction} rule for it'
             self._note(text, direction, flow)

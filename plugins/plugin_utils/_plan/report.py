@@ -107,14 +107,19 @@ def notes(plans: Plans, catalogs: Catalogs) -> list[str]:
     ]
 
 
+def _open_to_any(rules: list[Rule]) -> int:
+    return sum(rule.peers is ANY and rule.direction == INGRESS for rule in rules)
+
+
 def summary(plans: Plans) -> dict[str, int]:
-    """The number of hosts and of rules of products, of ingress rules that are open to any (management and the baseline
-    included), and of unresolved components."""
+    """The number of hosts and of rules of products, of ingress rules that are open to any (those of management and
+    the baseline included, and alone), and of unresolved components."""
     rules = [rule for plan in plans.values() for rule in plan.rules]
     baseline = [rule for plan in plans.values() for rule in plan.baseline]
     return {
         'hosts': len(plans),
         'rules': len(rules),
-        'open_to_any': sum(rule.peers is ANY and rule.direction == INGRESS for rule in (*rules, *baseline)),
+        'open_to_any': _open_to_any([*rules, *baseline]),
+        'open_to_any_baseline': _open_to_any(baseline),
         'unresolved': len({gap.component for plan in plans.values() for gap in plan.gaps}),
     }

@@ -36,12 +36,13 @@ class Rule(t.NamedTuple):
 
 class Gap(t.NamedTuple):
     """A component that has neither hosts, in these deployments, nor addresses. `refused`: the settings of the host do
-    not accept that."""
+    not accept that; `elsewhere`: deployments in which hosts have it."""
 
     component: str
     direction: str
     refused: bool
     deployments: Deployments
+    elsewhere: tuple[str, ...] = ()
 
 
 class HostPlan(t.NamedTuple):

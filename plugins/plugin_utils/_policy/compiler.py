@@ -22,7 +22,7 @@ from .._inventory.jump_hosts import Hop
 from .._inventory.settings import Settings
 from .._plan import planner
 from .._plan.rules import HostPlan, Rule
-from . import preflight, preflight_cache
+from . import play_checks, preflight, preflight_cache
 from .document import build_policy
 from .preflight_cache import HostPreflight
 
@@ -54,7 +54,7 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     host = _own_host(variables, shared, extra_components)
     if host is None:
         return HostPolicy(None, shared.warnings, [f'{variables.host}: {text}' for text in shared.warnings])
-    own_settings = preflight.host_settings(variables, shared.catalogs, egress)
+    own_settings = play_checks.host_settings(variables, shared.catalogs, egress)
     plan = plan_resolved(host, own_settings, shared.catalogs, shared.book)
     baseline = plan_baseline(host, own_settings, shared.catalogs, variables)
     baseline = baseline._replace(rules=(*jump_rules(host.name, own_settings, shared.hops), *baseline.rules))
@@ -66,7 +66,7 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
 
 def _said_for(host: Host, own_settings: Settings, shared: HostPreflight, warnings: list[str]) -> list[str]:
     """WARNINGS with the hosts that have them in common, if this is the first of them."""
-    is_as_in_preflight = preflight.kind(host, own_settings, shared.warnings) == shared.kind
+    is_as_in_preflight = play_checks.kind(host, own_settings, shared.warnings) == shared.kind
     hosts = shared.first_of_kind() if is_as_in_preflight else [host.name]
     return [f'{few(hosts)}: {text}' for text in warnings] if hosts else []
 
@@ -84,9 +84,7 @@ def plan_resolved(host: Host, own_settings: Settings, catalogs: Catalogs, book: 
     """The plan of HOST. Raises PortmatrixError if a peer is unresolved."""
     plan = planner.plan_host(host, own_settings, catalogs, book)
     if plan.refused:
-        raise PortmatrixError(
-            *(preflight.unresolved(gap.component, gap.direction, gap.deployments, [host.name]) for gap in plan.refused)
-        )
+        raise PortmatrixError(*(play_checks.unresolved(gap, [host.name]) for gap in plan.refused))
     return plan
 
 

@@ -8,13 +8,10 @@ No host is changed before it has succeeded.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from ...module_utils._model import peers as peers_of
-from .._base.words import few
+from .._base.words import grouped
 from .._catalog import loader
 from .._catalog.loader import BASELINE
 from .._catalog.model import Catalogs
@@ -22,20 +19,18 @@ from .._inventory import (
     address_book,
     address_book_file,
     components,
+    controller_settings,
     deployments,
     jump_hosts,
     machines,
     minimum,
-    settings,
     variable_names,
 )
 from .._inventory.address_book import AddressBook, Contents, Host
-from .._inventory.deployments import Deployments
 from .._inventory.host_variables import HostVariables, Inventory
 from .._inventory.hosts import Found, read_hosts
 from .._inventory.jump_hosts import Hop
-from .._inventory.settings import Settings
-from .._plan import planner
+from . import play_checks
 
 
 class Preflight(t.NamedTuple):
@@ -76,8 +71,16 @@ def run_preflight(inventory: Inventory, egress: str | None = None) -> Preflight:
     """Read and check the whole inventory.
 
     EGRESS: what the task sets in place of the setting of each host. Raises one PortmatrixError with every problem of
-    every host; hosts of the play must also have valid settings, and all their peers.
+    every host, each once; hosts of the play must also have valid settings, and all their peers.
     """
+    try:
+        return _run(inventory, egress)
+    except PortmatrixError as error:
+        raise PortmatrixError(*grouped(error.problems, inventory.hosts)) from None
+
+
+def _run(inventory: Inventory, egress: str | None) -> Preflight:
+    controller_settings.require_same(inventory)
     variables = inventory.task()
     catalogs = load_catalogs(variables)
     products = declarable(catalogs)
@@ -88,36 +91,30 @@ def run_preflight(inventory: Inventory, egress: str | None = None) -> Preflight:
     variable_names.refuse_unknown(inventory, hosts, products)
     contents = _build_book(found, catalogs, inventory)
     minimum.require(inventory, hosts, products)
-    result = Preflight(catalogs, hosts, contents, components.misspelt_groups(inventory.groups, products))
-    denies_egress, kinds = _check_play_hosts(result, inventory, egress)
-    hops = jump_hosts.egress(inventory, hosts) if denies_egress else {}
-    return result._replace(hops=hops, names=inventory.names.to_data(), kinds=kinds)
+    result = Preflight(catalogs, hosts, contents, _warnings(inventory, hosts, products))
+    names = managed_play_hosts(result, inventory)
+    checked = play_checks.check(names, hosts, result.warnings, catalogs, result.book, inventory, egress)
+    hops = jump_hosts.egress(inventory, hosts) if checked.denies_egress else {}
+    return result._replace(hops=hops, names=inventory.names.to_data(), kinds=checked.kinds)
+
+
+def _warnings(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) -> dict[str, list[str]]:
+    warnings = components.misspelt_groups(inventory.groups, catalogs, hosts)
+    for name, texts in deployments.likely_mistakes(hosts).items():
+        warnings.setdefault(name, []).extend(texts)
+    return warnings
 
 
 def _build_book(found: Found, catalogs: Catalogs, inventory: Inventory) -> Contents:
-    problems = list(machines.find_shared(found.machines, found.hosts, inventory.names))
-    try:
-        contents = address_book.build(found.hosts.values(), catalogs)
-    except PortmatrixError as error:
-        raise PortmatrixError(*error.problems, *problems) from error
+    shared_machines = list(machines.find_shared(found.machines, found.hosts, inventory.names))
+    contents = address_book.build(found.hosts.values(), catalogs)
+    # hosts that lead to one machine also share its address: one problem is enough
+    explained = [hosts for hosts, _text in shared_machines]
+    problems = [text for hosts, text in contents.shared if not any(hosts <= machine for machine in explained)]
+    problems += [text for _hosts, text in shared_machines]
     if problems:
         raise PortmatrixError(*problems)
     return contents
-
-
-def host_settings(variables: HostVariables, catalogs: Catalogs, egress: str | None) -> Settings:
-    """The settings of one host; EGRESS wins if it is set."""
-    declared = settings.read_settings(variables, catalogs)
-    return declared._replace(egress=egress) if egress else declared
-
-
-def unresolved(component: str, direction: str, names: Deployments, hosts: list[str]) -> str:
-    """The problem of a component that has neither hosts nor addresses."""
-    return (
-        f'{component}: has neither hosts nor addresses{deployments.text(names)}, but {direction} rules need it (on '
-        f'{few(hosts)}); declare its hosts, or set portmatrix_peers[{component!r}] to its addresses (an empty list if '
-        'no host has this component)'
-    )
 
 
 def _refuse_slices(variables: HostVariables, has_book: bool) -> None:
@@ -135,39 +132,3 @@ def managed_play_hosts(preflight: Preflight, inventory: Inventory) -> list[str]:
     """The hosts of the play that get a policy."""
     hosts = preflight.hosts
     return sorted(name for name in set(inventory.play_hosts) if name in hosts and hosts[name].managed)
-
-
-def _check_play_hosts(preflight: Preflight, inventory: Inventory, egress: str | None) -> tuple[bool, dict[str, str]]:
-    """Check the settings of every host of the play, plan one of each kind, and list all unresolved components; returns
-    whether any host denies its egress, and the kinds by host."""
-    kinds: dict[str, str] = {}
-    denies_egress = False
-    missing: dict[tuple[str, str, Deployments], list[str]] = {}
-    problems: list[str] = []
-    names = managed_play_hosts(preflight, inventory)
-    inventory.names.prepare(text for name in names for text in settings.names_of_peers(inventory.in_play(name)))
-    for name in names:
-        host = preflight.hosts[name]
-        try:
-            declared = host_settings(inventory.in_play(name), preflight.catalogs, egress)
-        except PortmatrixError as error:
-            problems.extend(error.problems)
-            continue
-        denies_egress = denies_egress or declared.egress == 'deny'
-        kinds[name], known = kind(host, declared, preflight.warnings.get(name, [])), set(kinds.values())
-        if kinds[name] not in known:
-            for gap in planner.plan_host(host, declared, preflight.catalogs, preflight.book).refused:
-                missing.setdefault((gap.component, gap.direction, gap.deployments), []).append(name)
-    problems.extend(unresolved(*key, names) for key, names in sorted(missing.items()))
-    if problems:
-        raise PortmatrixError(*problems)
-    return denies_egress, kinds
-
-
-def kind(host: Host, declared: Settings, warnings: t.Sequence[str]) -> str:
-    """Equal for hosts that have the same unresolved components and the same warnings."""
-    peers = {component: peers_of.to_data(members) for component, members in declared.peers.items()}
-    sources = peers_of.to_data(declared.management_sources)
-    plain = {**declared._asdict(), 'peers': peers, 'management_sources': sources}
-    of_host = [host.components, host.platform, host.options, host.deployments, sorted(planner.families(host.addresses))]
-    return hashlib.sha256(json.dumps([of_host, plain, warnings], sort_keys=True).encode()).hexdigest()[:20]

@@ -33,8 +33,8 @@ class ActionModule(PortmatrixAction):
     _requires_connection = False
 
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        inventory = Inventory(task_vars, self._templar)
-        inventory.task().refuse_facts(PLAYBOOK_VARIABLES)
+        inventory = Inventory(task_vars, self._templar, self._task)
+        inventory.refuse_facts_in(PLAYBOOK_VARIABLES)
         preflight = preflights.run_preflight(inventory)
         plans = plan_hosts(preflight, inventory)
         if arguments['table']:

@@ -72,10 +72,10 @@ class ActionModule(PortmatrixAction):
             super().cleanup(force)
 
     def perform(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        inventory = Inventory(task_vars, self._templar)
+        inventory = Inventory(task_vars, self._templar, self._task)
         host = RemoteHost(self, task_vars)
         variables = inventory.task()
-        variables.refuse_facts(PLAYBOOK_VARIABLES)
+        inventory.refuse_facts_in(PLAYBOOK_VARIABLES)
         state = arguments['state']
         if not settings.read_managed(variables):
             return {

@@ -153,6 +153,87 @@ def test_no_template_of_the_inventory_sees_a_fact(template, tmp_path):
             assert claim not in ansible_runs.message(output)
 
 
+HIDING = {
+    'portmatrix_deployment': "{{ zone | default('*') }}",
+    'portmatrix_managed': '{{ zone is defined }}',
+    'portmatrix_addresses': ["{{ {'prod': '192.0.2.2'}[zone | default('x')] | default('203.0.113.77') }}"],
+}
+
+
+@pytest.mark.parametrize('where', ['inventory', 'play', 'vars_files'])
+@pytest.mark.parametrize('fact', [{'zone': 'x'}, {'zone': 'prod'}, {'ansible_zone': 'x', 'zone': 'y'}])
+def test_a_fact_does_not_hide_a_variable(fact, where, tmp_path):
+    (tmp_path / 'library').mkdir()
+    (tmp_path / 'library' / 'answer.py').write_text(LIAR)
+    (tmp_path / 'zone.yml').write_text('zone: prod\n')
+    tasks = [
+        {'answer': {'facts': fact}, 'vars': {'ansible_connection': 'local'}},
+        {'portmatrix.firewall.plan': {'path': 'plan.json'}, 'delegate_to': 'localhost', 'run_once': True},
+    ]
+    play = {'hosts': 'all' if where == 'inventory' else 'liar', 'gather_facts': False, 'tasks': tasks}
+    play |= {'play': {'vars': {'zone': 'prod'}}, 'vars_files': {'vars_files': ['zone.yml']}}.get(where, {})
+    (tmp_path / 'site.yml').write_text(yaml.safe_dump([play]))
+    # peers read the inventory: only what concerns the host itself may come from the play
+    of_play = {'portmatrix_egress': "{{ 'allow' if zone == 'prod' else 'deny' }}", 'portmatrix_unresolved': 'fail'}
+    own = HIDING if where == 'inventory' else of_play
+    hosts = {**INVENTORY['hosts'], 'liar': {**INVENTORY['hosts']['liar'], **own}}
+    common = {
+        **INVENTORY['vars'],
+        **({'zone': 'prod', 'portmatrix_deployment': 'prod'} if where == 'inventory' else {}),
+    }
+    code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': hosts, 'vars': common})
+    assert code == 0, output
+    liar = json.loads((tmp_path / 'plan.json').read_text())['hosts']['liar']
+    assert (liar['deployments'], liar['addresses']) == (
+        {'enstratius': ['prod' if where == 'inventory' else 'default']},
+        ['192.0.2.2'],
+    )
+
+
+@pytest.mark.parametrize(
+    ('plugin', 'fact'),
+    [
+        ('ansible.builtin.paramiko_ssh', 'ansible_paramiko_host'),
+        ('ansible.netcommon.libssh', 'ansible_libssh_host'),
+        ('community.docker.docker', 'ansible_docker_host'),
+        ('ssh', 'ansible_ssh_host'),
+        ('ssh', 'ansible_host'),
+    ],
+)
+def test_a_fact_is_no_address_of_any_connection_plugin(plugin, fact, tmp_path):
+    (tmp_path / 'library').mkdir()
+    (tmp_path / 'library' / 'answer.py').write_text(LIAR)
+    tasks = [
+        {'answer': {'facts': {fact: '203.0.113.77'}}, 'vars': {'ansible_connection': 'local'}},
+        {'portmatrix.firewall.plan': {'path': 'plan.json'}, 'delegate_to': 'localhost', 'run_once': True},
+    ]
+    (tmp_path / 'site.yml').write_text(yaml.safe_dump([{'hosts': 'all', 'gather_facts': False, 'tasks': tasks}]))
+    hosts = {**INVENTORY['hosts'], 'liar': {**INVENTORY['hosts']['liar'], 'ansible_connection': plugin}}
+    code, output = ansible_runs.play(tmp_path, 'site.yml', {'hosts': hosts, 'vars': INVENTORY['vars']})
+    if code:
+        assert f'liar: {fact}: set by a module' in output, output
+    else:
+        assert json.loads((tmp_path / 'plan.json').read_text())['hosts']['liar']['addresses'] == ['192.0.2.2']
+
+
+@pytest.mark.parametrize('playbook', ['plan', 'render'])
+def test_no_fact_is_in_a_path_on_the_controller(playbook, tmp_path):
+    (tmp_path / 'library').mkdir()
+    (tmp_path / 'library' / 'answer.py').write_text(LIAR)
+    task = {'answer': {'facts': {'claim': str(tmp_path / 'pwned')}}, 'vars': {'ansible_connection': 'local'}}
+    plays = [
+        {'hosts': 'all', 'gather_facts': False, 'tasks': [task]},
+        {'import_playbook': f'portmatrix.firewall.{playbook}'},
+    ]
+    (tmp_path / 'site.yml').write_text(yaml.safe_dump(plays))
+    template = "{{ ansible_facts.claim | default('x') }}"
+    variable = {'plan': 'portmatrix_plan_file', 'render': 'portmatrix_render_folder'}[playbook]
+    inventory = {'hosts': INVENTORY['hosts'], 'vars': {**INVENTORY['vars'], variable: template}}
+    code, output = ansible_runs.play(tmp_path, 'site.yml', inventory)
+    assert code != 0 and f'{variable}: depends on facts, which decide nothing here' in ' '.join(output.split()), output
+    assert not (tmp_path / 'pwned').exists()
+
+
 def test_the_answer_of_a_host_carries_neither_facts_nor_hosts(tmp_path):
     """The interpreter of the host answers what it likes in place of our module."""
     answer = {

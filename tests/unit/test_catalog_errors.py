@@ -98,6 +98,45 @@ def test_scalars_are_read_as_they_are_written(tmp_path):
     assert catalog.options['tls']['default'] is True and catalog.options['web_port']['default'] == 8443
 
 
+@pytest.mark.parametrize(
+    'condition',
+    [
+        'contains(`[80, 8443]`, web_port)',
+        'web_port > `1024` && web_port != `8080`',
+        'length(parts) > `1`',
+        'length(parts) == `2`',
+        "contains(parts, 'x') || tls",
+        "mode == 'push' || platform == 'windows'",
+        'web_port != other_port',
+        'parts == `["x", "y"]`',
+    ],
+)
+def test_conditions_that_say_something(condition):
+    catalog = yaml.safe_load((CASES / 'good_catalog.yml').read_text())
+    catalog['options']['parts'] = {'type': 'list', 'default': ['x'], 'description': 'x'}
+    catalog['options'].update(
+        {f'p{number}_port': {'type': 'port', 'default': 1000 + number, 'description': 'x'} for number in range(30)}
+    )
+    catalog['options']['other_port'] = {'type': 'port', 'default': 8000, 'description': 'x'}
+    catalog['flows'][5]['when'] = condition
+    assert loader.build(catalog, 'test', '').flows[5].when == condition
+
+
+def test_the_work_for_conditions_is_bounded():
+    many = "||".join(f"contains(parts,'{letter}')" for letter in 'abcdefghijklmnopqrstuv')
+    catalog = yaml.safe_load((CASES / 'good_catalog.yml').read_text())
+    catalog['options']['parts'] = {'type': 'list', 'default': ['x'], 'description': 'x'}
+    catalog['flows'][5]['when'] = many
+    with pytest.raises(PortmatrixError, match='combinations of options, more than the 1024'):
+        loader.build(catalog, 'test', '')
+    names = [f'o{number}' for number in range(10)]
+    catalog['options'].update({name: {'type': 'bool', 'default': False, 'description': 'x'} for name in names})
+    catalog['flows'][5]['when'] = '||'.join(names)
+    catalog['flows'] += [{**catalog['flows'][5], 'id': f'f{number}'} for number in range(30)]
+    with pytest.raises(PortmatrixError, match='the conditions so far depend on more than 20000 combinations'):
+        loader.build(catalog, 'test', '')
+
+
 def test_one_variable_does_not_set_options_of_two_products(tmp_path):
     good = yaml.safe_load((CASES / 'good_catalog.yml').read_text())
     port = {'type': 'port', 'default': 1, 'description': 'x'}

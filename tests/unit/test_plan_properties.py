@@ -36,6 +36,11 @@ def shares_a_deployment(one, other):
     return '*' in names or '*' in other_names or any(name in other_names for name in names)
 
 
+def has_in_each_deployment(host, component, hosts):
+    members = [other.deployments['p'] for other in hosts if component in other.components]
+    return all(any('*' in (name, *names) or name in names for names in members) for name in host.deployments['p'])
+
+
 def oracle(catalog, source, destination):
     """(protocol, port) pairs that SOURCE may open at DESTINATION; port 0 is a protocol without ports."""
     allowed = set()
@@ -94,7 +99,8 @@ def test_no_peer_is_any_and_no_missing_peer_is_ignored(catalog, hosts):
     plans, _book = plan_all(catalog, hosts, unresolved='fail')
     for host in hosts:
         plan = plans[host.name]
-        on_hosts = {component for other in hosts if shares_a_deployment(host, other) for component in other.components}
+        everywhere = {component for other in hosts for component in other.components}
+        on_hosts = {component for component in everywhere if has_in_each_deployment(host, component, hosts)}
         elsewhere = {component for other in hosts for component in other.components} - on_hosts
         assert all(rule.peers is not ANY or rule.peer == 'p.d' for rule in plan.rules)
         needed = {

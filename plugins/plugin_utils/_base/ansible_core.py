@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 
 from ...module_utils._base.errors import PortmatrixError
-from .ansible_inventory import HostVarsWithoutFacts, without_facts
+from .ansible_inventory import HostVarsWithoutFacts
 
 # of ansible-core 2.19 and later, and of those before
 _NOT_DECRYPTED = 'cannot be decrypted; pass --ask-vault-pass or --vault-password-file'
@@ -33,15 +33,17 @@ class TemplateResolver:
         self._templar, self._groups = templar, groups
         self._hostvars = HostVarsWithoutFacts(hostvars)
 
-    def resolve(self, variables: t.Mapping[str, t.Any], name: str, from_facts: t.Collection[str] = ()) -> t.Any:
-        """The variable NAME of VARIABLES, which has to exist, with templates resolved, as plain data.
+    def as_ansible(self, value: t.Any) -> t.Any:
+        """VALUE as Ansible itself resolves it in this task, facts included."""
+        return plain(self._templar.template(value))
 
-        No template sees a fact: neither those of this host (names FROM_FACTS) nor those of others. Raises
-        PortmatrixError if a template cannot be resolved.
+    def resolve(self, variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+        """The variable NAME of VARIABLES, which has to exist and to be without facts, with templates resolved, as plain
+        data. No template sees a fact of any host. Raises PortmatrixError if a template cannot be resolved.
         """
         value = variables[name]
         if _has_template(value):
-            scope = {**without_facts(variables, from_facts), 'hostvars': self._hostvars, 'groups': self._groups}
+            scope = {**variables, 'hostvars': self._hostvars, 'groups': self._groups}
             try:
                 value = self._templar.copy_with_new_env(available_variables=scope).template(value)
             except Exception as error:  # a template may call any plugin, so anything may be raised

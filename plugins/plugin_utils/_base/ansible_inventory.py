@@ -9,40 +9,111 @@ fixed in these two.
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import typing as t
 
 from ansible import constants
 from ansible.plugins.loader import connection_loader
 from ansible.utils.vars import combine_vars
+from ansible.vars.clean import clean_facts
 from ansible.vars.hostvars import HostVars
 from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_path
 
 _LIKE_SSH = ('ssh', 'smart', 'paramiko', 'libssh')
+_OF_FACTS = ('ansible_facts', 'ansible_local', 'vars')
+_MAGIC = ('hostvars', 'groups', 'ansible_play_hosts_all', 'ansible_play_hosts')
 _STAGE = 'task'  # when vars plugins are asked
 
 
-def raw_variables(hostvars: t.Any, host: str) -> dict[str, t.Any]:
-    """The variables of HOST with unresolved templates. Takes up to 5 ms a host."""
-    return t.cast('dict[str, t.Any]', hostvars.raw_get(host))
+class _NoFacts:
+    """A cache of facts without any."""
+
+    def get(self, key: str, *default: t.Any) -> t.Any:
+        if default:
+            return default[0]
+        raise KeyError(key)
+
+    def __contains__(self, key: str) -> bool:
+        return False
 
 
-def names_from_facts(hostvars: t.Any, host: str, variables: t.Mapping[str, t.Any]) -> set[str]:
-    """Names of the VARIABLES of HOST that modules have set: facts, cached ones too, `set_fact` and `register`.
+@contextlib.contextmanager
+def _without_facts(manager: t.Any) -> t.Iterator[None]:
+    """The variable MANAGER, as if no module had ever set a variable: neither facts, nor `set_fact`, nor `register`."""
+    kept = manager._fact_cache, manager._nonpersistent_fact_cache
+    manager._fact_cache, manager._nonpersistent_fact_cache = _NoFacts(), {}
+    try:
+        yield
+    finally:
+        manager._fact_cache, manager._nonpersistent_fact_cache = kept
 
-    Facts of Ansible's own are here without their prefix "ansible_".
-    """
-    facts = variables.get('ansible_facts')
-    set_by_tasks = hostvars._variable_manager._nonpersistent_fact_cache.get(host, ())
-    return {*(facts if isinstance(facts, dict) else ()), *set_by_tasks}
+
+def raw_variables(hostvars: t.Any, host: str) -> t.Any:
+    """The variables of HOST with unresolved templates, without what modules have set. Takes up to 5 ms a host. What is
+    returned for a host that does not exist is no dictionary."""
+    with _without_facts(hostvars._variable_manager):
+        return HostVars.raw_get(hostvars, host)
 
 
-def task_variables(task_vars: t.Mapping[str, t.Any], own: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """TASK_VARS, without what ansible-core adds of the connection that the task uses, perhaps that of a delegate. OWN:
-    the variables of the host from the inventory."""
-    stated = task_vars.get('vars')
-    stated = stated if isinstance(stated, dict) else own
-    added = {name for name in constants.COMMON_CONNECTION_VARS if name not in stated}
-    return {name: value for name, value in task_vars.items() if name not in added}
+class Facts:
+    """What modules have set for one host: `of_modules` (facts, cached ones too) and `of_tasks` (`set_fact`,
+    `register`), under the names of the variables that they would be."""
+
+    def __init__(self, hostvars: t.Any, host: str) -> None:
+        manager = hostvars._variable_manager
+        try:
+            facts = manager._fact_cache.get(host)
+        except KeyError:
+            facts = None
+        self.of_modules: t.Mapping[str, t.Any] = clean_facts(facts) if isinstance(facts, dict) else {}
+        self.of_tasks: t.Mapping[str, t.Any] = manager._nonpersistent_fact_cache.get(host, {})
+
+    @property
+    def names(self) -> set[str]:
+        return {*self.of_modules, *self.of_tasks}
+
+
+def task_variables(
+    task_vars: t.Mapping[str, t.Any], hostvars: t.Any, host: str, task: t.Any | None
+) -> dict[str, t.Any]:
+    """The variables of the TASK of HOST without what modules have set, and without what ansible-core adds to TASK_VARS
+    of the connection that the task uses, perhaps that of a delegate. Without a TASK (a lookup), nothing of the play is
+    seen."""
+    play = _play(task)
+    if play is None:
+        pure = raw_variables(hostvars, host)
+    else:
+        with _without_facts(hostvars._variable_manager):
+            entity = hostvars._inventory.get_host(host)
+            pure = hostvars._variable_manager.get_vars(play=play, host=entity, task=task)
+    hidden = {*Facts(hostvars, host).names, *constants.COMMON_CONNECTION_VARS, *_OF_FACTS}
+    # what only this call of the task has: variables of its loop, the hosts of the play
+    added = {name: value for name, value in task_vars.items() if name not in hidden and name not in pure}
+    of_play = {name: task_vars[name] for name in _MAGIC if name in task_vars}
+    return {**added, **{name: value for name, value in pure.items() if name not in _OF_FACTS}, **of_play}
+
+
+def names_of_play(task: t.Any | None) -> set[str]:
+    """The names of the variables that the play, its blocks and roles, and the TASK itself set."""
+    play = _play(task)
+    if task is None or play is None:
+        return set()
+    of_role = task._role.get_vars() if task._role else ()
+    return {*task.get_vars(), *of_role, *play.get_vars()}
+
+
+def _play(task: t.Any | None) -> t.Any | None:
+    parent, play = getattr(task, '_parent', None), None
+    while parent is not None:
+        play = getattr(parent, '_play', None) or play
+        parent = getattr(parent, '_parent', None)
+    return play
+
+
+def merges_hashes() -> bool:
+    """Whether Ansible merges mappings, so that nobody can tell who set what."""
+    return str(vars(constants)['DEFAULT_HASH_BEHAVIOUR']) == 'merge'
 
 
 def connection_variables(plugin: str, option: str) -> list[str]:
@@ -64,15 +135,6 @@ def connection_variables(plugin: str, option: str) -> list[str]:
     return convention
 
 
-def without_facts(variables: t.Mapping[str, t.Any], from_facts: t.Collection[str]) -> dict[str, t.Any]:
-    """VARIABLES without those that modules have set (FROM_FACTS), and without Ansible's own facts."""
-    facts = variables.get('ansible_facts')
-    facts = facts if isinstance(facts, dict) else {}
-    injected = {f'ansible_{name}' for name in facts if variables.get(f'ansible_{name}') == facts[name]}
-    hidden = {*from_facts, *injected, 'ansible_facts', 'ansible_local', 'vars'}
-    return {name: value for name, value in variables.items() if name not in hidden}
-
-
 class HostVarsWithoutFacts(HostVars):
     """The `hostvars` of templates, without what any host says of itself."""
 
@@ -81,10 +143,7 @@ class HostVarsWithoutFacts(HostVars):
         self.__dict__.update(vars(hostvars))
 
     def raw_get(self, host_name: str) -> t.Any:
-        variables = super().raw_get(host_name)
-        if not isinstance(variables, dict):
-            return variables  # what stands for a host that does not exist
-        return without_facts(variables, names_from_facts(self, host_name, variables))
+        return raw_variables(self, host_name)
 
 
 class GroupVariables:
@@ -94,6 +153,7 @@ class GroupVariables:
         self._inventory, self._loader = hostvars._inventory, hostvars._loader
         self._manager = hostvars._variable_manager
         self._own: dict[str, t.Mapping[str, t.Any]] = {}
+        self._groups: dict[str, list[t.Any]] = {}
 
     def of_group(self, group: t.Any) -> t.Mapping[str, t.Any]:
         """The variables that GROUP sets itself: in the inventory, and in group_vars beside it and beside the play."""
@@ -105,8 +165,10 @@ class GroupVariables:
         """(group, value) of each group of HOST that sets the variable NAME, in the order in which Ansible lets the
         later one win. Nothing if what wins is none of them: the host, extra variables or include_vars set it."""
         entity = self._inventory.get_host(host)
-        groups = sorted(entity.get_groups(), key=lambda group: (group.depth, group.priority, group.name))
-        found = [(group, self.of_group(group)[name]) for group in groups if name in self.of_group(group)]
+        if host not in self._groups:
+            key = operator.attrgetter('depth', 'priority', 'name')
+            self._groups[host] = sorted(entity.get_groups() if entity else (), key=key)
+        found = [(group, self.of_group(group)[name]) for group in self._groups[host] if name in self.of_group(group)]
         if len(found) > 1 and self._is_set_beyond_groups(entity, name):
             return []
         return found

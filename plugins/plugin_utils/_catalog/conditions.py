@@ -12,14 +12,14 @@ from .._base.libraries import jmespath
 from . import domains
 from .options import PLATFORM, Options
 
-MAX_LENGTH, MAX_COMBINATIONS = 500, 4096
+MAX_LENGTH, MAX_COMBINATIONS, MAX_IN_CATALOG = 500, 1024, 20_000
 # people write what they know from other languages
 HINT = "in JMESPath, and is &&, or is ||, not is !, a text stands in 'single quotes', true and numbers in `backticks`"
 
 
-def check(expression: str, options: Options, where: str, problems: list[str]) -> None:
+def check(expression: str, options: Options, where: str, problems: list[str]) -> int:
     """Append to PROBLEMS what is wrong with a condition: its syntax, a name or a value that does not exist, a result
-    other than true or false, or the same result whatever the options are."""
+    other than true or false, or the same result whatever the options are. Returns how many results were checked."""
     try:
         parsed = _parse(expression, where)
         names = sorted(domains.fields(parsed))
@@ -30,16 +30,20 @@ def check(expression: str, options: Options, where: str, problems: list[str]) ->
         impossible = [f'{where}: {problem}' for problem in domains.wrong_literals(parsed, options)]
         if impossible:
             raise PortmatrixError(*impossible)
-        _check_results(expression, names, domains.Domains(parsed, options), where)
+        return _check_results(expression, names, domains.Domains(parsed, options), where)
     except PortmatrixError as error:
         problems.extend(error.problems)
+    except RecursionError:
+        problems.append(f'{where}: {expression!r} is too deep; write several flows')
+    return 0
 
 
 def evaluate(expression: str, scope: dict[str, t.Any], where: str) -> bool:
     """The value of a condition. Raises PortmatrixError if it is not a boolean, or cannot be evaluated."""
     try:
         value = jmespath.search(expression, scope)
-    except jmespath.exceptions.JMESPathError as error:
+    except (jmespath.exceptions.JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        # JMESPath raises what its functions and comparisons raise
         raise PortmatrixError(f'{where}: {expression!r} cannot be evaluated ({_one_line(error)}); {HINT}') from error
     if not isinstance(value, bool):
         raise PortmatrixError(
@@ -62,7 +66,7 @@ def _parse(expression: str, where: str) -> domains.Node:
         ) from error
 
 
-def _check_results(expression: str, names: list[str], possible: domains.Domains, where: str) -> None:
+def _check_results(expression: str, names: list[str], possible: domains.Domains, where: str) -> int:
     """Raise PortmatrixError unless the condition is true for some values of the options NAMES, and false for others."""
     number = possible.combinations(names)
     if number > MAX_COMBINATIONS:
@@ -79,6 +83,7 @@ def _check_results(expression: str, names: list[str], possible: domains.Domains,
             f'{where}: {expression!r} can never be true, whatever the value{of_names}, so the flow would never apply; '
             'correct it, or remove the flow'
         )
+    return number
 
 
 def _one_line(error: Exception) -> str:

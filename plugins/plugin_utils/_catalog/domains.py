@@ -12,6 +12,7 @@ import typing as t
 from .options import PLATFORM, PLATFORMS, Options
 
 Node = t.Mapping[str, t.Any]  # a parsed JMESPath expression: `type`, `children`, sometimes `value`
+_OTHERS = ('another', 'one more', 'a third')
 _ORDERING = ('lt', 'lte', 'gt', 'gte')
 _PLATFORM_OPTION = {'type': 'choice', 'choices': list(PLATFORMS), 'default': PLATFORMS[0]}
 _TYPES = {
@@ -49,9 +50,15 @@ class Domains:
     def __init__(self, node: Node, options: Options) -> None:
         self._options = {**options, PLATFORM: _PLATFORM_OPTION}
         self._literals = list(_literals(node))
+        self._names = fields(node)
 
     def combinations(self, names: t.Iterable[str]) -> int:
-        return math.prod(len(self._values(name)) for name in names)
+        """How many scopes there are for NAMES, at most; they are not made for that."""
+        return math.prod(self._number(name) for name in names)
+
+    def _number(self, name: str) -> int:
+        option = self._options[name]
+        return 2 ** len(self._elements(option['choices'])) if option['type'] == 'list' else len(self._values(name))
 
     def scopes(self, names: list[str]) -> t.Iterator[dict[str, t.Any]]:
         """Every combination of the values of NAMES, with defaults for the others; the defaults come first."""
@@ -73,17 +80,21 @@ class Domains:
             values += self._numbers(option['type'])
         return [value for number, value in enumerate(values) if value not in values[:number]]
 
-    def _subsets(self, choices: list[str] | None) -> t.Iterator[list[str]]:
+    def _elements(self, choices: list[str] | None) -> list[str]:
+        """What a list may contain: the texts that the condition names, and some that it does not."""
         named = sorted({text for text in self._literals if isinstance(text, str) and text in (choices or [text])})
-        others = [text for text in choices or ['another'] if text not in named]
-        elements = sorted([*named, *others[:1]])
-        # more than that are more combinations than are checked
-        for size in range(min(len(elements), 13) + 1):
+        others = [text for text in choices or _OTHERS if text not in named]
+        return sorted([*named, *others[: len(_OTHERS)]])
+
+    def _subsets(self, choices: list[str] | None) -> t.Iterator[list[str]]:
+        elements = self._elements(choices)
+        for size in range(len(elements) + 1):
             yield from map(list, itertools.combinations(elements, size))
 
     def _numbers(self, kind: str) -> t.Iterator[int]:
         named = {number for number in self._literals if isinstance(number, int) and not isinstance(number, bool)}
-        named.update(option['default'] for option in self._options.values() if option['type'] in ('port', 'int'))
+        in_use = [option for name, option in self._options.items() if name in self._names]
+        named.update(option['default'] for option in in_use if option['type'] in ('port', 'int'))
         low, high = (1, 65535) if kind == 'port' else (-math.inf, math.inf)
         near = sorted(
             {number + step for number in named for step in (-1, 0, 1)} | ({1, 65535} if kind == 'port' else {0})
@@ -111,15 +122,19 @@ def _compared(node: Node, field_is_first: bool, option: dict[str, t.Any], litera
             members, is_list = [literal], option['type'] == 'list'
         else:
             members, is_list = (literal if isinstance(literal, list) else []), True
+        of_type = str if field_is_first else expected
         choices = option['choices'] if is_list else None
-        return [value for value in members if not isinstance(value, str) or choices and value not in choices]
+        return [value for value in members if not _is_of(value, of_type) or choices and value not in choices]
     if node['value'] in _ORDERING and expected is not int:
         return [literal]
-    is_of_type = isinstance(literal, expected) and (expected is not int or not isinstance(literal, bool))
-    if not is_of_type:
+    if not _is_of(literal, expected):
         return [literal]
     members = literal if isinstance(literal, list) else [literal]
     return [value for value in members if option['choices'] and value not in option['choices']]
+
+
+def _is_of(value: t.Any, kind: type) -> bool:
+    return isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
 
 
 def _wrong(name: str, option: dict[str, t.Any], value: t.Any, node: Node) -> str:

@@ -110,7 +110,7 @@ def build(data: t.Any, where: str, sha256: str) -> Catalog:
         )
     problems: list[str] = []
     check_options(data['options'], where, problems)
-    data['checked_options'] = None if problems else data['options']
+    data['checked_options'], data['checked_results'] = None if problems else data['options'], 0
     checks.check_groups(data, where, problems)
     flows = [
         _flow(entry, data, f'{where}: flows[{number}] ({entry["id"]!r})', problems)
@@ -140,7 +140,12 @@ def _flow(entry: dict[str, t.Any], data: dict[str, t.Any], where: str, problems:
     protocols = tuple(dict.fromkeys(entry['protocol']))
     checks.check_ports(entry, protocols, data['options'], where, problems)
     if entry['when'] is not None and data['checked_options'] is not None:
-        conditions.check(entry['when'], data['checked_options'], f'{where}: when', problems)
+        data['checked_results'] += conditions.check(entry['when'], data['checked_options'], f'{where}: when', problems)
+        if data['checked_results'] > conditions.MAX_IN_CATALOG:
+            raise PortmatrixError(
+                f'{where}: when: the conditions so far depend on more than {conditions.MAX_IN_CATALOG} combinations of '
+                'options; use fewer options in them'
+            )
     checks.check_citations(entry['citations'], data['documents'], where, problems)
     return Flow(
         id=entry['id'],

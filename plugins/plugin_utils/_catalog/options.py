@@ -56,11 +56,13 @@ def option_values(options: Options, given: dict[str, t.Any], prefix: str, suffix
     problems: list[str] = []
     values: dict[str, t.Any] = {}
     for name, option in options.items():
+        value = given.get(name, option['default'])
+        if option['type'] in ('port', 'int') and not _is_number(value):
+            problems.append(f'{prefix}{name}{suffix}: must be {_expected(option)}, got {_shown(value)}')
+            continue
         validated, messages = validate({name: _specification(option)}, {name: given[name]} if name in given else {})
         values[name] = validated[name]
-        value = given.get(name, option['default'])
-        is_wrong_number = option['type'] in ('port', 'int') and not _is_number(value)
-        if messages or is_wrong_number:
+        if messages:
             problems.append(f'{prefix}{name}{suffix}: must be {_expected(option)}, got {value!r}')
         elif option['type'] == 'port' and not 1 <= values[name] <= 65535:
             problems.append(f'{prefix}{name}{suffix}: must be {_EXPECTED["port"]}, got {values[name]}')
@@ -75,7 +77,11 @@ def _is_number(value: t.Any) -> bool:
     """Whether VALUE is a whole number in decimal notation, without what else `int` accepts."""
     if isinstance(value, str):
         return bool(_DECIMAL.fullmatch(value))
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18
+
+
+def _shown(value: t.Any) -> str:
+    return repr(value) if not isinstance(value, int) or abs(value) < 10**18 else 'a very large number'
 
 
 def _specification(option: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -77,7 +77,9 @@ def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
 
     Raises PortmatrixError that lists every wrong key as 'WHERE: key: ...'.
     """
-    problems: list[str] = []
+    problems: list[str] = list(_not_plain(data, ''))
+    problems = [f'{where}: {problem}' for problem in problems]
+    _raise(problems)
     if isinstance(data, dict) and not _DISTINCTIVE & set(data):
         # nothing of it is quoted: it may be a file that nobody else may read
         raise PortmatrixError(f'{where}: is no catalog: it must be a mapping with {", ".join(sorted(_CATALOG))}')
@@ -117,9 +119,40 @@ def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str
     empty = [key for key in _NEVER_EMPTY & given.keys() if not given[key]]
     nothing = [key for key, value in given.items() if isinstance(value, list) and None in value]
     problems.extend(f'{where}: {message}' for message in messages)
+    problems.extend(
+        f'{where}: {key}: must be a text'
+        for key, value in given.items()
+        if spec[key]['type'] == 'str' and isinstance(value, (dict, list))
+    )
+    problems.extend(
+        f'{where}: {key}[{number}].{part}: must not be empty'
+        for key, value in given.items()
+        if 'options' in spec[key] and isinstance(value, list)
+        for number, entry in enumerate(value)
+        if isinstance(entry, dict)
+        for part, text in entry.items()
+        if text is None
+    )
     problems.extend(f'{where}: {key}: must not be empty' for key in sorted(empty))
     problems.extend(f'{where}: {key}: contains an empty value; remove it' for key in sorted(nothing))
     return values
+
+
+def _not_plain(data: t.Any, path: str) -> t.Iterator[str]:
+    """What no file could contain: data of an inventory may have other types."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if not isinstance(key, str):
+                yield f'{path or "the catalog"}: the key {key!r} must be a text'
+            else:
+                yield from _not_plain(value, f'{path}.{key}'.lstrip('.'))
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            yield from _not_plain(value, f'{path}[{number}]')
+    elif isinstance(data, int) and abs(data) >= 10**18:
+        yield f'{path}: is a very large number'
+    elif not (data is None or isinstance(data, (str, int, float))):
+        yield f'{path}: must be a text or a number, got {type(data).__name__}; write it in quotes'
 
 
 def _advice(key: str, spec: dict[str, t.Any]) -> str:

@@ -15,7 +15,7 @@ import typing as t
 
 import yaml
 
-MAX_BYTES, MAX_NODES, MAX_DEPTH = 2_000_000, 200_000, 30
+MAX_BYTES, MAX_NODES, MAX_DEPTH = 500_000, 100_000, 30
 # the words of a file that PyYAML quotes; what is in other quotes is YAML's own punctuation
 _WORDS_OF_FILE = re.compile(r"(?<=alias |nchor |e tag )(?:'[^']*'|\"[^\"]*\")")
 _YAML = 'tag:yaml.org,2002:'

@@ -42,7 +42,7 @@ def read(path: str, catalogs: Catalogs) -> dict[str, Host]:
         if data['format'] != FORMAT:
             raise ValueError(f'format must be {FORMAT}')
         entries = [(name, _Entry.from_data(entry)) for name, entry in data['hosts'].items()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PortmatrixError(
             f'portmatrix_address_book: {path} cannot be used ({type(error).__name__}: {error}); write it again with '
             'the playbook portmatrix.firewall.plan and portmatrix_address_book_file'
@@ -72,6 +72,8 @@ class _Entry(t.NamedTuple):
         lists = list(data['components']), list(data['addresses'])
         # files of former versions have neither deployments nor unmanaged hosts
         own = dict(data.get('deployments', {})), data.get('managed', True)
+        if not all(isinstance(values, dict) for values in data['options'].values()) or None in own[0].values():
+            raise ValueError('options and deployments must not be empty')
         return cls(*lists, data['platform'], dict(data['options']), *own)
 
 

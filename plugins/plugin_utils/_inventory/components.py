@@ -24,7 +24,7 @@ _LEAST_OF_PRODUCT = 3  # characters of its name
 def group_names(catalogs: Catalogs) -> dict[str, str]:
     """Group name ("avi_vantage_controller") -> component ("avi_vantage.controller")."""
     return {
-        f'{product}_{component}': f'{product}.{component}'
+        _spelt_like_ours(f'{product}_{component}'): f'{product}.{component}'
         for product, catalog in catalogs.items()
         for component in catalog.components
     }
@@ -111,6 +111,8 @@ def combine(host: str, declared: t.Any, others: t.Iterable[str], catalogs: Catal
 
 def require_known(name: str, catalogs: Catalogs, where: str) -> None:
     """Raise PortmatrixError, which begins with WHERE, if NAME is not a component of a catalog."""
+    if not isinstance(name, str):
+        raise PortmatrixError(f'{where}: {name!r} is not a component; write product.component')
     product, dot, component = name.partition('.')
     if not dot:
         near = [full for group, full in group_names(catalogs).items() if name in (group, full.partition('.')[2])]

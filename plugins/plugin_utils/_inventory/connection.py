@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
@@ -17,14 +18,10 @@ DEFAULT, LOCAL = 'ssh', 'local'
 WINDOWS = ('winrm', 'psrp')
 # the connection plugins that read ssh's files; "smart" is ssh
 SSH = ('ssh', 'smart', 'paramiko', 'paramiko_ssh', 'libssh')
-# what makes two equal addresses different hosts: networks behind other jump hosts
-_PATH = (
-    'ansible_ssh_args',
-    'ansible_ssh_common_args',
-    'ansible_ssh_extra_args',
-    'ansible_paramiko_proxy_command',
-    'ansible_psrp_proxy',
-)
+# where it is said that two equal addresses are different hosts, in networks behind other jump hosts
+_ARGUMENTS = ('ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args')
+_PROXIES = ('ansible_paramiko_proxy_command', 'ansible_psrp_proxy')
+_DECIDING = ('proxyjump', 'proxycommand', 'hostname', 'port', 'bindinterface')
 
 
 def plugin(variables: HostVariables) -> str:
@@ -57,7 +54,34 @@ def port(variables: HostVariables, default: int | None = None) -> int:
 
 def path(variables: HostVariables) -> tuple[str, ...]:
     """What the inventory says of the way to the host; equal for hosts that are reached in the same way."""
-    return tuple(str(variables.get(name) or '') for name in _PATH)
+    words = [word for name in _ARGUMENTS for word in _words(str(variables.get(name) or ''))]
+    return (*_of_way(words), *(str(variables.get(name) or '') for name in _PROXIES))
+
+
+def own_path(variables: HostVariables) -> tuple[str, ...]:
+    """The same for a plugin whose variables are not known: all that begin with its name."""
+    prefix = f'ansible_{plugin(variables)}_'
+    names = sorted(name for name in variables.set_by_people() if name.startswith(prefix) and not name.endswith('_host'))
+    return tuple(f'{name}={variables.get(name)}' for name in names)
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def _of_way(words: list[str]) -> t.Iterator[str]:
+    """Those arguments of ssh that decide where a connection leads."""
+    for number, word in enumerate(words):
+        following = words[number + 1] if number + 1 < len(words) else ''
+        if word[:2] in ('-J', '-F'):
+            yield f'{word[:2]} {word[2:] or following}'
+        option = following if word == '-o' else word[2:] if word.startswith('-o') else ''
+        name, _separator, value = option.replace('=', ' ', 1).strip().partition(' ')
+        if name.lower() in _DECIDING:
+            yield f'{name.lower()} {value.strip()}'
 
 
 def _read(variables: HostVariables, option: str) -> t.Any:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ...module_utils._base.errors import PortmatrixError
+from .._base.ansible_inventory import merges_hashes
 from .._base.words import few
 from .host_variables import Inventory
 
@@ -14,6 +15,11 @@ NAMES = ('portmatrix_catalogs', 'portmatrix_baseline', 'portmatrix_address_book'
 
 def require_same(inventory: Inventory) -> None:
     """Raise PortmatrixError for each setting that hosts of the inventory do not have in common."""
+    if merges_hashes():
+        raise PortmatrixError(
+            'hash_behaviour is merge, so nobody can tell which mappings the inventory, and which a host, has set; set '
+            'it to replace (the default)'
+        )
     task, problems = inventory.task(), []
     for name in NAMES:
         wanted = task.get(name)
@@ -22,7 +28,7 @@ def require_same(inventory: Inventory) -> None:
         ]
         if others:
             problems.append(
-                f'{name}: must be the same for all hosts, but {few(others)} have another value than {inventory.host}; '
+                f'{name}: must be the same for all hosts, but differs between {inventory.host} and {few(others)}; '
                 'set it for the group all, or with --extra-vars'
             )
     if problems:

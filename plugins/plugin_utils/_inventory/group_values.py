@@ -19,6 +19,8 @@ Values = list[tuple[t.Any, t.Any]]  # (group, its value, resolved), the one that
 # a default in an outer group, and an exception in an inner one
 _OWN_VARIABLE = ', or put it into a variable of your own, which any group may set, and refer to that'
 _FILES_WIN = '; Ansible lets files of group_vars win over the inventory file: set both in files'
+# also if they are written as a text
+_LISTS = ('portmatrix_management_sources', 'portmatrix_addresses', 'portmatrix_baseline')
 _DEPLOYMENT = '_deployment'  # text or list, it says one thing: which installations a host belongs to
 
 
@@ -31,9 +33,10 @@ def settle(host: str, name: str, values: Values, effective: t.Any) -> t.Any:
     unite = _UNITED.get(name)
     if unite:
         kind, function = unite
+        values = [(group, value) for group, value in values if value is not None]
         wrong = [value for _group, value in values if not isinstance(value, kind)]
-        return wrong[0] if wrong else function(where, values)
-    is_list = any(isinstance(value, (list, dict)) for _group, value in values)
+        return wrong[0] if wrong else function(where, values) if values else None
+    is_list = name in _LISTS or any(isinstance(value, (list, dict)) for _group, value in values)
     if is_list and not name.endswith(_DEPLOYMENT):
         return _equal(where, values)
     return _nearest(where, values, effective)
@@ -90,7 +93,7 @@ def _nearest(where: str, values: Values, effective: t.Any) -> t.Any:
     others = [
         (group, other)
         for group, other in values[:-1]
-        if other != value and not is_within(winner, group) and group.priority == winner.priority
+        if other != value and not is_within(winner, group) and group.priority >= winner.priority
     ]
     if others:
         raise _contradiction(where, [*others, values[-1]])

@@ -9,7 +9,7 @@ import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
 from .._base.ansible_core import TemplateResolver
-from .._base.ansible_inventory import GroupVariables, names_from_facts, raw_variables, task_variables
+from .._base.ansible_inventory import Facts, GroupVariables, names_of_play, raw_variables, task_variables
 from . import group_values
 from .resolver import Names
 
@@ -52,7 +52,7 @@ class HostVariables:
         self.refuse_facts([name])
         overridden = self._overriding is not None and self._overriding.applies(name)
         if self._overriding and overridden:
-            return self._resolve(self._overriding.variables, name, default, self._overriding.from_facts)
+            return self._resolve(self._overriding.variables, name, default)
         values = self._groups.setters(self.host, name) if self._groups and not name.startswith('ansible_') else ()
         if len(values) < 2:
             return self._resolve(self._variables, name, default)
@@ -75,29 +75,27 @@ class HostVariables:
         if problems:
             raise PortmatrixError(*problems)
 
-    def _resolve(self, variables: Variables, name: str, default: t.Any = None, others: t.Collection[str] = ()) -> t.Any:
+    def _resolve(self, variables: Variables, name: str, default: t.Any = None) -> t.Any:
         if name not in variables:
             return default
-        from_facts = {*self._from_facts, *others}
         try:
-            return self._resolver.resolve(variables, name, from_facts) if self._resolver else variables[name]
+            return self._resolver.resolve(variables, name) if self._resolver else variables[name]
         except PortmatrixError as error:
             raise PortmatrixError(*(f'{self.host}: {problem}' for problem in error.problems)) from error
 
 
 class Overriding(t.NamedTuple):
-    """`variables` of which those that `applies` accepts win over the variables of a host; those `from_facts` are not
-    seen by templates."""
+    """`variables` of which those that `applies` accepts win over the variables of a host."""
 
     variables: Variables
     applies: t.Callable[[str], bool]
-    from_facts: t.Collection[str]
 
 
 class Inventory:
     """The variables and groups of all hosts, as the task of one of them sees them."""
 
-    def __init__(self, task_vars: dict[str, t.Any], templar: t.Any) -> None:
+    def __init__(self, task_vars: dict[str, t.Any], templar: t.Any, task: t.Any | None = None) -> None:
+        """TASK: that of an action plugin; without it, variables of the play are not seen."""
         self.groups: dict[str, list[str]] = task_vars['groups']
         self.host = str(task_vars['inventory_hostname'])
         self.names = Names(set(self.groups['all']))
@@ -105,7 +103,8 @@ class Inventory:
         self._resolver = TemplateResolver(templar, self._hostvars, self.groups)
         self._group_variables = GroupVariables(self._hostvars)
         self._raw: dict[str, dict[str, t.Any]] = {}
-        self._task_vars = task_variables(task_vars, self._read(self.host))
+        self._as_ansible, self._names_of_play = task_vars, names_of_play(task)
+        self._task_vars = task_variables(task_vars, self._hostvars, self.host, task)
 
     @property
     def hosts(self) -> list[str]:
@@ -122,17 +121,20 @@ class Inventory:
 
     def in_play(self, host: str) -> HostVariables:
         """The variables of HOST as a task of this play sees them: those of the play count for all its hosts."""
-        return self._variables(host, self._read(host), self._of_task())
+        if host == self.host:
+            return self.task()
+        of_play = {name: value for name, value in self._task_vars.items() if name in self._names_of_play}
+        return self._variables(host, {**self._read(host), **of_play}, self._of_task())
 
     def task(self) -> HostVariables:
         """The variables of the host of the task, as this task sees them."""
         return self._variables(self.host, self._task_vars, self._of_task())
 
     def _of_task(self) -> Overriding:
-        return Overriding(self._task_vars, self._is_of_play, self._from_facts(self.host))
+        return Overriding(self._task_vars, self._is_of_play)
 
     def _from_facts(self, host: str) -> set[str]:
-        return names_from_facts(self._hostvars, host, self._read(host))
+        return Facts(self._hostvars, host).names
 
     def _variables(self, host: str, variables: Variables, overriding: Overriding | None = None) -> HostVariables:
         from_facts = self._from_facts(host)
@@ -146,4 +148,23 @@ class Inventory:
     def _is_of_play(self, name: str) -> bool:
         """Whether the task has a variable that its host does not have, or not with this value, from the inventory."""
         own = self._read(self.host)
-        return name in self._task_vars and (name not in own or own[name] != self._task_vars[name])
+        is_other = name not in own or own[name] != self._task_vars.get(name)
+        return name in self._task_vars and (is_other or name in self._names_of_play)
+
+    def refuse_facts_in(self, names: t.Iterable[str]) -> None:
+        """Raise PortmatrixError for each variable of NAMES, which playbooks read themselves, that a module has set, or
+        that Ansible would resolve with what a module has set."""
+        task = self.task()
+        task.refuse_facts(names)
+        differing = [
+            name
+            for name in names
+            if name in self._as_ansible and self._resolver.as_ansible(self._as_ansible[name]) != task.get(name)
+        ]
+        if differing:
+            raise PortmatrixError(
+                *(
+                    f'{self.host}: {name}: depends on facts, which decide nothing here; write it out'
+                    for name in differing
+                )
+            )

@@ -45,7 +45,7 @@ def read(variables: HostVariables) -> Machine:
     return Machine(
         variables.host,
         _NETWORK if is_network else plugin,
-        connection.path(variables) if is_network else (),
+        connection.path(variables) if is_network else connection.own_path(variables),
         target,
         connection.port(variables) if is_network else 0,
         variables.get('portmatrix_addresses') is not None,

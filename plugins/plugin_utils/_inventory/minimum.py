@@ -28,8 +28,7 @@ def require(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) ->
     """
     least: _Least = {}
     problems: dict[str, None] = {}
-    known = set(inventory.hosts)
-    for variables in (inventory.task(), *(inventory.declared(name) for name in hosts if name in known)):
+    for variables in (inventory.task(), *map(inventory.declared, inventory.hosts)):
         try:
             declared = _read(variables, catalogs)
         except PortmatrixError as error:

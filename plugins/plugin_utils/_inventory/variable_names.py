@@ -40,7 +40,8 @@ KNOWN = frozenset(
         'portmatrix_unresolved',
     ]
 )
-_LIKENESS, _OPTION_LIKENESS, _LIKENESS_OF_WHOLE = 0.6, 0.7, 0.9  # of difflib: 1 is equal
+_LIKENESS, _LIKENESS_OF_WHOLE = 0.6, 0.9  # of difflib: 1 is equal
+_SHORT = 4  # characters, in which a second typing error makes another word
 
 
 def refuse_unknown(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) -> None:
@@ -65,12 +66,12 @@ def _unknown(variables: HostVariables, products: list[str], catalogs: Catalogs) 
                 advice = _advice([PREFIX + text for text in near])
                 yield f'{name}: no variable of portmatrix has this name; {advice}'
             continue
-        if name.startswith('por'):
-            near = difflib.get_close_matches(name, KNOWN, 1, _LIKENESS_OF_WHOLE)
+        if name.lower().startswith('por'):
+            near = difflib.get_close_matches(name.lower(), KNOWN, 1, _LIKENESS_OF_WHOLE)
             if near:
                 yield f'{name}: nobody reads it; {_advice(near)}'
         for product in products:
-            if name.startswith(f'{product}_'):
+            if name.lower().startswith(f'{product}_'):
                 option = _misspelt(name[len(product) + 1 :], catalogs[product].options)
                 if option and not _is_known(name, catalogs):
                     yield f'{name}: {product} has no such option; {_advice([f"{product}_{option}"])}'
@@ -85,17 +86,24 @@ def _is_known(name: str, catalogs: Catalogs) -> bool:
 
 
 def _misspelt(name: str, options: t.Iterable[str]) -> str | None:
-    """The option that is meant by NAME, which is none."""
+    """The option that is meant by NAME, which is none: one or two typing errors away."""
     known = [*options, DEPLOYMENT]
     if name in known:
         return None
-    words = set(name.split('_'))
-    near = difflib.get_close_matches(name, known, 1, _OPTION_LIKENESS)
-    return (
-        near[0]
-        if near
-        else next((option for option in known if len(words) > 1 and words < set(option.split('_'))), None)
-    )
+    lower = name.lower()
+    return next((option for option in known if _distance(lower, option) <= (2 if len(option) > _SHORT else 1)), None)
+
+
+def _distance(one: str, other: str) -> int:
+    """Of Levenshtein: characters to insert, to delete or to replace; large where that is more than 2."""
+    if abs(len(one) - len(other)) > 2:
+        return 3
+    row = list(range(len(other) + 1))
+    for number, character in enumerate(one, start=1):
+        former, row = row, [number]
+        for position, wanted in enumerate(other, start=1):
+            row.append(min(former[position] + 1, row[-1] + 1, former[position - 1] + (character != wanted)))
+    return row[-1]
 
 
 def _advice(near: list[str]) -> str:

@@ -16,6 +16,7 @@ from .._catalog.model import SAME, Catalogs, Flow, products_of
 from .._catalog.options import PLATFORMS
 from .._inventory import deployments
 from .._inventory.address_book import AddressBook, Entry, Host
+from .._inventory.deployments import Deployments
 from .._inventory.settings import Settings
 from .rules import Gap, HostPlan, Rule
 
@@ -139,20 +140,26 @@ class _HostPlanner:
                 flow,
             )
 
-    def _is_played(self, component: str, flow: Flow) -> bool:
-        """Whether any host of this deployment has COMPONENT; a flow between deployments may also find it there."""
+    def _deployments_without(self, component: str, flow: Flow) -> Deployments:
+        """The deployments of this host in which no host has COMPONENT; a flow between them may find it elsewhere."""
         own = self.host.deployments_of(flow.product)
-        return any(self.book.peers(component, own, between) for between in (SAME, flow.between))
+        if flow.between != SAME and self.book.peers(component, own, flow.between):
+            return ()
+        return tuple(name for name in own if not self.book.peers(component, (name,), SAME))
 
     def _declared_peers(self, component: str, flow: Flow, direction: str) -> Peers | None:
         """The addresses of COMPONENT other than those of inventory hosts: declared ones, or what applies if it has
         neither hosts nor addresses. None: there are none."""
         definition = self.catalogs[flow.product].components[component.partition('.')[2]]
         declared = self.settings.peers.get(component)
-        if declared is not None or self._is_played(component, flow):
+        missing = () if declared is not None else self._deployments_without(component, flow)
+        if not missing:
             return declared
         if definition['addresses']:
             return Members(tuple(definition['addresses']))
+        own = self.host.deployments_of(flow.product)
+        if definition['external'] and missing != own:
+            return declared
         if definition['external']:
             self._note(
                 f'{component}: external and without addresses, so {direction} is open to any; set '
@@ -161,10 +168,11 @@ class _HostPlanner:
                 flow,
             )
             return ANY
-        return self._unresolved_peers(component, flow, direction)
+        return self._unresolved_peers(component, flow, direction, missing)
 
-    def _unresolved_peers(self, component: str, flow: Flow, direction: str) -> Peers | None:
-        own, elsewhere = self.host.deployments_of(flow.product), self._elsewhere(component)
+    def _unresolved_peers(self, component: str, flow: Flow, direction: str, own: Deployments) -> Peers | None:
+        """OWN: the deployments of this host in which no host has COMPONENT."""
+        elsewhere = self._elsewhere(component)
         advice = (
             f'no host has this component{deployments.text(own, elsewhere)}; declare one, or set '
             f'portmatrix_peers[{component!r}] to its addresses (an empty list if no host has this component)'

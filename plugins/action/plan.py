@@ -20,7 +20,7 @@ from ..plugin_utils._inventory.settings import Settings
 from ..plugin_utils._plan import report, symmetry
 from ..plugin_utils._plan.rules import Plans
 from ..plugin_utils._policy import play_checks, preflight as preflights
-from ..plugin_utils._policy.compiler import jump_rules, management_rule, plan_baseline, plan_resolved
+from ..plugin_utils._policy.compiler import jump_rules, management_rule, own_host, plan_baseline, plan_resolved
 from ..plugin_utils._policy.preflight import Preflight
 
 ARGUMENTS = dict(path=dict(type='path'), address_book=dict(type='path'), table=dict(type='bool', default=True))
@@ -76,6 +76,8 @@ def plan_hosts(preflight: Preflight, inventory: Inventory) -> Plans:
     plans: Plans = {}
     for name in preflights.managed_play_hosts(preflight, inventory):
         host, variables = preflight.hosts[name], inventory.in_play(name)
+        if preflight.is_from_file:
+            own_host(variables, preflight.catalogs, host, [])  # refuses what the inventory says otherwise
         settings = play_checks.host_settings(variables, preflight.catalogs, None)
         plan = plan_resolved(host, settings, preflight.catalogs, preflight.book)
         management = management_rule(settings, platforms.choose(variables, settings.backend).port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -118,6 +119,23 @@ def test_an_exported_address_book_replaces_the_rest_of_the_inventory(tmp_path):
     }
     sliced, _output = ansible_runs.plan(tmp_path, part)
     assert sliced['hosts'] == {'ctl1': whole['hosts']['ctl1']}
+
+
+def test_an_address_book_that_knows_no_deployments_does_not_join_them(tmp_path):
+    hosts = {name: {**values, 'portmatrix_deployment': name[0]} for name, values in SMALL['hosts'].items()}
+    inventory = {**SMALL, 'hosts': hosts, 'vars': {**SMALL['vars'], 'portmatrix_unresolved': 'skip'}}
+    ansible_runs.plan(tmp_path, inventory, '-e', 'portmatrix_address_book_file=book.json')
+    book = json.loads((tmp_path / 'book.json').read_text())
+    for host in book['hosts'].values():
+        del host['deployments']
+    (tmp_path / 'old.json').write_text(json.dumps(book))
+    for name, expected in (
+        ('book.json', None),
+        ('old.json', "ctl1: avi_vantage_deployment: must be the same for all hosts"),
+    ):
+        arguments = ['-e', f'portmatrix_address_book={tmp_path}/{name}']
+        code, output = ansible_runs.play(tmp_path, 'portmatrix.firewall.plan', inventory, *arguments)
+        assert bool(code) == bool(expected) and (expected or '') in ' '.join(output.split()), output
 
 
 def baseline(plan, host):

@@ -118,6 +118,7 @@ PEERS, SOURCES = 'portmatrix_peers', 'portmatrix_management_sources'
 SETTLED = [
     ('portmatrix_components', [(ALL, ['p.a']), (OUTER, ['p.b', 'p.a']), (INNER, ['p.c'])], ['p.a', 'p.b', 'p.c']),
     ('portmatrix_components', [(OUTER, ['p.a']), (SIDE, 'p.b')], 'p.b'),  # refused by who reads it
+    ('portmatrix_components', [(OUTER, ['p.a']), (SIDE, None)], ['p.a']),
     ('portmatrix_management_ports', [(OUTER, [22]), (SIDE, [22, 2222])], [22, 2222]),
     ('portmatrix_minimum', [(ALL, {'p.a': 3}), (INNER, {'p.a': 2, 'p.b': 1})], {'p.a': 3, 'p.b': 1}),
     (PEERS, [(OUTER, {'p.a': ['x']}), (INNER, {'p.b': ['y']})], {'p.a': ['x'], 'p.b': ['y']}),
@@ -132,6 +133,8 @@ SETTLED = [
     ('portmatrix_egress', [(ALL, 'allow'), (OUTER, 'allow'), (INNER, 'deny')], 'deny'),
     ('portmatrix_egress', [(OUTER, 'allow'), (SIDE, 'deny')], None),
     ('portmatrix_egress', [(OUTER, 'deny'), (Group('strong', ALL, priority=9), 'allow')], 'allow'),
+    ('portmatrix_egress', [(Group('strong', ALL, priority=9), 'deny'), (INNER, 'allow')], None),
+    (SOURCES, [(OUTER, '192.0.2.10'), (INNER, '192.0.2.11')], None),
     ('portmatrix_deployment', [(ALL, 'prod'), (INNER, ['prod', 'test'])], ['prod', 'test']),
     ('p_deployment', [(OUTER, 'prod'), (SIDE, 'test')], None),
     ('p_modes', [(ALL, ['a']), (INNER, ['b'])], None),
@@ -147,6 +150,37 @@ def test_what_several_groups_set(name, values, expected):
         assert all(group.name in str(raised.value) for group, _value in values[-2:])
     else:
         assert group_values.settle('h', name, values, values[-1][1]) == expected
+
+
+# variables of two hosts with the same address -> whether the inventory says that they are in different places
+PATHS = [
+    ({}, {'ansible_ssh_common_args': '-o StrictHostKeyChecking=no'}, False),
+    ({'ansible_ssh_extra_args': '-o Compression=yes -v'}, {'ansible_ssh_args': '-C'}, False),
+    ({'ansible_ssh_common_args': '-J gate'}, {'ansible_ssh_extra_args': '-Jgate'}, False),
+    ({'ansible_ssh_common_args': '-J north'}, {'ansible_ssh_common_args': '-J south'}, True),
+    ({}, {'ansible_ssh_common_args': '-o ProxyCommand="ssh -W %h:%p gate"'}, True),
+    ({}, {'ansible_ssh_args': '-oProxyJump=gate'}, True),
+    ({}, {'ansible_ssh_extra_args': "-o 'ProxyJump gate'"}, True),
+    ({'ansible_ssh_args': '-F north'}, {'ansible_ssh_args': '-F south'}, True),
+    ({}, {'ansible_psrp_proxy': 'http://gate', 'ansible_connection': 'psrp'}, True),
+]
+
+
+@pytest.mark.parametrize(('one', 'other', 'differ'), PATHS)
+def test_the_way_to_a_host(one, other, differ):
+    ways = [connection.path(HostVariables(name, variables)) for name, variables in (('a', one), ('b', other))]
+    assert (ways[0] != ways[1]) is differ
+
+
+def test_containers_of_two_engines():
+    def own_path(arguments):
+        return connection.own_path(
+            HostVariables(
+                'a', {'ansible_connection': 'community.docker.docker', 'ansible_docker_extra_args': arguments}
+            )
+        )
+
+    assert own_path('-H tcp://one') != own_path('-H tcp://two') and own_path('-H tcp://one') == own_path('-H tcp://one')
 
 
 def machine(host, target, port=22, kind='network', path=(), declared=False):

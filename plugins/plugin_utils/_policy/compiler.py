@@ -51,7 +51,7 @@ def compile_policy(task_id: str, inventory: Inventory, extra_components: list[st
     key = [task_id, *(variables.get(name) for name in read_by_preflight), egress]
     shared = preflight_cache.shared(key, lambda: preflight.run_preflight(inventory, egress), variables.host)
     inventory.names.add(shared.names)
-    host = _own_host(variables, shared, extra_components)
+    host = own_host(variables, shared.catalogs, shared.host, extra_components)
     if host is None:
         return HostPolicy(None, shared.warnings, [f'{variables.host}: {text}' for text in shared.warnings])
     own_settings = play_checks.host_settings(variables, shared.catalogs, egress)
@@ -124,10 +124,12 @@ def jump_rules(name: str, own_settings: Settings, hops: t.Sequence[Hop]) -> tupl
     )
 
 
-def _own_host(variables: HostVariables, shared: HostPreflight, extra_components: list[str]) -> Host | None:
-    """This host by the variables of the task. Raises PortmatrixError if they differ from the inventory: the rules of
+def own_host(
+    variables: HostVariables, catalogs: Catalogs, known: Host | None, extra_components: list[str]
+) -> Host | None:
+    """This host by the variables of the task; KNOWN is what others know of it. Raises PortmatrixError if they differ from the inventory: the rules of
     other hosts would not match."""
-    products = preflight.declarable(shared.catalogs)
+    products = preflight.declarable(catalogs)
     by_groups = components.declared_by_groups(
         {name: [variables.host] for name in variables.get('group_names', [])}, products
     )
@@ -135,12 +137,12 @@ def _own_host(variables: HostVariables, shared: HostPreflight, extra_components:
     host_components = components.combine(variables.host, extra_components, declared, products)
     if not host_components:
         return None
-    addresses = shared.host.addresses if shared.host else ()
-    options = settings.read_options(variables, host_components, shared.catalogs)
+    addresses = known.addresses if known else ()
+    options = settings.read_options(variables, host_components, catalogs)
     platform, own_deployments = settings.read_platform(variables), deployments.of_components(variables, host_components)
     own = Host(variables.host, host_components, addresses, platform, options, own_deployments)
-    if shared.host or declared:
-        _require_same_as_inventory(own._replace(components=declared), shared.host)
+    if known or declared:
+        _require_same_as_inventory(own._replace(components=declared), known)
     return own
 
 

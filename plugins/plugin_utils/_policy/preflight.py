@@ -36,7 +36,8 @@ from . import play_checks
 class Preflight(t.NamedTuple):
     """`catalogs` include the baseline; `hosts` are those that have a component; `warnings` are by host, and so are
     the `hops`, what jump hosts have to reach: they are read only where egress is denied. `names` are those that were
-    resolved, with their addresses; `kinds` are the same for hosts of the play that have the same warnings."""
+    resolved, with their addresses; `kinds` are the same for hosts of the play that have the same warnings;
+    `is_from_file`: the hosts are those of an address book."""
 
     catalogs: Catalogs
     hosts: dict[str, Host]
@@ -45,6 +46,7 @@ class Preflight(t.NamedTuple):
     hops: dict[str, list[Hop]] = {}
     names: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
+    is_from_file: bool = False
 
     @property
     def book(self) -> AddressBook:
@@ -95,7 +97,9 @@ def _run(inventory: Inventory, egress: str | None) -> Preflight:
     names = managed_play_hosts(result, inventory)
     checked = play_checks.check(names, hosts, result.warnings, catalogs, result.book, inventory, egress)
     hops = jump_hosts.egress(inventory, hosts) if checked.denies_egress else {}
-    return result._replace(hops=hops, names=inventory.names.to_data(), kinds=checked.kinds)
+    return result._replace(
+        hops=hops, names=inventory.names.to_data(), kinds=checked.kinds, is_from_file=bool(book_path)
+    )
 
 
 def _warnings(inventory: Inventory, hosts: dict[str, Host], catalogs: Catalogs) -> dict[str, list[str]]:

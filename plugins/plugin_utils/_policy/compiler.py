@@ -127,8 +127,10 @@ def jump_rules(name: str, own_settings: Settings, hops: t.Sequence[Hop]) -> tupl
 def own_host(
     variables: HostVariables, catalogs: Catalogs, known: Host | None, extra_components: list[str]
 ) -> Host | None:
-    """This host by the variables of the task; KNOWN is what others know of it. Raises PortmatrixError if they differ from the inventory: the rules of
-    other hosts would not match."""
+    """This host by the variables of the task; KNOWN is what others know of it.
+
+    Raises PortmatrixError if they differ: the rules of other hosts would not match.
+    """
     products = preflight.declarable(catalogs)
     by_groups = components.declared_by_groups(
         {name: [variables.host] for name in variables.get('group_names', [])}, products

@@ -212,6 +212,30 @@ def test_two_names_for_one_machine(dns, found, seen, expected):
 
 
 @pytest.mark.parametrize(
+    ('places', 'expected'),
+    [
+        ({'a': 'prod', 'b': 'prod', 'c': 'test', 'd': '*'}, {}),
+        ({'a': 'default', 'b': 'default'}, {}),
+        ({'a': 'prod', 'b': 'test', 'c': 'default'}, {'c': 'it is in the deployment default of p'}),
+        (
+            {'a': 'prod', 'b': 'prod', 'c': 'pord'},
+            {'c': 'it is the only host of p in the deployment pord; did you mean prod?'},
+        ),
+        (
+            {'a': 'prod', 'b': 'prod', 'c': 'Prod'},
+            {'c': 'it is the only host of p in the deployment Prod; did you mean prod?'},
+        ),
+        ({'a': 'prod', 'b': 'prod', 'c': 'lab'}, {}),
+    ],
+)
+def test_likely_mistakes(places, expected):
+    hosts = {name: Host(name, ('p.x',), (), 'linux', {}, {'p': (place,)}) for name, place in places.items()}
+    found = deployments.likely_mistakes(hosts)
+    assert found.keys() == expected.keys()
+    assert all(found[name][0].startswith(text) for name, text in expected.items())
+
+
+@pytest.mark.parametrize(
     ('one', 'other', 'same', 'different'),
     [
         (('default',), ('default',), True, False),

@@ -68,7 +68,7 @@ def text(names: Deployments, others: t.Collection[str] = ()) -> str:
 
 
 def likely_mistakes(hosts: dict[str, Host]) -> dict[str, list[str]]:
-    """Host -> warnings: it belongs to no deployment, while others of its product do, or alone to one whose name is
+    """Host -> warnings: it states no deployment, while others of its product do, or it is alone in one whose name is
     nearly that of another one."""
     warnings: dict[str, list[str]] = {}
     for product in sorted({product for host in hosts.values() for product in host.deployments}):
@@ -76,24 +76,24 @@ def likely_mistakes(hosts: dict[str, Host]) -> dict[str, list[str]]:
         for name, host in sorted(hosts.items()):
             for deployment in host.deployments.get(product, ()):
                 members.setdefault(deployment, []).append(name)
-        named = sorted(set(members) - {DEFAULT, ALL})
         for deployment, names in members.items():
-            others = [other for other in named if other != deployment]
-            near = difflib.get_close_matches(deployment.lower(), [other.lower() for other in others], 1, _LIKENESS)
-            if deployment == DEFAULT and others:
-                text_of_all = (
-                    f'{VARIABLE} is not set, so it is in the deployment {DEFAULT} of {product}, which meets none '
-                )
-                text_of_all += f'of the others ({few(others)})'
-            elif len(names) == 1 and near and len(members[_spelt(near[0], others)]) > 1:
-                text_of_all = (
-                    f'it is the only host of {product} in the deployment {deployment}; did you mean {near[0]}?'
-                )
-            else:
-                continue
-            for name in names:
-                warnings.setdefault(name, []).append(text_of_all)
+            warning = _likely_mistake(product, deployment, members)
+            for name in names if warning else ():
+                warnings.setdefault(name, []).append(str(warning))
     return warnings
+
+
+def _likely_mistake(product: str, deployment: str, members: dict[str, list[str]]) -> str | None:
+    others = sorted(set(members) - {deployment, DEFAULT, ALL})
+    if deployment == DEFAULT and others:
+        return (
+            f'it is in the deployment {DEFAULT} of {product}, like every host that does not set {VARIABLE}, and meets '
+            f'none of the others ({few(others)})'
+        )
+    near = difflib.get_close_matches(deployment.lower(), [other.lower() for other in others], 1, _LIKENESS)
+    if len(members[deployment]) == 1 and near and len(members[_spelt(near[0], others)]) > 1:
+        return f'it is the only host of {product} in the deployment {deployment}; did you mean {near[0]}?'
+    return None
 
 
 def _spelt(lower: str, names: list[str]) -> str:

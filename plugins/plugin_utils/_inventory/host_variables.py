@@ -53,7 +53,8 @@ class HostVariables:
         overridden = self._overriding is not None and self._overriding.applies(name)
         if self._overriding and overridden:
             return self._resolve(self._overriding.variables, name, default)
-        values = self._groups.setters(self.host, name) if self._groups and not name.startswith('ansible_') else ()
+        may_be_of_groups = name in self._variables and not name.startswith('ansible_')
+        values = self._groups.setters(self.host, name) if self._groups and may_be_of_groups else ()
         if len(values) < 2:
             return self._resolve(self._variables, name, default)
         resolved = [(group, self._resolve({**self._variables, name: value}, name)) for group, value in values]

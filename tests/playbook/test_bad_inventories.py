@@ -11,7 +11,12 @@ import yaml
 CASES = yaml.safe_load((Path(__file__).parent / 'cases' / 'bad_inventories.yml').read_text())
 
 
-RUNS = [(case, playbook) for case in CASES for playbook in case.get('playbooks', ['plan', 'harden'])]
+# both take the same way as far as this; harden, which must not connect, for every third case
+RUNS = [
+    (case, playbook)
+    for number, case in enumerate(CASES)
+    for playbook in case.get('playbooks', ['plan', 'harden'] if number % 3 == 0 else ['plan'])
+]
 
 
 @pytest.mark.parametrize(('case', 'playbook'), RUNS, ids=[f'{case["name"]}-{playbook}' for case, playbook in RUNS])

@@ -51,7 +51,7 @@ def change(facts: Facts, policy: Policy | None, token: str) -> Result:
         'diff': report.diff(Side(old, before), Side(new, after), BACKEND),
         'warnings': [*_warnings(facts, policy, closing, staying)],
         **report.counts(before, after),
-        'addresses': facts['addresses'],
+        'addresses': facts.get('addresses', []),
         **({'pending': {'token': token, 'state': 'enforced' if policy else 'absent'}} if facts.get('pending') else {}),
     }
 

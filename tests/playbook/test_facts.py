@@ -147,10 +147,11 @@ def test_no_template_of_the_inventory_sees_a_fact(template, tmp_path):
         if variable == 'own':
             assert code == 0, output
         else:
-            assert code != 0 and 'portmatrix_addresses: the template cannot be resolved' in ' '.join(output.split()), (
-                output
-            )
-            assert claim not in ansible_runs.message(output)
+            # before ansible-core 2.19, what is undefined in the variables of another host stays a template
+            refusals = ('the template cannot be resolved', "'{{ claim }}' is not an address")
+            said = ansible_runs.message(output) if code else ''
+            assert any(f'portmatrix_addresses: {refusal}' in said for refusal in refusals), output
+            assert claim not in said
 
 
 HIDING = {

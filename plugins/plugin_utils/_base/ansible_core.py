@@ -45,7 +45,7 @@ class TemplateResolver:
         if _has_template(value):
             scope = {**variables, 'hostvars': self._hostvars, 'groups': self._groups}
             try:
-                value = self._templar.copy_with_new_env(available_variables=scope).template(value)
+                value = _copy(self._templar, scope).template(value)
             except Exception as error:  # a template may call any plugin, so anything may be raised
                 if 'decrypt' in str(error):
                     raise PortmatrixError(f'{name}: {_NOT_DECRYPTED} ({error})') from error
@@ -146,6 +146,15 @@ class RemoteHost:
     def reconnect(self) -> None:
         """Use a new connection from here on. Raises AnsibleError if there is none."""
         self._action._connection.reset()
+
+
+def _copy(templar: t.Any, variables: dict[str, t.Any]) -> t.Any:
+    """TEMPLAR with other VARIABLES, for lookups too: before ansible-core 2.19 those of a copy see the original's."""
+    copy = templar.copy_with_new_env(available_variables=variables)
+    if hasattr(copy, '_query_lookup'):
+        own = {'lookup': copy._lookup, 'query': copy._query_lookup, 'q': copy._query_lookup}
+        copy.environment.globals = {**copy.environment.globals, **own}
+    return copy
 
 
 def _has_template(value: t.Any) -> bool:

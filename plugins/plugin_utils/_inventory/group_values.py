@@ -20,7 +20,7 @@ Values = list[tuple[t.Any, t.Any]]  # (group, its value, resolved), the one that
 _OWN_VARIABLE = ', or put it into a variable of your own, which any group may set, and refer to that'
 _FILES_WIN = '; Ansible lets files of group_vars win over the inventory file: set both in files'
 # also if they are written as a text
-_LISTS = ('portmatrix_management_sources', 'portmatrix_addresses', 'portmatrix_baseline')
+_LISTS = ('portmatrix_addresses', 'portmatrix_baseline')
 _DEPLOYMENT = '_deployment'  # text or list, it says one thing: which installations a host belongs to
 
 
@@ -61,12 +61,11 @@ def _greatest(where: str, values: Values) -> dict[str, t.Any]:
 
 def _peers(where: str, values: Values) -> dict[str, t.Any]:
     """Addresses by component. The lists of groups side by side are united; a group within another one that lists
-    others, and "any" or "nobody" beside addresses, contradict each other."""
+    others, and "any" or "nobody" beside addresses, contradict each other; one that lists more does not."""
     by_component: dict[str, Values] = {}
     for group, value in values:
         for component, members in value.items():
-            as_list = members if isinstance(members, list) else [members]
-            by_component.setdefault(component, []).append((group, as_list))
+            by_component.setdefault(component, []).append((group, _as_list(members)))
     return {component: _members(f'{where}[{component!r}]', lists) for component, lists in by_component.items()}
 
 
@@ -75,9 +74,23 @@ def _members(where: str, lists: Values) -> list[t.Any]:
         return t.cast('list[t.Any]', lists[-1][1])
     is_nested = any(is_within(group, other) for group, _list in lists for other, _other in lists if group is not other)
     is_special = any(not members or ANY.value in members for _group, members in lists)
-    if is_nested or is_special:
+    if is_special:
         raise _contradiction(where, lists)
-    return _union(where, lists)
+    return _including(where, lists) if is_nested else _union(where, lists)
+
+
+def _including(where: str, values: Values) -> t.Any:
+    """The value that Ansible prefers, if it has all that the others list: then nothing is lost, and nothing is widened
+    beyond what Ansible would take."""
+    winner = values[-1][1]
+    known = _as_list(winner)
+    if any(entry not in known for _group, value in values for entry in _as_list(value)):
+        raise _contradiction(where, values)
+    return winner
+
+
+def _as_list(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _equal(where: str, values: Values) -> t.Any:
@@ -116,10 +129,11 @@ def _contradiction(where: str, values: Values, hint: str = _OWN_VARIABLE) -> Por
     )
 
 
-_UNITED: dict[str, tuple[type, t.Callable[[str, Values], t.Any]]] = {
+_UNITED: dict[str, tuple[t.Any, t.Callable[[str, Values], t.Any]]] = {
     'portmatrix_components': (list, _union),
     'portmatrix_management_ports': (list, _union),
     'portmatrix_catalogs': (list, _union),
     'portmatrix_minimum': (dict, _greatest),
     'portmatrix_peers': (dict, _peers),
+    'portmatrix_management_sources': ((list, str), _including),
 }

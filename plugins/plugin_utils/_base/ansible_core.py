@@ -21,8 +21,8 @@ from ansible.plugins.loader import connection_loader
 from ...module_utils._base.errors import PortmatrixError
 from .ansible_inventory import HostVarsWithoutFacts
 
-# of ansible-core 2.19 and later, and of those before
 _NOT_DECRYPTED = 'cannot be decrypted; pass --ask-vault-pass or --vault-password-file'
+# of ansible-core 2.19 and later, and of those before
 _ENCRYPTED = ('EncryptedString', 'AnsibleVaultEncryptedUnicode')
 
 

@@ -56,22 +56,14 @@ def raw_variables(hostvars: t.Any, host: str) -> t.Any:
         return HostVars.raw_get(hostvars, host)
 
 
-class Facts:
-    """What modules have set for one host: `of_modules` (facts, cached ones too) and `of_tasks` (`set_fact`,
-    `register`), under the names of the variables that they would be."""
-
-    def __init__(self, hostvars: t.Any, host: str) -> None:
-        manager = hostvars._variable_manager
-        try:
-            facts = manager._fact_cache.get(host)
-        except KeyError:
-            facts = None
-        self.of_modules: t.Mapping[str, t.Any] = clean_facts(facts) if isinstance(facts, dict) else {}
-        self.of_tasks: t.Mapping[str, t.Any] = manager._nonpersistent_fact_cache.get(host, {})
-
-    @property
-    def names(self) -> set[str]:
-        return {*self.of_modules, *self.of_tasks}
+def names_from_facts(hostvars: t.Any, host: str) -> set[str]:
+    """The names of the variables that modules have set for HOST: facts, cached ones too, `set_fact` and `register`."""
+    manager = hostvars._variable_manager
+    try:
+        facts = manager._fact_cache.get(host)
+    except KeyError:
+        facts = None
+    return {*clean_facts(facts or {}), *manager._nonpersistent_fact_cache.get(host, ())}
 
 
 def task_variables(
@@ -87,7 +79,7 @@ def task_variables(
         with _without_facts(hostvars._variable_manager):
             entity = hostvars._inventory.get_host(host)
             pure = hostvars._variable_manager.get_vars(play=play, host=entity, task=task)
-    hidden = {*Facts(hostvars, host).names, *constants.COMMON_CONNECTION_VARS, *_OF_FACTS}
+    hidden = {*names_from_facts(hostvars, host), *constants.COMMON_CONNECTION_VARS, *_OF_FACTS}
     # what only this call of the task has: variables of its loop, the hosts of the play
     added = {name: value for name, value in task_vars.items() if name not in hidden and name not in pure}
     of_play = {name: task_vars[name] for name in _MAGIC if name in task_vars}

@@ -9,7 +9,13 @@ import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
 from .._base.ansible_core import TemplateResolver
-from .._base.ansible_inventory import Facts, GroupVariables, names_of_play, raw_variables, task_variables
+from .._base.ansible_inventory import (
+    GroupVariables,
+    names_from_facts,
+    names_of_play,
+    raw_variables,
+    task_variables,
+)
 from . import group_values
 from .resolver import Names
 
@@ -135,7 +141,7 @@ class Inventory:
         return Overriding(self._task_vars, self._is_of_play)
 
     def _from_facts(self, host: str) -> set[str]:
-        return Facts(self._hostvars, host).names
+        return names_from_facts(self._hostvars, host)
 
     def _variables(self, host: str, variables: Variables, overriding: Overriding | None = None) -> HostVariables:
         from_facts = self._from_facts(host)

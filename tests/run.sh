@@ -3,7 +3,7 @@
 #   tests/run.sh            everything below except "long" and "machines" (root)
 #   tests/run.sh fast       linters and pure tests: under a minute, without root, hosts, mono or gcc
 #   tests/run.sh local      the fast ones, whole runs of ansible-playbook, and the C# for Windows: no hosts
-#   tests/run.sh long       every case of the tests on hosts, and 300 random changes in a row: hours (root)
+#   tests/run.sh long       5,000 random rule sets, every case on hosts, 300 random changes in a row: hours (root)
 #   tests/run.sh machines   on virtual machines with a clock, a disk and a kernel of their own: slow (root)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,8 +31,11 @@ $python tests/lab/lab.py up "$part" &
 lab=$!
 suite=tests/integration
 case $part in
-    all) $python -m pytest -q -n 2 tests/unit tests/playbook tests/windows ;;
-    long) export PORTMATRIX_ALL_CASES=1 PORTMATRIX_RANDOM_CHANGES=300 ;;
+    all) $python -m pytest -q -n 2 tests/unit tests/playbook tests/windows tests/kernel ;;
+    long)
+        PORTMATRIX_RANDOM_RULESETS=5000 $python -m pytest -q -n 2 tests/kernel
+        export PORTMATRIX_ALL_CASES=1 PORTMATRIX_RANDOM_CHANGES=300
+        ;;
     machines) suite=tests/machines ;;
 esac
 wait "$lab"

@@ -16,7 +16,7 @@ if [ "$part" != fast ] && [ "$part" != plan ]; then
 fi
 if [[ $part =~ ^(all|long|machines)$ ]]; then
     # netavark creates the lab's network; slirp, seccomp profiles and registries are not needed
-    mapfile -t -O "${#packages[@]}" packages < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables iproute2 util-linux)
+    mapfile -t -O "${#packages[@]}" packages < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables ipset iproute2 util-linux)
 fi
 if [ "$part" = machines ]; then
     mapfile -t -O "${#packages[@]}" packages < <(missing qemu-system-x86 e2fsprogs)

@@ -6,24 +6,22 @@ import json
 
 import pytest
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.firewalld import (
-    bus,
     config_files,
     documents,
     guard as guards,
     pool,
-    zones,
 )
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw import (
     admitted,
     edits,
-    kernel,
     ruleset,
     stock,
-    verdict,
 )
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw.former import Former
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._converge import guard
+from ansible_collections.portmatrix.firewall.plugins.module_utils._kernel import questions
+from ansible_collections.portmatrix.firewall.plugins.module_utils._kernel.outcome import PASSES
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import peers as peers_of, policy as policies
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.connection import Connection
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import ANY, Members
@@ -31,6 +29,7 @@ from fake_backend import FakeState
 from fake_host import Host
 from fake_rollback import FakeManagement
 from hypothesis import given, settings, strategies as st
+from test_ufw_kernel import kernel_with
 
 CONNECTION = Connection('ingress', '198.51.100.9', 22, '192.0.2.10', 50000)
 HEAD = ':INPUT DROP [0:0]\n:ufw-user-input - [0:0]\n-A INPUT -j ufw-user-input\n'
@@ -50,9 +49,12 @@ OFFICE = ['192.0.2.0/24', '2001:db8:1::/48']
         (['-j DROP', '-s 192.0.2.4/30 -j ACCEPT'], [], []),
         (['-s 192.0.2.0/24 -j RETURN', '-j ACCEPT'], [], ['0.0.0.0/1', '128.0.0.0/2']),
         (['-p tcp -m tcp --dport 80 -j ACCEPT'], [], []),
+        # to another address than that of this host, and to its own
+        (['-d 198.51.100.7/32 -p tcp -m tcp --dport 22 -j ACCEPT'], [], []),
+        (['-d 192.0.2.1/32 -p tcp -m tcp --dport 22 -j ACCEPT'], [], ['0.0.0.0/0']),
         # who is admitted is not known
         (['-i eth1 -s 192.0.2.0/24 -j ACCEPT'], [], None),
-        (['-d 198.51.100.7/32 -p tcp -m tcp --dport 22 -j ACCEPT'], [], None),
+        (['-m geoip --src-cc CH -j ACCEPT'], [], None),
         (['-m set --match-set office src -j ACCEPT'], [], None),
         (['-s 10.0.0.0/255.0.255.0 -j ACCEPT'], [], None),
         # but somebody later is everybody
@@ -60,11 +62,8 @@ OFFICE = ['192.0.2.0/24', '2001:db8:1::/48']
     ],
 )
 def test_ufw(rules, rules6, expected):
-    tables = {
-        family: kernel.parse(HEAD + ''.join(f'-A ufw-user-input {rule}\n' for rule in lines))
-        for family, lines in (('ipv4', rules), ('ipv6', rules6))
-    }
-    sources = admitted.by_rules(tables, 22)
+    texts = (HEAD + ''.join(f'-A ufw-user-input {rule}\n' for rule in lines) for lines in (rules, rules6))
+    sources = questions.admitted_sources(kernel_with(*texts), 22, exactly=False)
     found = sources if sources is None else peers_of.to_data(sources)
     # of everybody but a few, the first two networks
     assert (found if found is None else found[:2]) == expected
@@ -117,122 +116,18 @@ def test_what_is_open_to_any_does_not_open_the_guard(whole):
 @given(RULES)
 def test_what_is_admitted_is_what_each_address_is_told(rules):
     lines = ''.join(f'-A ufw-user-input {mark}-s {address} -j {target}\n' for mark, address, target in rules)
-    table = kernel.parse(HEAD + lines)
-    sources = admitted.by_rules({'ipv4': table, 'ipv6': kernel.parse(HEAD)}, 22)
+    whole = kernel_with(HEAD + lines, HEAD)
+    sources = questions.admitted_sources(whole, 22, exactly=False)
     for number in range(256):
         connection = CONNECTION._replace(peer=f'10.0.0.{number}')
         is_admitted = any(_contains(network, connection.peer) for network in peers_of.to_data(sources))
-        assert is_admitted == verdict.accepts(table, connection, '')
+        assert is_admitted == (questions.of_connection(whole, connection).answer == PASSES)
 
 
 def _contains(network, address):
     from ipaddress import ip_address, ip_network
 
     return ip_address(address) in ip_network(network)
-
-
-PUBLIC = {'target': 'default', 'services': ['dhcpv6-client'], 'ports': [], 'rules_str': [], 'sources': []}
-ZONES = {
-    'the service': ({'services': ['ssh']}, {}, ['any']),
-    'a port in a range': ({'ports': [['20-30', 'tcp']]}, {}, ['any']),
-    'another protocol': ({'ports': [['22', 'udp']]}, {}, []),
-    'the target': ({'target': 'ACCEPT'}, {}, ['any']),
-    'a rich rule for a service': (
-        {'rules_str': ['rule family="ipv4" source address="192.0.2.0/24" service name="ssh" accept']},
-        {},
-        ['192.0.2.0/24'],
-    ),
-    'rich rules for ports, one negated and one that denies': (
-        {
-            'rules_str': [
-                'rule family="ipv4" source NOT address="128.0.0.0/1" port port="22" protocol="tcp" accept',
-                'rule family="ipv4" source address="192.0.2.66" port port="22" protocol="tcp" reject',
-                'rule family="ipv6" source address="2001:db8:1::/48" port port="1-100" protocol="tcp" accept',
-                'rule family="ipv6" source address="2001:db8:2::/48" port port="80" protocol="tcp" accept',
-            ]
-        },
-        {},
-        ['0.0.0.0/1', '2001:db8:1::/48'],
-    ),
-    'everything from one source': (
-        {'rules_str': ['rule family="ipv4" source address="192.0.2.7/32" accept']},
-        {},
-        ['192.0.2.7/32'],
-    ),
-    'members of a set are not known': ({'rules_str': ['rule family="ipv4" source ipset="x" accept']}, {}, None),
-    'but they are part of everybody': (
-        {'services': ['ssh'], 'rules_str': ['rule family="ipv4" source ipset="x" accept']},
-        {},
-        ['any'],
-    ),
-    'a service that includes ssh': ({'services': ['cockpit-and-ssh']}, {}, ['any']),
-    'a protocol': ({'protocols': ['tcp']}, {}, ['any']),
-    'a rich rule that denies all but one network': (
-        {
-            'services': ['ssh'],
-            'rules_str': [
-                'rule family="ipv4" source NOT address="192.0.2.0/24" service name="ssh" reject',
-                'rule family="ipv6" service name="ssh" drop',
-            ],
-        },
-        {},
-        ['192.0.2.0/24'],
-    ),
-    'another interface': ({'services': ['ssh']}, {'wan': {'interfaces': ['eth1'], 'target': 'DROP'}}, None),
-    'another interface that agrees': (
-        {'services': ['ssh']},
-        {'lan': {'interfaces': ['eth1'], 'services': ['ssh']}},
-        ['any'],
-    ),
-    'thousands of banned networks': (
-        {'services': ['ssh']},
-        {'drop': {'sources': [f'10.{number}.1.1' for number in range(200)], 'target': 'DROP'}},
-        None,
-    ),
-    'a zone with sources': (
-        {},
-        {
-            'office': {
-                'sources': ['192.0.2.0/24', '2001:db8:1::/48'],
-                'services': ['ssh'],
-            }
-        },
-        OFFICE,
-    ),
-    'a zone with a set as its source': ({}, {'office': {'sources': ['ipset:x'], 'services': ['ssh']}}, None),
-    'a zone that takes a set away': (
-        {'services': ['ssh']},
-        {'drop': {'sources': ['ipset:x'], 'target': 'DROP'}},
-        ['any'],
-    ),
-    'a zone that takes some sources away': (
-        {'services': ['ssh']},
-        {'drop': {'sources': ['128.0.0.0/1', '8000::/1'], 'target': 'DROP'}},
-        ['0.0.0.0/1', '::/1'],
-    ),
-}
-
-
-@pytest.mark.parametrize('name', ZONES)
-def test_firewalld(name, monkeypatch):
-    public, others, expected = ZONES[name]
-    known = {'public': {**PUBLIC, **public}, **others}
-
-    def call(interface, method, signature='', *values):
-        if method == 'getServiceSettings2':
-            ports = {'ssh': [['22', 'tcp']], 'cockpit-and-ssh': [['9090', 'tcp']]}.get(values[0], [['546', 'udp']])
-            included = ['ssh'] if values == ('cockpit-and-ssh',) else []
-            return {'ports': {'type': 'a(ss)', 'data': ports}, 'includes': {'type': 'as', 'data': included}}
-        if method == 'getZoneSettings2':
-            return {key: {'type': 'x', 'data': value} for key, value in known[values[0]].items()}
-        return {'getActiveZones': dict.fromkeys(others, {}), 'getDefaultZone': 'public'}[method]
-
-    monkeypatch.setattr(bus, 'call', call)
-    monkeypatch.setattr(zones.os, 'listdir', lambda path: ['lo', 'eth0'])
-    sources = zones.admitted_sources(22, has_other_policies=False)
-    assert (sources if sources is None else peers_of.to_data(sources)) == expected
-    if expected != ['any']:
-        assert zones.admitted_sources(22, has_other_policies=True) is None
 
 
 def policy(declared: bool, sources: list[str]) -> policies.Policy:

@@ -31,6 +31,14 @@ RULESET = ruleset.EMPTY._replace(is_managed=True, directions=('ingress', 'egress
         ('-A ufw-before-input -p icmp --icmp-type echo-request -j ACCEPT', True),
         ('-A ufw-before-input -s 192.0.2.1 -j ACCEPT', True),
         ('-A ufw-before-input -s 192.0.2.1 -j DROP', False),
+        ('-A ufw-before-input ! -i lo -p tcp --dport 9 -j ACCEPT', True),
+        ('-A  ufw-before-input  -p tcp --destination-port 9 -j ACCEPT', True),
+        ('-I ufw-before-input 1 -p tcp --dport=9 --jump ACCEPT', True),
+        ('-A ufw-before-input -m conntrack ! --ctstate INVALID -j ACCEPT', True),
+        ('-A ufw-before-input -p tcp --tcp-flags SYN,ACK SYN --dport 9 -j ACCEPT', True),
+        ('-A ufw-before-input -p tcp --tcp-flags ACK ACK -j ACCEPT', False),
+        ('-A ufw-before-input -m limit --limit 1/min -j ACCEPT', True),
+        ('-I INPUT -p tcp --dport 9 -j ACCEPT', True),
         ('-A ufw-before-output -o lo -j ACCEPT', False),
         ('-A ufw-before-forward -p icmp --icmp-type echo-request -j ACCEPT', False),
     ],
@@ -38,7 +46,7 @@ RULESET = ruleset.EMPTY._replace(is_managed=True, directions=('ingress', 'egress
 def test_what_files_of_administrators_allow_beyond_the_policy(line, exceeds):
     service = traffic.Service('ingress', 'ipv4', 'tcp', 'destination', 440, 450)
     policy = RULESET._replace(allowed={service: ((0xC0000209, 0xC0000209),)})
-    lines = list(open_lines.read('f', f'*filter\n{line}\nCOMMIT\n'))
+    lines = list(open_lines.read('f', f'*filter\n{line}\nCOMMIT\n', 'ipv4'))
     assert any(open_lines.exceeds(opening, 'ipv4', policy) for opening in lines) is exceeds
 
 
@@ -92,7 +100,7 @@ UNSUPPORTED = [
 
 @pytest.mark.parametrize('options', UNSUPPORTED)
 def test_a_rule_with_unsupported_options_counts_as_open(options):
-    lines = list(open_lines.read('f', f'*filter\n-A ufw-before-input {options} -j ACCEPT\nCOMMIT\n'))
+    lines = list(open_lines.read('f', f'*filter\n-A ufw-before-input {options} -j ACCEPT\nCOMMIT\n', 'ipv4'))
     assert [open_lines.exceeds(opening, 'ipv4', RULESET) for opening in lines] == [True]
 
 
@@ -101,5 +109,6 @@ def test_a_jump_into_a_chain_that_accepts_is_an_opening():
         'f',
         '*filter\n:adm - [0:0]\n-A adm -p tcp --dport 9 -j ACCEPT\n-A ufw-before-input -j adm\n-A ufw-before-input -j '
         'ufw-not-local\nCOMMIT\n',
+        'ipv4',
     )
     assert [opening.line for opening in lines] == ['-A ufw-before-input -j adm']

@@ -18,6 +18,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw 
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw.former import Former
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from test_ufw_kernel import kernel_with
 
 FAMILIES = dict.fromkeys(user_rules.PREFIXES, True)
 DEFAULTS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="{input}"\nDEFAULT_OUTPUT_POLICY="{output}"\nDEFAULT_FORWARD_POLICY="DROP"\n'
@@ -138,9 +139,10 @@ def test_where_everything_is_open_nothing_is_said_to_be_closed(enabled, default,
             {path: setting_files(enabled, default)[path] for path in ('/etc/default/ufw', '/etc/ufw/ufw.conf')}
         )
     observed = service.Service('0.36', 'enabled', settings.parse(texts))
-    state = planning.State(observed, texts, {'ipv4': kernel.Table({}, {}), 'ipv6': kernel.Table({}, {})}, Former())
+    live = {'ipv4': kernel.Table({}, {}), 'ipv6': kernel.Table({}, {})}
+    state = planning.State(observed, texts, live, Former(), kernel_with(''))
     wanted = ruleset.build(policy._replace(exclusive=exclusive), ())
-    others = planning._others(state, edits.edit(texts, Former(), wanted, FAMILIES), wanted)
+    others = planning._others(state, edits.edit(texts, Former(), wanted, FAMILIES), wanted, ())
     assert others.all and others.is_open_before is BEFORE[enabled, default, was_exclusive]
     assert others.is_open_after is not exclusive
     is_everything_open = enabled == 'no' or default == 'ACCEPT'

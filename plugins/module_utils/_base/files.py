@@ -29,18 +29,24 @@ def read(path: str) -> t.Optional[str]:
 
 
 def write(path: str, content: t.Union[str, bytes], mode: t.Optional[int] = None) -> None:
-    """Write CONTENT to PATH: to a temporary file of its own beside it, which is synced and then renamed.
+    """Write CONTENT to PATH, or to the file that a link there names: to a temporary file of its own beside it, which is
+    synced and then renamed.
 
-    MODE None keeps the mode of an existing file; a new one gets 0644. Of several writers the last one wins as a whole.
+    Owner, group, access lists and attributes of an existing file stay, and with MODE None its mode, too; a new one gets
+    0644. Of several writers the last one wins as a whole.
     """
+    path = os.path.realpath(path)
+    former = path if os.path.exists(path) else None
     if mode is None:
-        mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
+        mode = stat.S_IMODE(os.stat(former).st_mode) if former else 0o644
     os.makedirs(os.path.dirname(path), exist_ok=True)
     _remove_stale(path)
     temporary = f'{path}.{secrets.token_hex(4)}{_SUFFIX}'
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, 'wb') as file:
+            if former:
+                _copy_attributes(former, file.fileno())
             os.fchmod(file.fileno(), mode)
             file.write(content if isinstance(content, bytes) else content.encode('utf-8', 'surrogateescape'))
             file.flush()
@@ -49,6 +55,17 @@ def write(path: str, content: t.Union[str, bytes], mode: t.Optional[int] = None)
     except BaseException:
         remove(temporary)
         raise
+
+
+def _copy_attributes(former: str, descriptor: int) -> None:
+    """Give an open file the owner, group, access list and other attributes of the file FORMER."""
+    status = os.stat(former)
+    with contextlib.suppress(OSError):
+        os.fchown(descriptor, status.st_uid, status.st_gid)
+    with contextlib.suppress(OSError):  # a file system without attributes
+        for name in os.listxattr(former):
+            with contextlib.suppress(OSError):
+                os.setxattr(descriptor, name, os.getxattr(former, name))
 
 
 def _remove_stale(path: str) -> None:

@@ -13,7 +13,7 @@ from .._backends import registry
 from .._backends.base import Backend, Changes
 from .._base.errors import BackendError, Refused
 from .._base.locks import SECONDS
-from .._host import containers, interfaces, tracking
+from .._host import bridges, containers, interfaces, tracking
 from .._model import policy as policies
 from .._model.policy import Policy
 from .._rollback import dependencies as dependencies_of
@@ -47,7 +47,8 @@ def run(request: Request) -> Result:
     if request.state == 'absent':
         return _remove(backend, request, dependencies)
     registry.require_only_active(backend)
-    return converge(backend, policies.parse(request.document or ''), request, dependencies)
+    policy = bridges.admitted(policies.parse(request.document or ''))
+    return converge(backend, policy, request, dependencies)
 
 
 def _remove(backend: Backend, request: Request, dependencies: Dependencies) -> Result:
@@ -108,7 +109,7 @@ def _apply(backend: Backend, policy: t.Optional[Policy], request: Request, depen
 
 
 def _container_warnings(policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
-    return containers.warnings() if policy else ()
+    return (*containers.warnings(), *bridges.warnings(policy)) if policy else ()
 
 
 def _starts_with_unknown_connections(backend: Backend, policy: t.Optional[Policy]) -> bool:

@@ -46,7 +46,7 @@ def _networks_without_isolation(families: t.Iterable[str], bridges: t.Iterable[s
         open_bridges.update(
             name
             for name in bridges
-            if isolated and name not in isolated and re.search(rf'(?m)^-A .*-[io] {name} ', rules)
+            if isolated and name not in isolated and re.search(rf'(?m)^-A .*-[io] {re.escape(name)} ', rules)
         )
     if not open_bridges:
         return ()

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rules that the kernel holds by way of iptables, as its -save programs print them."""
+"""The rules that the kernel holds by way of iptables, as its -save programs print them.
+
+A table that nftables has filled with what iptables cannot express is left out: it makes -save fail for all tables.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import re
 import typing as t
 
 from .._base.commands import exists, run
+from .._base.errors import BackendError
 
 COMMANDS = {'ipv4': 'iptables', 'ipv6': 'ip6tables'}
+TABLES = ('raw', 'mangle', 'nat', 'filter', 'security')
 _COUNTERS = re.compile(r'(?m)^(:.*) \[\d+:\d+\]$')
 
 
@@ -20,10 +25,24 @@ def saved_rules(check: bool = True) -> t.Dict[str, str]:
     Raises BackendError if they cannot be read and CHECK is set.
     """
     return {
-        command: _COUNTERS.sub(r'\1 [0:0]', _without_comments(run([f'{command}-save'], check=check).stdout))
+        command: _COUNTERS.sub(r'\1 [0:0]', _without_comments(save(command, check=check)))
         for command in COMMANDS.values()
         if exists(f'{command}-save')
     }
+
+
+def save(program: str, check: bool = True) -> str:
+    """What PROGRAM-save prints, of the tables that it can read.
+
+    Raises BackendError if that is none of them and CHECK is set.
+    """
+    whole = run([f'{program}-save'], check=False)
+    if whole.returncode == 0:
+        return whole.stdout
+    parts = [run([f'{program}-save', '-t', table], check=False) for table in TABLES]
+    if check and all(part.returncode for part in parts):
+        raise BackendError(f'{program}-save: {(whole.stderr or whole.stdout).strip()[:300]}')
+    return ''.join(part.stdout for part in parts if part.returncode == 0)
 
 
 def _without_comments(text: str) -> str:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The policy of one host: what its firewall must allow, in terms of no particular back end.
 
-A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive` and `log_denied` (bool), `management`
+A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive`, `log_denied` and `local_bridges` (bool;
+the latter: admit what bridges of the host need), `management`
 (`sources`: CIDRs or ["any"]; `ports`: in addition to the observed ones; `declared`: false if the sources are a
 default), `groups` (label -> canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any,
 `flows`), `citations` (flow -> texts). Everything that no rule allows is denied: ingress always, egress if `egress` is
@@ -24,6 +25,7 @@ from .traffic import Ports
 
 FORMAT = 1
 GUARD = 'management'
+BASELINE = 'baseline'  # product of the flows that every host needs
 
 
 class Rule(t.NamedTuple):
@@ -49,6 +51,7 @@ class Policy(t.NamedTuple):
     citations: t.Dict[str, t.List[str]]
     digest: str
     log_denied: bool = False
+    local_bridges: bool = False
 
     @property
     def enforced_directions(self) -> t.Tuple[str, ...]:
@@ -86,6 +89,7 @@ def parse(text: str) -> Policy:
         data['citations'],
         hashlib.sha256(json.dumps(data, sort_keys=True, separators=(',', ':')).encode()).hexdigest(),
         data.get('log_denied', False),
+        data.get('local_bridges', False),
     )
 
 

@@ -36,6 +36,7 @@ class Settings(t.NamedTuple):
     backend: str = 'auto'
     management_declared: bool = True
     log_denied: bool = False
+    local_bridges: bool = False
 
 
 def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
@@ -50,6 +51,7 @@ def read_settings(variables: HostVariables, catalogs: Catalogs) -> Settings:
         read_choice(variables, 'portmatrix_backend', BACKENDS),
         variables.get('portmatrix_management_sources') is not None,
         read_flag(variables, 'portmatrix_log_denied'),
+        read_flag(variables, 'portmatrix_local_bridges'),
     )
 
 

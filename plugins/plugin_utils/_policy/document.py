@@ -32,6 +32,7 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
         'egress': settings.egress,
         'exclusive': settings.exclusive,
         'log_denied': settings.log_denied,
+        'local_bridges': settings.local_bridges,
         'management': {
             'sources': peers_of.to_data(settings.management_sources),
             'ports': list(settings.management_ports),

@@ -11,6 +11,7 @@ import typing as t
 
 from ..._base import files, systemd
 from ..._base.errors import BackendError
+from ..._kernel import questions, reader
 from ..._model.connection import Connection
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
@@ -20,7 +21,6 @@ from . import (
     config_files,
     docker,
     kernel,
-    others,
     pool,
     reloads,
     running,
@@ -70,11 +70,14 @@ class Firewalld:
         documents = config_files.parse(contents)
         closed = closing.is_closed()
         if not observed.active:
-            return State(observed, contents, documents, None, {}, unmanaged_rules.Unmanaged(), False, closed)
+            nothing = unmanaged_rules.Unmanaged()
+            return State(observed, contents, documents, None, {}, nothing, False, closed, reader.read())
         policies = running.read_settings()
         unmanaged, managed = unmanaged_rules.read(policies), running.managed(policies)
         unfinished = reloads.is_unfinished()
-        return State(observed, contents, documents, kernel.read(), managed, unmanaged, unfinished, closed)
+        return State(
+            observed, contents, documents, kernel.read(), managed, unmanaged, unfinished, closed, reader.read()
+        )
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         return config_files.render(pool.fresh(build(policy, guard)))
@@ -93,12 +96,10 @@ class Firewalld:
         )
 
     def allowed_before(self, snapshot: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
-        if not snapshot['active']:
-            return list(connections)
-        return _allowed(config_files.parse(snapshot['files']), connections)
+        return questions.not_denied(reader.read(), connections)
 
     def allowed_now(self, desired: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
-        return _allowed(config_files.parse(desired['wanted']), connections)
+        return questions.not_denied(reader.read(), connections)
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         files.write_all(desired['files'])
@@ -141,9 +142,3 @@ class Firewalld:
 
     def wait_until_stable(self, runs: t.Iterable[int]) -> bool:
         return True
-
-
-def _allowed(documents: Documents, connections: t.Sequence[Connection]) -> t.List[Connection]:
-    """Those of CONNECTIONS that are allowed anew with the policies of DOCUMENTS in force."""
-    priorities = unmanaged_rules.priorities(running.read_settings())
-    return others.allowed(documents, kernel.read().orders(), priorities, connections)

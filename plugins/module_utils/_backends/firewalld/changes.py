@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._kernel import questions
+from ..._kernel.reader import Kernel as WholeKernel
 from ..._model.connection import Connection
 from ..._model.openings import Opening
 from ..base import PlainData
@@ -20,7 +22,8 @@ if t.TYPE_CHECKING:
 
 class Changes(t.NamedTuple):
     """What has to change from `state`: `files` (path -> new content, None removes), the `switch` of the service, and
-    the `transition` of the running firewall to `wanted`, by way of `steps` if it is hitless."""
+    the `transition` of the running firewall to `wanted`, by way of `steps` if it is hitless; `neighbours`: what else
+    filters packets."""
 
     state: State
     wanted: Documents
@@ -29,6 +32,7 @@ class Changes(t.NamedTuple):
     transition: str
     steps: t.Optional[hitless.Steps]
     orders: others.Orders
+    neighbours: WholeKernel
     diff: t.Dict[str, str]
     counts: t.Dict[str, int]
     warnings: t.Tuple[str, ...]
@@ -43,7 +47,8 @@ class Changes(t.NamedTuple):
     def would_allow(self, connection: Connection) -> bool:
         if 'stop' in self.switch.steps:
             return True
-        return bool(others.allowed(self.wanted, self.orders, self.state.unmanaged.priorities, [connection]))
+        passes = others.allowed(self.wanted, self.orders, self.state.unmanaged.priorities, [connection])
+        return bool(passes and questions.not_denied(self.neighbours, passes))
 
     def snapshot(self) -> PlainData:
         observed = self.state.service

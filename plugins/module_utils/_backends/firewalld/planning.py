@@ -8,6 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
+from ..._kernel import neighbours, questions
+from ..._kernel.reader import Kernel as WholeKernel
+from ..._kernel.rules import Place
 from ..._model import report
 from ..._model.openings import everything
 from ..._model.peers import ANY, Peers
@@ -25,7 +28,6 @@ from . import (
     trial,
     unmanaged_rules,
     verify,
-    zones,
 )
 from .changes import Changes
 from .documents import Documents, build
@@ -37,7 +39,7 @@ from .service import Service, Switch
 class State(t.NamedTuple):
     """The service, the managed files (path -> text), the kernel (None if firewalld does not run), and what portmatrix
     does not manage; `unfinished`: rules of others that a reload dropped were not restored; `closed`: a rollback failed
-    and has closed the host except for management."""
+    and has closed the host except for management; `whole`: everything in the kernel."""
 
     service: Service
     files: t.Dict[str, str]
@@ -47,6 +49,7 @@ class State(t.NamedTuple):
     unmanaged: unmanaged_rules.Unmanaged
     unfinished: bool
     closed: bool
+    whole: WholeKernel
 
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
         return plan(self, policy, guard)
@@ -55,7 +58,7 @@ class State(t.NamedTuple):
         ours = guards.sources(self.documents, port)
         if ours is not None or self.kernel is None:
             return ANY if ours is None else ours
-        return zones.admitted_sources(port, bool(self.unmanaged.priorities))
+        return questions.admitted_sources(self.whole, port, exactly=True)
 
     def text(self) -> t.List[str]:
         """Lines about everything but the rules."""
@@ -113,6 +116,9 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     open_before, open_after = was.open(state.documents), effect.open(wanted)
     if policy and not state.service.active:
         open_before = (everything('firewalld is stopped'),)
+    others_alone = state.whole.without_table('inet', service.UNIT)
+    documented = neighbours.flows(policy, guard, others_alone.surroundings) if policy else []
+    partly = neighbours.require_passing(others_alone, documented, _is_of_firewalld)
     before = report.Side([*state.text(), *was.lines(state.documents)], display.rules(state.documents))
     lines = display.state(_service_after(state.service, switch).text(), wanted, None)
     after = report.Side([*lines, *effect.lines(wanted)], display.rules(wanted))
@@ -124,12 +130,17 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         transition,
         steps,
         orders,
+        others_alone,
         report.diff(before, after, service.UNIT),
         report.counts(before.rules, after.rules),
-        (*unmanaged_rules.warnings(state.unmanaged, policy, effect), *warnings),
+        (*unmanaged_rules.warnings(state.unmanaged, policy, effect), *warnings, *partly),
         closing=tuple(opening for opening in open_before if opening not in open_after),
         staying=open_after,
     )
+
+
+def _is_of_firewalld(_place: Place) -> bool:
+    return False  # its table is left out
 
 
 def _try_out(

@@ -12,7 +12,7 @@ import typing as t
 
 from ..._base import files, systemd
 from ..._base.errors import BackendError
-from ..._model import traffic
+from ..._kernel import questions, reader
 from ..._model.connection import Connection
 from ..._model.policy import Policy, Rule
 from ..base import PlainData
@@ -27,7 +27,7 @@ from . import (
     ruleset as rulesets,
     service,
     stock,
-    verdict,
+    transactions,
 )
 from .edits import Texts
 from .former import Former
@@ -70,7 +70,7 @@ class Ufw:
         observed = service.observe()
         texts = service.read_files()
         live = {family: kernel.read(family) for family in service.families(observed.settings)}
-        return State(observed, texts, live, _remembered(texts))
+        return State(observed, texts, live, _remembered(texts), reader.read())
 
     def render(self, policy: Policy, guard: t.Iterable[Rule]) -> t.Dict[str, str]:
         ruleset = rulesets.build(policy, guard)
@@ -82,18 +82,17 @@ class Ufw:
         changed = [path for path, text in snapshot['texts'].items() if files.read(path) != text]
         if changed:
             return f'another program changed {", ".join(changed)} while the change was pending'
-        families = kernel.differing_families(kernel.from_data(desired['expected']), desired['ufw_chains'])
+        expected = kernel.from_data(desired['expected'])
+        families = transactions.differing_families(expected, desired['ufw_chains'], desired['known'])
         if families:
             return f'another program changed the rules of ufw in the kernel while the change was pending ({families})'
         return None
 
     def allowed_before(self, snapshot: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
-        tables = kernel.from_data(snapshot['live'])
-        unknown = [connection for connection in connections if traffic.family(connection.peer) not in tables]
-        return [*unknown, *verdict.accepted(tables, connections)]
+        return questions.not_denied(reader.read(), connections)
 
     def allowed_now(self, desired: PlainData, connections: t.Sequence[Connection]) -> t.List[Connection]:
-        return verdict.accepted({family: kernel.read(family) for family in desired['expected']}, connections)
+        return questions.not_denied(reader.read(), connections)
 
     def persist(self, desired: PlainData, *, boot: bool = False) -> None:
         former = Former.from_data(desired['former'])
@@ -115,9 +114,11 @@ class Ufw:
         if boot:
             return  # ufw will read the files
         for family, table in self._former_tables(snapshot).items():
-            transaction = kernel.transaction(kernel.read(family), table, desired['ufw_chains'][family])
-            if transaction:
-                kernel.load(family, transaction)
+            ufw_chains, known = desired['ufw_chains'][family], desired['known'][family]
+            wanted = transactions.owned(table, ufw_chains, known)
+            text = transactions.transaction(kernel.read(family), wanted, ufw_chains, known)
+            if text:
+                kernel.load(family, text)
 
     def _former_tables(self, snapshot: PlainData) -> Tables:
         """What the kernel has to contain again; nothing if another program has disabled ufw since."""

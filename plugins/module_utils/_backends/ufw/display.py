@@ -16,7 +16,6 @@ from ..._model.report import AtomicRule, DisplayRule, display_rules, shorten
 from . import administrator_files, managed_section, notes, tuples, user_rules
 from .edits import Edited, Texts
 from .open_lines import OpenLine
-from .ruleset import Ruleset
 from .settings import CHAINS, Settings
 from .tuples import Tuple
 
@@ -111,15 +110,7 @@ def extra_openings(edited: Edited) -> t.Tuple[Opening, ...]:
         )
         for rule in edited.extra_rules
     )
-    from_lines = (
-        Opening(
-            line.direction,
-            () if line.protocol == 'any' else (line.protocol,),
-            () if line.ports in (traffic.ALL_PORTS, traffic.NO_PORTS) else (line.ports,),
-            line.text(path),
-        )
-        for path, line in edited.extra_lines
-    )
+    from_lines = (line.opening(path) for path, line in edited.extra_lines)
     return tuple(dict.fromkeys((*from_rules, *from_lines)))
 
 
@@ -130,19 +121,24 @@ def default_openings(settings: Settings) -> t.Tuple[Opening, ...]:
     return (everything('ufw default allow incoming'),) if settings.policies[CHAINS[INGRESS]] == 'ACCEPT' else ()
 
 
-def warnings(edited: Edited, ruleset: Ruleset, families: t.Iterable[str]) -> t.Tuple[str, ...]:
-    """What an operator has to know about unmanaged rules."""
-    texts: t.List[str] = []
-    if not ruleset.exclusive:
-        texts.extend(openings.warnings(extra_openings(edited), service_names(edited.extra_lines)))
-    denials, unheard = (
-        list(dict.fromkeys(rule.as_command() for family in families for rule in select(edited.rules[family])))
-        for select in (shadowing_denials, shadowed_denials)
+def warnings(edited: Edited, staying: t.Iterable[Opening], families: t.Iterable[str]) -> t.Tuple[str, ...]:
+    """What an operator has to know about unmanaged rules, those that open what is STAYING open among them."""
+    texts = list(openings.warnings(staying, service_names(edited.extra_lines)))
+    rules = [edited.rules[family] for family in families]
+    denials, limits = (
+        _commands(rule for own in rules for rule in shadowing_rules(own) if rule.denies is is_denial)
+        for is_denial in (True, False)
     )
+    unheard = _commands(rule for own in rules for rule in shadowed_denials(own))
     if denials:
         texts.append(
             'rules not managed by portmatrix deny what the policy allows, and come first: '
             f'{shorten(denials, MAX_DENIALS)}; remove them with ufw delete if they are not intended'
+        )
+    if limits:
+        texts.append(
+            'rules not managed by portmatrix limit how often the policy lets connections in, and come first: '
+            f'{shorten(limits, MAX_DENIALS)}; remove them with ufw delete if they are not intended'
         )
     if unheard:
         texts.append(
@@ -151,6 +147,10 @@ def warnings(edited: Edited, ruleset: Ruleset, families: t.Iterable[str]) -> t.T
             'insert 1 ...'
         )
     return tuple(texts)
+
+
+def _commands(rules: t.Iterable[Tuple]) -> t.List[str]:
+    return list(dict.fromkeys(rule.as_command() for rule in rules))
 
 
 def shadowed_denials(rules: t.Sequence[Tuple]) -> t.List[Tuple]:
@@ -163,15 +163,15 @@ def shadowed_denials(rules: t.Sequence[Tuple]) -> t.List[Tuple]:
     return [denial for denial in denials if any(tuples.may_overlap(denial, rule) for rule in managed_rules)]
 
 
-def shadowing_denials(rules: t.Sequence[Tuple]) -> t.List[Tuple]:
-    """Unmanaged rules that deny, come before a managed one in RULES, and could match what that one allows."""
+def shadowing_rules(rules: t.Sequence[Tuple]) -> t.List[Tuple]:
+    """Unmanaged rules that deny or limit, come before a managed one in RULES, and could match what that one allows."""
     shadowing: t.Dict[Tuple, None] = {}
     denials: t.List[Tuple] = []
     for rule in rules:
         if notes.is_managed(rule):
             overlapping = (denial for denial in denials if rule.action == 'allow' and tuples.may_overlap(denial, rule))
             shadowing.update((denial, None) for denial in overlapping)
-        elif rule.denies and not rule.route:
+        elif (rule.denies or rule.action == 'limit') and not rule.route:
             denials.append(rule)
     return list(shadowing)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from . import display, kernel, startup, trial
+from . import administrator_files, display, kernel, managed_section, startup, trial
 from .edits import Texts
 from .former import Former
 from .kernel import Table, Tables
@@ -25,6 +25,32 @@ def expected_tables(families: t.Iterable[str], texts: Texts, settings: Settings,
     if not settings.enabled:
         return {family: Table({}, {**kernel.ACCEPT_ALL, **former.policies.get(family, {})}) for family in families}
     return trial.canonical({family: startup.compose(family, texts, settings) for family in families})
+
+
+def without_managed(live: Tables, before: Texts, after: Texts, settings: Settings) -> Tables:
+    """What the kernel contains once the files BEFORE have become AFTER, which have nothing managed, taken from what it
+    has now (LIVE): for files of an administrator that do not load any more."""
+    own, sections = (
+        trial.canonical({family: startup.compose(family, texts, settings) for family in live})
+        for texts in ({**after, **_only_managed({})}, {**after, **_only_managed(before)})
+    )
+    tables = {}
+    for family, table in live.items():
+        chains = {}
+        for name, rules in table.chains.items():
+            if '-user-' in name and name in own[family].chains:
+                chains[name] = own[family].chains[name]
+                continue
+            managed = set(sections[family].chains.get(name, ())) - set(own[family].chains.get(name, ()))
+            chains[name] = tuple(rule for rule in rules if rule not in managed)
+        tables[family] = Table(chains, own[family].policies)
+    return tables
+
+
+def _only_managed(texts: Texts) -> Texts:
+    """The administrator's files with nothing in them but the managed sections of TEXTS."""
+    paths = (*administrator_files.BEFORE.values(), *administrator_files.AFTER.values())
+    return {path: managed_section.section(texts.get(path, '')) or '*filter\nCOMMIT\n' for path in paths}
 
 
 def deviations(live: Tables, expected: Tables, ufw_chains: t.Mapping[str, t.Container[str]]) -> t.List[str]:
@@ -46,6 +72,9 @@ def _deviations(family: str, live: Table, expected: Table, ufw_chains: t.Contain
             lines.append(f'drift: the policy of {chain} ({family}) is {live.policies.get(chain)}, not {policy}')
         if live.jumps(chain, ufw_chains) != expected.jumps(chain, ufw_chains):
             lines.append(f'drift: {chain} ({family}) does not jump to the chains of ufw as it should')
+        wanted = [rule for rule in expected.chains.get(chain, ()) if rule not in live.chains.get(chain, ())]
+        jumps = expected.jumps(chain, ufw_chains)
+        lines.extend(f'drift, missing in the kernel: {display.line_text(rule)}' for rule in wanted if rule not in jumps)
     more = [f'drift: and {len(lines) - MAX_LINES} more deviations'] if len(lines) > MAX_LINES else []
     return [*lines[:MAX_LINES], *more]
 

@@ -182,6 +182,6 @@ def _extra_lines(family: str, texts: Texts, ruleset: Ruleset) -> t.List[t.Tuple[
     return [
         (path, found)
         for path in (administrator_files.BEFORE[family], administrator_files.AFTER[family])
-        for found in open_lines.read(path, texts[path])
+        for found in open_lines.read(path, texts[path], family)
         if open_lines.exceeds(found, family, ruleset)
     ]

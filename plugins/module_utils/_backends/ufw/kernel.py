@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel's filter table as iptables-save prints it, and the transactions that change it."""
+"""The kernel's filter table as iptables-save prints it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Table(t.NamedTuple):
 
     def jumps(self, chain: str, ufw_chains: t.Container[str]) -> t.Tuple[str, ...]:
         """The rules of a built-in CHAIN that jump to UFW_CHAINS."""
-        return tuple(rule for rule in self.chains.get(chain, ()) if _target(rule) in ufw_chains)
+        return tuple(rule for rule in self.chains.get(chain, ()) if target(rule) in ufw_chains)
 
     def has_ufw(self, family: str) -> bool:
         """Whether ufw has been started."""
@@ -63,6 +63,12 @@ def require_one_variant() -> None:
             )
 
 
+def program(family: str) -> str:
+    """How _kernel.reader calls the program that has the tables of ufw."""
+    is_legacy = os.path.realpath(tool(family)).endswith('xtables-legacy-multi')
+    return f'{COMMANDS[family]}-legacy' if is_legacy else COMMANDS[family]
+
+
 def read(family: str) -> Table:
     """The filter table as it is."""
     return parse(run([tool(family, '-save'), '-t', 'filter']).stdout)
@@ -88,37 +94,6 @@ def load(family: str, transaction: str) -> None:
     run([tool(family, '-restore'), '-w', '10', '-n'], text=transaction)
 
 
-def transaction(current: Table, wanted: Table, ufw_chains: t.Container[str]) -> str:
-    """What turns UFW_CHAINS from CURRENT into WANTED ("" if nothing differs).
-
-    Other rules and chains stay, and equal chains are not touched. A chain that is not ufw's but that its files declare
-    is created if it is missing.
-    """
-    changed = [
-        name
-        for name, rules in wanted.chains.items()
-        if name in ufw_chains and decisive(name, current.chains.get(name)) != decisive(name, rules)
-    ]
-    changed += [
-        name
-        for name in wanted.chains
-        if name not in ufw_chains and name not in wanted.policies and name not in current.chains
-    ]
-    declarations = [f':{name} - [0:0]' for name in changed]
-    rules = [rule for name in changed for rule in wanted.chains[name]]
-    for chain in BUILT_IN:
-        if current.policies.get(chain, 'ACCEPT') != wanted.policies[chain]:
-            declarations.append(f':{chain} {wanted.policies[chain]} [0:0]')
-        rules.extend(_built_in_rules(chain, current, wanted, ufw_chains, changed))
-    obsolete = [name for name in current.chains if name in ufw_chains and name not in wanted.chains]
-    # a rule of another chain that jumps to an obsolete one would keep it from being deleted
-    for name, others in current.chains.items():
-        if name not in ufw_chains and name not in BUILT_IN:
-            rules.extend(_deletion(rule) for rule in others if _target(rule) in obsolete)
-    rules.extend([*(f'-F {name}' for name in obsolete), *(f'-X {name}' for name in obsolete)])
-    return '\n'.join(['*filter', *declarations, *rules, 'COMMIT', '']) if declarations or rules else ''
-
-
 def decisive(chain: str, rules: t.Optional[t.Sequence[str]]) -> t.Optional[t.Tuple[str, ...]]:
     """RULES of CHAIN without those that make no difference: `ufw reload` and `ufw logging` remove the RETURN for all
     packets at the end of what a rule logs."""
@@ -126,22 +101,6 @@ def decisive(chain: str, rules: t.Optional[t.Sequence[str]]) -> t.Optional[t.Tup
         return None
     is_logging = '-user-logging-' in chain
     return tuple(rule for rule in rules if not (is_logging and rule == f'-A {chain} -j RETURN'))
-
-
-def _built_in_rules(
-    chain: str, current: Table, wanted: Table, ufw_chains: t.Container[str], changed: t.Iterable[str]
-) -> t.Iterator[str]:
-    before, after = current.jumps(chain, ufw_chains), wanted.jumps(chain, ufw_chains)
-    if before != after:
-        yield from (_deletion(rule) for rule in before)
-        yield from after
-    if set(changed) & {_target(rule) for rule in after} - set(current.chains):
-        # ufw starts: what the administrator's files add to the built-in chains is loaded with it
-        yield from (
-            rule
-            for rule in wanted.chains.get(chain, ())
-            if rule not in after and rule not in current.chains.get(chain, ())
-        )
 
 
 def to_data(tables: Tables) -> t.Dict[str, t.Any]:
@@ -157,20 +116,16 @@ def from_data(data: t.Dict[str, t.Any]) -> Tables:
     }
 
 
-def differing_families(expected: Tables, ufw_chains: t.Mapping[str, t.Container[str]]) -> str:
-    """The families in which the kernel differs from EXPECTED in UFW_CHAINS, "" if none."""
-    return ', '.join(
-        family for family, table in expected.items() if transaction(read(family), table, ufw_chains[family])
-    )
-
-
 def _find(name: str) -> t.Optional[str]:
     return next((f'{folder}/{name}' for folder in _FOLDERS if os.access(f'{folder}/{name}', os.X_OK)), None)
 
 
-def _target(rule: str) -> str:
+def target(rule: str) -> str:
+    """The target of a RULE as iptables-save prints it."""
     return rule.rpartition(' -j ')[2]
 
 
-def _deletion(rule: str) -> str:
-    return rule.replace('-A ', '-D ', 1)
+def save_text(table: Table) -> str:
+    """TABLE as iptables-save prints it."""
+    heads = [f':{name} {table.policies.get(name, "-")} [0:0]' for name in {**table.policies, **table.chains}]
+    return '\n'.join(['*filter', *heads, *(rule for rules in table.chains.values() for rule in rules), 'COMMIT', ''])

@@ -1,108 +1,95 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the administrator's files allow in addition to the policy."""
+"""What the administrator's files allow in addition to the policy. What is not understood in a line counts as open."""
 
 from __future__ import annotations
 
-import re
-import shlex
 import typing as t
 
-from ..._model import protocols, traffic
+from ..._kernel import iptables_conditions, iptables_options, neighbours
+from ..._kernel.iptables_options import Line
+from ..._kernel.packets import Packets, selected
+from ..._kernel.rules import Unknown
+from ..._kernel.surroundings import Context, Surroundings
+from ..._model import traffic
 from ..._model.directions import EGRESS, INGRESS
-from ..._model.peers import ANY, Peer
+from ..._model.openings import Opening
 from .administrator_files import filter_lines
 from .managed_section import unmanaged
 from .ruleset import Ruleset
 
-_LONG_OPTIONS = {
-    '--protocol': '-p',
-    '--source': '-s',
-    '--src': '-s',
-    '--destination': '-d',
-    '--dst': '-d',
-    '--in-interface': '-i',
-    '--out-interface': '-o',
-}
-# Types of ICMPv6 that a host can do without; IPv6 itself does not work without the others (RFC 4890, section 4.4).
-_OPTIONAL_ICMPV6 = ('echo-request', '128', 'echo-reply', '129', '144', '145', '146', '147')
 # Multicast DNS, SSDP and DHCP, which ufw's own files allow from anywhere; a warning calls them by name.
-WELL_KNOWN = {('udp', 5353): 'mDNS', ('udp', 1900): 'SSDP', ('udp', 68): 'DHCP'}
+_WELL_KNOWN = {(17, 5353): 'mDNS', (17, 1900): 'SSDP', (17, 68): 'DHCP'}
+_CHAINS = {
+    **{f'{prefix}-{place}-input': INGRESS for prefix in ('ufw', 'ufw6') for place in ('before', 'after')},
+    **{f'{prefix}-{place}-output': EGRESS for prefix in ('ufw', 'ufw6') for place in ('before', 'after')},
+    'INPUT': INGRESS,
+    'OUTPUT': EGRESS,
+}
 
 
 class OpenLine(t.NamedTuple):
-    """A line of the administrator's that allows new traffic to or from the host, as far as it can be parsed."""
+    """A line of the administrator's that allows new traffic to or from the host: `packets`, or some of them."""
 
     line: str
     direction: str
-    protocol: str
-    ports: traffic.Ports
-    peer: Peer
+    packets: t.Tuple[Packets, ...]
 
     @property
     def name(self) -> str:
         """Its name if it is well known, else ""."""
-        return WELL_KNOWN.get((self.protocol, self.ports[0]), '')
+        first = self.packets[0]
+        return _WELL_KNOWN.get((first.protocol[0][0], first.destination_port[0][0]), '')
 
-    def text(self, path: str) -> str:
-        return f'{path}: {f"{self.name}, " if self.name else ""}{self.line}'
+    def opening(self, path: str) -> Opening:
+        text = f'{path}: {f"{self.name}, " if self.name else ""}{self.line}'
+        return neighbours.opening(self.direction, text, self.packets)._replace(for_all=False)
 
 
-def read(path: str, text: str) -> t.Iterator[OpenLine]:
+def read(path: str, text: str, family: str) -> t.Iterator[OpenLine]:
     """What TEXT (of before.rules or after.rules) allows besides loopback, replies and what IPv6 cannot do without."""
-    lines = filter_lines(path, unmanaged(text))
+    lines = [(line, _parse(line)) for line in filter_lines(path, unmanaged(text)) if line.startswith('-')]
     # chains of the administrator's own that accept anything
     accepting = {
-        words[1]
-        for words in map(str.split, lines)
-        if 'ACCEPT' in words[2:] and not re.match(r'ufw6?-|INPUT|OUTPUT|FORWARD', words[1])
+        parsed.chain
+        for _line, parsed in lines
+        if parsed and parsed.target == 'ACCEPT' and parsed.chain not in (*_CHAINS, 'FORWARD')
     }
-    for line in lines:
-        found = _open_line(line, {'ACCEPT', *accepting})
-        if found:
-            yield found
-
-
-def _open_line(line: str, targets: t.Set[str]) -> t.Optional[OpenLine]:
-    chain = re.match(r'-[AI] (?:ufw6?-(?:before|after)-)?(input|output|INPUT|OUTPUT)\s', line)
-    if not chain or not targets & set(line.split()):
-        return None
-    direction = INGRESS if chain.group(1).lower() == 'input' else EGRESS
-    try:
-        words = shlex.split(line)
-    except ValueError:
-        return OpenLine(line, direction, 'any', traffic.ALL_PORTS, ANY)
-    options = {_LONG_OPTIONS.get(name, name): value for name, value in zip(words, words[1:]) if name.startswith('-')}
-    protocol = protocols.catalog_name(options.get('-p', 'any'))
-    states = set(options.get('--ctstate', options.get('--state', 'NEW')).split(','))
-    if 'lo' in (options.get('-i'), options.get('-o')) or 'NEW' not in states:
-        return None
-    if protocol == 'icmpv6':
-        icmp_type = options.get('--icmpv6-type', options.get('--icmp-type'))
-        if icmp_type not in _OPTIONAL_ICMPV6:
-            return None
-    peer = options.get('-s' if direction == INGRESS else '-d')
-    is_negated = '!' in words
-    return OpenLine(
-        line, direction, protocol, _ports(protocol, options, is_negated), ANY if is_negated or peer is None else peer
-    )
-
-
-def _ports(protocol: str, options: t.Dict[str, str], is_negated: bool) -> traffic.Ports:
-    """The ports that a line allows. Several ports (multiport), names and a negation count as all of them."""
-    default = '0:65535' if protocol in protocols.WITH_PORTS else '0'
-    low, _colon, high = options.get('--dport', default).partition(':')
-    if low.isdigit() and (high or low).isdigit() and not is_negated:
-        return int(low), int(high or low)
-    return traffic.ALL_PORTS
+    for line, parsed in lines:
+        direction = _CHAINS.get(parsed.chain if parsed else _chain(line), '')
+        is_accepting = parsed is None or parsed.target in accepting or parsed.target == 'ACCEPT'
+        if direction and is_accepting:
+            packets = neighbours.beyond(_packets(parsed, direction, family), ())
+            if packets:
+                yield OpenLine(line, direction, tuple(packets))
 
 
 def exceeds(line: OpenLine, family: str, ruleset: Ruleset) -> bool:
     """Whether LINE allows more than RULESET does."""
-    if line.direction not in ruleset.directions:
-        return False
+    boxes = neighbours.boxes(ruleset.allowed, line.direction, family)
+    return line.direction in ruleset.directions and bool(neighbours.beyond(line.packets, boxes))
+
+
+def _parse(line: str) -> t.Optional[Line]:
+    """None if the line cannot be read at all."""
     try:
-        return not traffic.allows(ruleset.allowed, line.direction, family, line.protocol, line.ports, line.peer)
-    except (ValueError, OSError):  # names, lists, masks that are not prefixes
-        return True
+        return iptables_options.parse(line)
+    except Unknown:
+        return None
+
+
+def _chain(line: str) -> str:
+    words = line.split()
+    return words[1] if words[0] in ('-A', '-I') and len(words) > 1 else ''
+
+
+def _packets(line: t.Optional[Line], direction: str, family: str) -> t.List[Packets]:
+    """What LINE selects of all new packets."""
+    options = line.options if line else ()
+    names = {option.values[0] for option in options if option.name in ('-i', '-o') and option.values}
+    whole = (traffic.whole_family(family),)
+    # files are read for any host: each interface that is named may be there, and each address may be its own
+    here = Surroundings(tuple(sorted(names - {'lo'})) or ('any',), {family: whole}, {family: ()})
+    selection = iptables_conditions.read(options, Context(family, here), {})
+    return selected(selection.conditions, [neighbours.everything(here, direction, family)])

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._base.errors import BackendError
+from ..._kernel import neighbours, questions
+from ..._kernel.neighbours import Flow
+from ..._kernel.reader import Kernel as WholeKernel
 from ..._model import logs, report
 from ..._model.openings import Opening, diff_lines
 from ..._model.peers import Peers
@@ -21,37 +25,41 @@ from . import (
     kernel,
     managed_section,
     notes,
+    others as others_of,
     ruleset as rulesets,
     service,
     startup,
+    transactions,
     user_rules,
 )
-from .changes import Changes, UfwChains, is_starting
+from .changes import Changes, Target, UfwChains, is_starting
 from .edits import Edited, Texts
 from .former import Former
-from .kernel import Tables
+from .kernel import Table, Tables
 from .ruleset import Ruleset
 from .service import Service
 from .user_rules import PREFIXES
 
 
 class State(t.NamedTuple):
-    """The service, the texts of ufw's files, the tables LIVE in the kernel of the families that ufw manages, and what
-    was there before portmatrix."""
+    """The service, the texts of ufw's files, the tables LIVE in the kernel of the families that ufw manages, what was
+    there before portmatrix, and everything else in the kernel (`whole`)."""
 
     service: Service
     texts: Texts
     live: Tables
     former: Former
+    whole: WholeKernel
 
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
-        return plan(self, rulesets.build(policy, guard))
+        documented = neighbours.flows(policy, guard, self.whole.surroundings) if policy else []
+        return plan(self, rulesets.build(policy, guard), documented)
 
     def admitted_sources(self, port: int) -> t.Optional[Peers]:
         rules = {family: user_rules.parse(path, self.texts[path]).tuples for family, path in self._paths()}
         managed = {family: tuple(filter(notes.is_managed, own)) for family, own in rules.items()}
         ours = admitted.by_guard(managed, port)
-        return ours if ours is not None else admitted.by_rules(self.live, port)
+        return ours if ours is not None else questions.admitted_sources(self.whole, port, exactly=False)
 
     def _paths(self) -> t.Iterator[t.Tuple[str, str]]:
         return ((family, path) for family, path in user_rules.PATHS.items() if family in self.live)
@@ -81,8 +89,9 @@ class State(t.NamedTuple):
         }
 
 
-def plan(state: State, ruleset: Ruleset) -> Changes:
-    """The changes from STATE to RULESET. Raises Refused if this ufw cannot be used for it."""
+def plan(state: State, ruleset: Ruleset, documented: t.Sequence[Flow]) -> Changes:
+    """The changes from STATE to RULESET, which allows what is DOCUMENTED. Raises Refused if this ufw cannot be used for
+    it, or other rules make it something else."""
     if ruleset.is_managed:
         service.require_usable(state.service, state.live, ruleset)
     switch = service.switch(state.service, state.former, ruleset.is_managed)
@@ -92,30 +101,41 @@ def plan(state: State, ruleset: Ruleset) -> Changes:
     can_limit = {family: service.can_limit(family, state.texts) for family in families}
     edited = edits.edit(state.texts, former, ruleset, can_limit)
     files = {path: text for path, text in edited.texts.items() if state.texts[path] != text}
-    ufw_chains = {
-        family: chains | startup.ufw_chains(family, edited.texts) for family, chains in state.ufw_chains().items()
-    }
-    expected_before, expected_after = _expected_tables(state, edited, ruleset, bool(files or switch.steps))
-    transactions = {
-        family: kernel.transaction(state.live[family], expected_after[family], ufw_chains[family])
-        for family in state.live
-    }
-    others = _others(state, edited, ruleset)
-    before, after = _sides(state, edited, expected_before, ufw_chains, others)
+    before, after = _expected_tables(state, edited, ruleset, bool(files or switch.steps))
+    targets = {family: _target(state, edited, family, before[family], after[family]) for family in state.live}
+    whole = state.whole
+    for family, target in targets.items():
+        whole = whole.with_tables(kernel.program(family), family, kernel.save_text(target.result))
+    partly = neighbours.require_passing(whole, documented, others_of.is_own)
+    outside = others_of.openings(whole, documented, ruleset.directions, after)
+    if ruleset.exclusive:
+        others_of.require_closed(outside)
+    others = _others(state, edited, ruleset, [opening for _place, opening in outside])
+    sides = _sides(state, edited, before, {family: target.ufw_chains for family, target in targets.items()}, others)
     return Changes(
         state=state,
         files=files,
         steps=switch.steps,
-        transactions={family: text for family, text in transactions.items() if text},
-        expected=expected_after,
-        ufw_chains=ufw_chains,
+        targets=targets,
+        whole=whole,
         edited=edited,
-        diff=report.diff(before, after, service.UNIT),
-        counts=report.counts(before.rules, after.rules),
-        warnings=_warnings(state, edited, ruleset),
+        diff=report.diff(*sides, service.UNIT),
+        counts=report.counts(*(side.rules for side in sides)),
+        warnings=(*_warnings(state, edited, ruleset, others), *partly),
         closing=tuple(opening for opening in others.open_before if opening not in others.open_after),
         staying=others.open_after,
     )
+
+
+def _target(state: State, edited: Edited, family: str, before: Table, after: Table) -> Target:
+    """What the filter table of FAMILY is to be; BEFORE and AFTER are what the files define."""
+    ufw_chains = startup.ufw_chains(family, state.texts) | startup.ufw_chains(family, edited.texts)
+    for name, rules in after.chains.items():
+        # chains of others that the files declare are emptied and filled when ufw starts, as it does itself
+        is_loaded = is_starting(state, edited) or before.chains.get(name) != rules
+        if name not in kernel.BUILT_IN and is_loaded:
+            ufw_chains.add(name)
+    return Target(after, ufw_chains, transactions.known_rules(before, after), state.live[family])
 
 
 class _Others(t.NamedTuple):
@@ -136,14 +156,14 @@ class _Others(t.NamedTuple):
         return self.all if self.is_open_after else ()
 
 
-def _others(state: State, edited: Edited, ruleset: Ruleset) -> _Others:
+def _others(state: State, edited: Edited, ruleset: Ruleset, outside: t.Iterable[Opening]) -> _Others:
     if not ruleset.is_managed:
         return _Others((), True, True, ())
     defaults = display.default_openings(state.service.settings)
     was_exclusive = notes.is_exclusive(display.managed(state.live, state.texts)[0])
     # where everything is open, nothing is closed
     is_open_before = bool(defaults) or not was_exclusive
-    return _Others(display.extra_openings(edited), is_open_before, not ruleset.exclusive, defaults)
+    return _Others((*display.extra_openings(edited), *outside), is_open_before, not ruleset.exclusive, defaults)
 
 
 def _policies_without_ufw(state: State) -> t.Dict[str, t.Dict[str, str]]:
@@ -154,11 +174,11 @@ def _policies_without_ufw(state: State) -> t.Dict[str, t.Dict[str, str]]:
     return {family: table.policies for family, table in state.live.items() if not table.has_ufw(family)}
 
 
-def _warnings(state: State, edited: Edited, ruleset: Ruleset) -> t.Tuple[str, ...]:
+def _warnings(state: State, edited: Edited, ruleset: Ruleset, others: _Others) -> t.Tuple[str, ...]:
     if not ruleset.is_managed:
         return ()
     from_service = service.warnings(state.service, is_starting(state, edited))
-    return (*from_service, *display.warnings(edited, ruleset, state.live))
+    return (*from_service, *display.warnings(edited, others.open_after, state.live))
 
 
 def _expected_tables(state: State, edited: Edited, ruleset: Ruleset, has_changes: bool) -> t.Tuple[Tables, Tables]:
@@ -167,8 +187,18 @@ def _expected_tables(state: State, edited: Edited, ruleset: Ruleset, has_changes
     if not ruleset.is_managed and not (has_changes and is_enabled):
         # no managed rule is here or in force, so portmatrix does not repair how the kernel deviates from the files
         return dict(state.live), dict(state.live)
-    after = state.expected(edited.texts, edited)
-    return (after if edited.texts == state.texts else state.expected(state.texts)), after
+    try:
+        after = state.expected(edited.texts, edited)
+        return (after if edited.texts == state.texts else state.expected(state.texts)), after
+    except BackendError:
+        if ruleset.is_managed:
+            raise
+    # a release does not depend on lines of others that do not load any more
+    if edited.settings.enabled:
+        after = drift.without_managed(state.live, state.texts, edited.texts, edited.settings)
+    else:
+        after = state.expected(edited.texts, edited)
+    return dict(state.live), after
 
 
 def _sides(

@@ -179,12 +179,14 @@ def _citations(policy: policies.Policy) -> t.List[str]:
 
 
 def _needs_ipv6(policy: policies.Policy) -> t.Tuple[str, ...]:
-    """The flows and management sources that have an IPv6 address as a peer."""
+    """The flows and management sources that have an IPv6 address as a peer; a host without IPv6 does without those of
+    the baseline."""
     flows = {
         flow
         for rule in policy.rules
         if not isinstance(rule.peers, Any) and traffic.members_of('ipv6', rule.peers.addresses)
         for flow in rule.flows
+        if not flow.startswith(f'{policies.BASELINE}/')
     }
     sources = () if isinstance(policy.management_sources, Any) else policy.management_sources.addresses
     management = [f'management {preposition(INGRESS)} {source}' for source in traffic.members_of('ipv6', sources)]

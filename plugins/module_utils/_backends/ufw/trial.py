@@ -17,7 +17,7 @@ import typing as t
 from ..._base import files
 from ..._base.commands import run
 from ..._base.errors import BackendError
-from . import kernel
+from . import host_names, kernel
 
 _DIVIDER = '# portmatrix divider'
 
@@ -37,7 +37,13 @@ def _try_out(family: str, text: str) -> kernel.Table:
             f'{kernel.tool(family, "-restore")} -n -w 10 < {path}',
             f'{kernel.tool(family, "-save")} -t filter',
         )
-        command = ['unshare', '--net', 'sh', '-c', f'echo "{_DIVIDER}" && {restore} && {save}']
+        names = host_names.find(text)
+        hosts = os.path.join(folder, 'hosts')
+        bind = f'mount --bind {hosts} /etc/hosts && ' if names else ''
+        if names:
+            files.write(hosts, host_names.hosts_file(names, family))
+        script = f'{bind}echo "{_DIVIDER}" && {restore} && {save}'
+        command = ['unshare', '--net', *(['--mount'] if names else []), 'sh', '-c', script]
         result = run(command, check=False)
     before, divider, saved = result.stdout.partition(_DIVIDER)
     if before or not divider:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ..._base.errors import Refused
@@ -16,6 +17,9 @@ PREFIXES = {'ipv4': 'ufw', 'ipv6': 'ufw6'}
 PATHS = {'ipv4': '/etc/ufw/user.rules', 'ipv6': '/etc/ufw/user6.rules'}
 CHAINS = ('input', 'output', 'forward')
 _LEVELS = {'off': 0, 'low': 1, 'medium': 2, 'high': 3, 'full': 4}
+# a line that adds a rule to a chain, and the chains whose rules ufw writes itself, whatever the tuples
+_RULE = re.compile(r'\s*(?:-[A-Z]|--[a-z-]+)\s+(\S+)\s')
+_WRITTEN = re.compile(r'ufw6?-(?:(?:before|user|after)-logging-\w+|logging-(?:deny|allow)|user-limit(?:-accept)?)')
 _LIMIT = ' -m limit --limit 3/min --limit-burst 10'
 
 
@@ -43,9 +47,10 @@ def parse(path: str, text: str) -> UserRules:
                 )
     prefix = 'ufw6' if '6' in path.rpartition('/')[2] else 'ufw'
     derived = {line for rule in rules for line in rule.lines(prefix)}
-    rule_starts = tuple(f'-A {prefix}-user-{chain} ' for chain in CHAINS)
     for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(rule_starts) and line not in derived:
+        chain = _RULE.match(line)
+        is_written = chain and (_WRITTEN.fullmatch(chain[1]) or ' '.join(line.split()) in derived)
+        if chain and not is_written:
             problems.append(
                 f'{path}, line {number}: {line!r} belongs to no tuple, so ufw would drop it with its next change; add '
                 'it with the command ufw, or move it to before.rules'

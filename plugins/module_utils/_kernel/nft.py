@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tables of nftables, from what `nft -j -n list ruleset` prints."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model import intervals
+from . import marks, nft_sets, packets, rules
+from .nft_sets import Entries, Sets
+from .nft_values import WITH_PORTS, Json, Selected, flags, has_key, number, reads_any_transport, select
+from .packets import Box, Condition
+from .rules import Action, BaseChain, Place, Rule, Table, Unknown
+from .surroundings import Context
+
+_FAMILIES = {
+    'ip': ('ipv4',),
+    'ip6': ('ipv6',),
+    'inet': ('ipv4', 'ipv6'),
+    'netdev': ('ipv4', 'ipv6'),
+}
+_VERDICTS = {'accept': rules.ACCEPT, 'drop': rules.DENY, 'reject': rules.DENY, 'return': rules.RETURN}
+# statements after which a packet goes on
+_HARMLESS = ('counter', 'log', 'set', 'map', 'ct helper', 'ct timeout', 'ct expectation', 'secmark', 'dup', 'flow',
+             'last', 'masquerade', 'snat', 'tproxy', 'continue', '*')  # fmt: skip
+_LIMITS = ('limit', 'quota', 'ct count', 'meter')
+_REJECTS = {'icmp': 'ipv4', 'icmpv6': 'ipv6'}
+_BITS = 2**32 - 1
+_ALL_FLAGS = 255
+_NEGATIONS = ('!=', '!')  # the second: none of these bits
+
+
+def read(objects: t.Iterable[Json], context: Context, skipped: t.Container[t.Tuple[str, str]] = ()) -> t.List[Table]:
+    """The tables in OBJECTS that see packets of the family of CONTEXT, but not those SKIPPED (family, name)."""
+    tables: t.Dict[t.Tuple[str, str], Table] = {}
+    sets: t.Dict[t.Tuple[str, str], Sets] = {}
+    for item in objects:
+        ((kind, body),) = item.items()
+        if kind == 'metainfo':
+            continue
+        key = (body['family'], body['name'] if kind == 'table' else body['table'])
+        if context.family not in _FAMILIES.get(key[0], ()) or key in skipped:
+            continue
+        table = tables.setdefault(key, Table('nft', *key, context.family, {}, ()))
+        if kind == 'chain':
+            table.chains.setdefault(body['name'], [])
+            if 'hook' in body:
+                tables[key] = table._replace(bases=(*table.bases, _base(body)))
+        elif kind in ('set', 'map'):
+            sets.setdefault(key, {})[body['name']] = nft_sets.entries(body.get('elem', ()))
+        elif kind == 'rule':
+            place = Place('nft', *key, body['chain'], handle=body['handle'])
+            reader = _Reader(context, sets.get(key, {}), place)
+            table.chains.setdefault(body['chain'], []).extend(reader.read(body['expr']))
+    return list(tables.values())
+
+
+def _base(body: Json) -> BaseChain:
+    policy = rules.DENY if body.get('policy') == 'drop' else rules.ACCEPT
+    return BaseChain(body['name'], body['hook'], int(body['prio']), policy, body.get('type') == 'nat')
+
+
+class _Reader:
+    """Reads the rules of one chain. One rule of nft can be several here: one for each entry of a verdict map."""
+
+    def __init__(self, context: Context, sets: Sets, place: Place) -> None:
+        self._context, self._sets, self._place = context, sets, place
+        self._conditions: t.List[Condition] = []
+        self._is_known = True
+        self._reads_any_transport = False
+
+    def read(self, statements: t.Iterable[Json]) -> t.Iterator[Rule]:
+        for rule in self._rules(statements):
+            if self._reads_any_transport:
+                # what it reads in packets without ports is not known
+                ports, others = (Condition(({'protocol': WITH_PORTS},), negated) for negated in (False, True))
+                yield rule._replace(conditions=(ports, *rule.conditions))
+                yield rule._replace(conditions=(others,), is_known=False)
+            else:
+                yield rule
+
+    def _rules(self, statements: t.Iterable[Json]) -> t.Iterator[Rule]:
+        for statement in statements:
+            ((kind, body),) = statement.items()
+            if kind == 'match':
+                self._add_match(body)
+            elif kind in _LIMITS or _has_limit(body):
+                self._is_known = False
+            elif kind == 'xt' and (body or {}).get('type') == 'match':
+                self._is_known = False  # of iptables, and in a table that iptables cannot print
+            elif kind == 'vmap':
+                yield from self._verdict_map(body)
+            elif kind not in _HARMLESS:
+                yield self._rule(self._action(kind, body))
+
+    def _rule(self, action: Action, *more: Condition, is_known: bool = True) -> Rule:
+        return Rule((*self._conditions, *more), action, self._place, self._is_known and is_known)
+
+    def _add_match(self, body: Json) -> None:
+        if self._require(body['left']):
+            try:
+                condition, is_known = self._match(body['op'], body['left'], body['right'])
+            except (Unknown, KeyError, TypeError, ValueError):
+                self._is_known = False
+                return
+            self._is_known = self._is_known and is_known
+            self._conditions.append(condition)
+
+    def _require(self, key: Json) -> bool:
+        """Restrict the rule to the packets that have KEY; whether there are any."""
+        box = has_key(key, self._context)
+        if box != {}:
+            self._conditions.append(Condition((box,) if box else ()))
+        self._reads_any_transport = self._reads_any_transport or reads_any_transport(key)
+        return box is not None
+
+    def _match(self, operator: str, left: Json, right: Json) -> t.Tuple[Condition, bool]:
+        """(the condition, whether it is exact): an inexact one selects more than the match does."""
+        if isinstance(left, dict) and '&' in left:
+            return _masked(operator, left['&'], right), True
+        if left.get('payload', {}).get('field') == 'flags' and operator in ('==', '!='):
+            return _masked(operator, [left, _ALL_FLAGS], right), True
+        bits = left.get('ct', {}).get('key') == 'state' or left.get('payload', {}).get('field') == 'flags'
+        if bits and isinstance(right, (list, dict, int)) and not _is_set(right):
+            right = flags(right)  # any of these bits
+        if operator in ('<', '>', '<=', '>='):
+            right = _comparison(operator, number(right)[0])
+        selected = [selection for value in nft_sets.items(right, self._sets) for selection in self._one(left, value)]
+        boxes = tuple(one.box for one in selected if one.box is not None)
+        is_known = all(one.is_known for one in selected)
+        if operator in _NEGATIONS and not is_known:
+            raise Unknown
+        return Condition(packets.united(boxes), operator in _NEGATIONS), is_known
+
+    def _one(self, left: Json, value: Json) -> t.Iterator[Selected]:
+        if not (isinstance(left, dict) and 'concat' in left):
+            yield select(left, value, self._context)
+            return
+        parts = [select(key, part, self._context) for key, part in zip(left['concat'], nft_sets.parts(value))]
+        if all(part.box is not None for part in parts):
+            yield Selected(_all_of([part.box or {} for part in parts]), all(part.is_known for part in parts))
+
+    def _verdict_map(self, body: Json) -> t.Iterator[Rule]:
+        try:
+            entries: Entries = nft_sets.items(body['data'], self._sets)
+            pairs = [(key, verdict) for key, verdict in entries]
+        except (Unknown, TypeError, ValueError):
+            yield self._rule(Action(rules.ASK), is_known=False)
+            return
+        if not self._require(body['key']):
+            return
+        for key, verdict in pairs:
+            ((kind, target),) = verdict.items()
+            action = self._action(kind, target)
+            if key == '*':
+                yield self._rule(action)
+                continue
+            try:
+                condition, is_known = self._match('==', body['key'], nft_sets.value_of(key))
+                yield self._rule(action, condition, is_known=is_known)
+            except (Unknown, KeyError, TypeError, ValueError):
+                yield self._rule(action, is_known=False)
+
+    def _action(self, kind: str, body: Json) -> Action:
+        if kind in _VERDICTS:
+            family = _REJECTS.get(str((body or {}).get('type'))) if kind == 'reject' else None
+            if family not in (None, self._context.family):
+                self._conditions.append(Condition(()))  # nft does not list the family that a rejection implies
+            return Action(_VERDICTS[kind])
+        if kind in ('jump', 'goto'):
+            return Action(rules.JUMP if kind == 'jump' else rules.GOTO, str(body['target']))
+        if kind == 'notrack':
+            return Action(rules.UNTRACK)
+        if kind == 'mangle':
+            return _change(body)
+        if kind == 'redirect':
+            port = (body or {}).get('port')
+            return Action(rules.REDIRECT, port=port if isinstance(port, int) else None)
+        return Action(rules.AWAY if kind == 'dnat' else rules.ASK)
+
+
+def _has_limit(body: Json) -> bool:
+    """Whether the entry that a statement adds to a set has a rate."""
+    return isinstance(body, dict) and any(kind in _LIMITS for part in body.get('stmt', ()) for kind in part)
+
+
+def _is_set(right: Json) -> bool:
+    return isinstance(right, dict) and 'set' in right
+
+
+def _all_of(boxes: t.Iterable[Box]) -> t.Optional[Box]:
+    """What is in all BOXES; None if nothing is."""
+    result: t.Dict[str, intervals.Intervals] = {}
+    for box in boxes:
+        for name, spans in box.items():
+            result[name] = intervals.common(result[name], spans) if name in result else spans
+            if not result[name]:
+                return None
+    return result
+
+
+def _masked(operator: str, left: Json, right: Json) -> Condition:
+    """FIELD & MASK compared with a value: flags of TCP and marks. Raises Unknown for others."""
+    key, mask = left
+    if key.get('payload') == {'protocol': 'tcp', 'field': 'flags'} and operator in ('==', '!='):
+        is_equal = (2 & flags(mask)) == flags(right)
+        return Condition(({},) if is_equal is (operator == '==') else ())
+    if key.get('meta', {}).get('key') == 'mark' and isinstance(mask, int) and isinstance(right, int):
+        return Condition(marks.boxes(right, mask), operator == '!=')
+    raise Unknown
+
+
+def _comparison(operator: str, value: int) -> Json:
+    ranges = {
+        '<': (0, value - 1),
+        '<=': (0, value),
+        '>': (value + 1, _BITS),
+        '>=': (value, _BITS),
+    }
+    return {'range': list(ranges[operator])}
+
+
+def _change(body: Json) -> Action:
+    """A mark is set, or something that no rule here asks for."""
+    key = body['key'].get('meta', {}).get('key') if 'meta' in body['key'] else None
+    if key != 'mark':
+        return Action(rules.CONTINUE)
+    value = body['value']
+    if isinstance(value, int):
+        return Action(rules.MARK, keep=0, flip=value)
+    for operator in ('|', '&', '^'):
+        if isinstance(value, dict) and operator in value and isinstance(value[operator][1], int):
+            bits = value[operator][1]
+            keep = {'|': _BITS & ~bits, '&': bits, '^': _BITS}[operator]
+            return Action(rules.MARK, keep=keep, flip=0 if operator == '&' else bits)
+    return Action(rules.MARK)

@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, the portmatrix.firewall authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follow sets of packets through the chains of the kernel, as it would take them.
+
+A rule that is known takes exactly the packets that it selects. One that is not (a rate, a name that cannot be resolved,
+a module that is not known here) may take them or not: they go both ways, marked as doubtful. So what is not doubtful
+has happened for certain, and packets whose every way ends alike have that end for certain, too.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import packets as packets_of, rules
+from .packets import INVALID_STATE, UNTRACKED_STATE, Packets
+from .rules import Action, BaseChain, Place, Rule, Ruleset, Table
+
+HOOKS = {'ingress': ('ingress', 'prerouting', 'input'), 'egress': ('output', 'postrouting')}
+# where the kernel begins to track connections (NF_IP_PRI_CONNTRACK): before it, no packet has a state
+_TRACKING = {'ingress': 2**31, 'prerouting': -200, 'output': -200}
+MAX_PIECES = 20_000
+_MANY = 24  # pieces from which on they are merged
+
+
+class TooManyPieces(Exception):
+    """The rules divide the packets into more sets than can be followed."""
+
+
+class Piece(t.NamedTuple):
+    packets: Packets
+    is_certain: bool = True
+
+
+class Decision(t.NamedTuple):
+    """A rule (or, without a text, the policy of a base chain) that decides about `packets`. `kind`: accept, deny, or
+    ask where something else than the rules decides."""
+
+    kind: str
+    packets: Packets
+    is_certain: bool
+    place: Place
+
+
+class Walked(t.NamedTuple):
+    """What passes all hooks, and every decision on the way. Packets that are sent elsewhere are among those of `ask`;
+    if it is another port of this host, they pass with that one, too."""
+
+    passed: t.List[Piece]
+    decisions: t.List[Decision]
+
+
+def follow(ruleset: Ruleset, direction: str, family: str, start: t.Iterable[Packets]) -> Walked:
+    """What becomes of the packets START of FAMILY in DIRECTION. Raises TooManyPieces."""
+    walk = _Walk()
+    pieces = [Piece(packets) for packets in start]
+    for hook in HOOKS[direction]:
+        for table, base in _bases(ruleset, hook, family):
+            is_tracked = base.priority > _TRACKING.get(hook, base.priority - 1)
+            pieces = walk.base(table, base, pieces) if is_tracked else walk.untracked_base(table, base, pieces)
+    return Walked(pieces, walk.decisions)
+
+
+def _bases(ruleset: Ruleset, hook: str, family: str) -> t.List[t.Tuple[Table, BaseChain]]:
+    found = [
+        (table, base)
+        for table in ruleset.tables
+        if table.packets == family
+        for base in table.bases
+        if base.hook == hook
+    ]
+    return sorted(found, key=lambda pair: pair[1].priority)
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.decisions: t.List[Decision] = []
+        self._accepted: t.List[Piece] = []
+
+    def untracked_base(self, table: Table, base: BaseChain, pieces: t.List[Piece]) -> t.List[Piece]:
+        """What passes a base chain that is asked before connections are tracked."""
+        passed: t.List[Piece] = []
+        for piece in pieces:
+            state = piece.packets.state
+            is_new = state != UNTRACKED_STATE
+            start = piece._replace(packets=piece.packets._replace(state=INVALID_STATE)) if is_new else piece
+            for one in self.base(table, base, [start]):
+                is_changed = one.packets.state == UNTRACKED_STATE
+                passed.append(one if is_changed else one._replace(packets=one.packets._replace(state=state)))
+        return _merged(passed)
+
+    def base(self, table: Table, base: BaseChain, pieces: t.List[Piece]) -> t.List[Piece]:
+        """What passes a base chain."""
+        self._accepted = []
+        number = len(self.decisions)
+        is_somewhere = base.hook == 'ingress'  # of a device, which nft does not always print
+        rest = self._chain(table, base.chain, _doubtful(pieces) if is_somewhere else pieces)
+        place = Place(table.program, table.family, table.name, base.chain)
+        self._decide(base.policy, rest, place)
+        if is_somewhere:
+            is_harmless = all(decision.kind == rules.ACCEPT for decision in self.decisions[number:])
+            return pieces if is_harmless else _merged([*_doubtful(pieces), *self._accepted])
+        return _merged(self._accepted)
+
+    def _chain(self, table: Table, name: str, pieces: t.List[Piece]) -> t.List[Piece]:
+        """What CHAIN leaves undecided."""
+        returned: t.List[Piece] = []
+        for rule in table.chains.get(name, ()):
+            if not pieces:
+                break
+            matched, pieces = _split(rule, pieces)
+            if not matched:
+                continue
+            action = rule.action
+            if action.kind == rules.JUMP:
+                pieces = [*pieces, *self._chain(table, action.chain, matched)]
+            elif action.kind in (rules.GOTO, rules.RETURN):
+                is_goto = action.kind == rules.GOTO
+                returned += self._chain(table, action.chain, matched) if is_goto else matched
+            elif action.kind in _CHANGES:
+                pieces = [*pieces, *(_CHANGES[action.kind](piece, action) for piece in matched)]
+            else:
+                self._decide(action.kind, matched, rule.place)
+                if action.kind == rules.REDIRECT:
+                    self._accepted += [_redirected(piece, action) for piece in matched]
+            if len(pieces) > _MANY:
+                pieces = _merged(pieces)
+        return _merged([*pieces, *returned])
+
+    def _decide(self, kind: str, pieces: t.List[Piece], place: Place) -> None:
+        if kind == rules.ACCEPT:
+            self._accepted += pieces
+        kind = kind if kind in (rules.ACCEPT, rules.DENY) else rules.ASK
+        self.decisions += [Decision(kind, piece.packets, piece.is_certain, place) for piece in pieces]
+        if len(self.decisions) > MAX_PIECES:
+            raise TooManyPieces
+
+
+def _doubtful(pieces: t.Iterable[Piece]) -> t.List[Piece]:
+    return [piece._replace(is_certain=False) for piece in pieces]
+
+
+def _marked(piece: Piece, action: Action) -> Piece:
+    packets = piece.packets
+    ((first, last),) = packets.mark if len(packets.mark) == 1 else ((0, 1),)
+    if action.keep is None or (first != last and action.keep):
+        return Piece(packets._replace(mark=packets_of.MARKS), False)
+    value = (first & action.keep) ^ action.flip
+    return piece._replace(packets=packets._replace(mark=((value, value),)))
+
+
+def _untracked(piece: Piece, _action: Action) -> Piece:
+    return piece._replace(packets=piece.packets._replace(state=UNTRACKED_STATE))
+
+
+_CHANGES: t.Dict[str, t.Callable[[Piece, Action], Piece]] = {rules.MARK: _marked, rules.UNTRACK: _untracked}
+
+
+def _redirected(piece: Piece, action: Action) -> Piece:
+    """Doubtful, since these are other packets now than those that PIECE tells apart."""
+    ports = packets_of.PORTS if action.port is None else ((action.port, action.port),)
+    return Piece(piece.packets._replace(destination_port=ports), False)
+
+
+def _split(rule: Rule, pieces: t.List[Piece]) -> t.Tuple[t.List[Piece], t.List[Piece]]:
+    """(those of PIECES that RULE takes, those that it leaves)."""
+    taken: t.List[Piece] = []
+    left: t.List[Piece] = []
+    for piece in pieces:
+        matched, rest = packets_of.select(rule.conditions, piece.packets)
+        if not matched:
+            left.append(piece)
+            continue
+        left += [Piece(packets, piece.is_certain) for packets in rest]
+        taken += [Piece(packets, piece.is_certain and rule.is_known) for packets in matched]
+        if not rule.is_known:
+            left += [Piece(packets, False) for packets in matched]
+    return taken, left
+
+
+def _merged(pieces: t.List[Piece]) -> t.List[Piece]:
+    if len(pieces) < 2:
+        return pieces
+    kinds = {flag: [piece.packets for piece in pieces if piece.is_certain is flag] for flag in (True, False)}
+    result = [Piece(packets, flag) for flag, sets in kinds.items() for packets in packets_of.merged(sets)]
+    if len(result) > MAX_PIECES:
+        raise TooManyPieces
+    return result

@@ -1,0 +1,141 @@
+"""Other programs that filter packets: what stops a documented flow or opens more than the policy is named, before
+anything changes; what was there is there afterwards."""
+
+from __future__ import annotations
+
+import typing as t
+
+import firewall_scripts
+import fleet
+import pytest
+from fleet import Fleet
+
+FIREWALLD = Fleet({'mgmt1': 'firewalld', 'mgmt2': 'firewalld'})
+UFW = Fleet({'data1': 'ufw', 'data2': 'ufw'})
+FLEETS = {'firewalld': FIREWALLD, 'ufw': UFW}
+NOT_EXCLUSIVE = ('-e', 'portmatrix_exclusive=false')
+
+
+class Case(t.NamedTuple):
+    """`refused`: what the error of a run says, by firewall; `warned`: what a warning says. The arguments of the run."""
+
+    add: str
+    remove: str
+    refused: dict[str, str] = {}
+    warned: dict[str, str] = {}
+    arguments: tuple[str, ...] = ()
+
+
+# As an image of Oracle Cloud has it, with netfilter-persistent
+CLOUD_IMAGE = """
+mkdir -p /etc/iptables; cat > /etc/iptables/rules.v4 <<'END'
+*filter
+-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p icmp -j ACCEPT
+-A INPUT -i lo -j ACCEPT
+-A INPUT -p tcp -m state --state NEW -m tcp --dport 22 -j ACCEPT
+-A INPUT -j REJECT --reject-with icmp-host-prohibited
+COMMIT
+END
+iptables-restore -n /etc/iptables/rules.v4
+"""
+REMOVE_IMAGE = 'sed s/^-A/-D/ /etc/iptables/rules.v4 | iptables-restore -n; rm -r /etc/iptables'
+EVERY = 'rules not managed by portmatrix stop documented flows'
+BOTH = ('firewalld', 'ufw')
+
+
+def table(rule: str, name: str = 'agent') -> Case:
+    """A table of nftables with one RULE for what comes in."""
+    chain = '{ type filter hook input priority -5; }'
+    return Case(
+        f"nft add table inet {name}; nft add chain inet {name} in '{chain}'; nft 'add rule inet {name} in {rule}'",
+        f'nft delete table inet {name}',
+    )
+
+
+CASES = {
+    'everything is rejected first, as on images of clouds': Case(
+        CLOUD_IMAGE,
+        REMOVE_IMAGE,
+        refused=dict.fromkeys(
+            BOTH,
+            'iptables -A INPUT -j REJECT --reject-with icmp-host-prohibited (stored in /etc/iptables/rules.v4)',
+        ),
+    ),
+    'a table of nftables drops a documented port': table('meta l4proto tcp tcp dport { 443, 2003 } drop')._replace(
+        refused=dict.fromkeys(BOTH, 'nft inet agent in: tcp dport { 443, 2003 } drop')
+    ),
+    'it drops one peer': table('ip saddr 198.51.100.31 drop', 'crowdsec')._replace(
+        warned={
+            'firewalld': 'deny a part of documented flows',
+            'ufw': 'nft inet crowdsec in: ip saddr 198.51.100.31 drop (crowdsec)',
+        },
+    ),
+    'it drops what is too fast': table('tcp dport != 22 limit rate over 200/second drop')._replace(
+        warned=dict.fromkeys(BOTH, 'whether these documented flows pass cannot be told')
+    ),
+    'a rule before ufw opens a port': Case(
+        'iptables -I INPUT -p tcp --dport 8888 -j ACCEPT',
+        'iptables -D INPUT -p tcp --dport 8888 -j ACCEPT',
+        refused={'ufw': 'from the kernel: iptables -D INPUT -p tcp -m tcp --dport 8888 -j ACCEPT'},
+    ),
+    'the same, and rules of others count': Case(
+        'iptables -I INPUT -p tcp --dport 8888 -j ACCEPT',
+        'iptables -D INPUT -p tcp --dport 8888 -j ACCEPT',
+        warned={'ufw': 'allow what the policy does not'},
+        arguments=NOT_EXCLUSIVE,
+    ),
+    'a legacy table beside that of nftables': Case(
+        'iptables-legacy -I INPUT -s 198.51.100.0/24 -p tcp --dport 443:2100 -j DROP',
+        'iptables-legacy -F INPUT',
+        refused=dict.fromkeys(
+            BOTH, 'iptables-legacy -A INPUT -s 198.51.100.0/24 -p tcp -m tcp --dport 443:2100 -j DROP'
+        ),
+    ),
+    'a bridge with a name like an expression': Case(
+        "ip link add 'cni(' type bridge; ip link set 'cni(' up", "ip link del 'cni('"
+    ),
+}
+
+
+@pytest.fixture(scope='module', params=FLEETS)
+def hosts(request):
+    """Two hosts with the same firewall, without anything of ours."""
+    one = FLEETS[request.param]
+    fleet.release()
+    if request.param == 'ufw':
+        one.shell(firewall_scripts.SWITCH_TO_UFW)
+    yield one
+    fleet.release()
+    if request.param == 'ufw':
+        one.shell(firewall_scripts.SWITCH_TO_FIREWALLD)
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_what_others_filter_is_named(hosts, name):
+    case = CASES[name]
+    firewall = hosts.firewalls[hosts.hosts[0]]
+    refused, warned = case.refused.get(firewall), case.warned.get(firewall)
+    try:
+        hosts.shell(f'set -e; {case.add}')
+        before = hosts.states()
+        check = hosts.play('--check', '--diff', *case.arguments)
+        hosts.assert_unchanged(before)
+        run = hosts.play('--diff', *case.arguments)
+        for one in (check, run):
+            assert set(one.statuses().values()) == {'failed' if refused else 'changed'}, one.output
+            assert _plain(refused or warned or '') in _plain(one.output), one.output
+        if refused:
+            hosts.assert_unchanged(before)
+        else:
+            assert set(hosts.play(*case.arguments).statuses().values()) == {'ok'}
+            assert set(hosts.play(playbook='portmatrix.firewall.release').statuses().values()) == {'changed'}
+            hosts.assert_unchanged(before)
+    finally:
+        hosts.shell(case.remove, check=False)
+        fleet.release(hosts.hosts)
+
+
+def _plain(text: str) -> str:
+    """Without the line breaks of the callback."""
+    return ' '.join(text.replace('\\n', ' ').split())

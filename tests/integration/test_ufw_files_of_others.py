@@ -59,14 +59,10 @@ SPELLINGS = {
 
 @pytest.mark.parametrize('name', SPELLINGS)
 def test_a_line_that_ufw_would_lose_is_refused_however_it_is_written(plain_ufw, name):
-    on_hosts(f'{ENABLE}; {SPELLINGS[name]} /etc/ufw/user.rules; ufw reload >/dev/null')
-    before = on_hosts('iptables-save; cat /etc/ufw/user.rules')
+    on_hosts(f'{ENABLE}; {SPELLINGS[name]} /etc/ufw/user.rules')
+    before = on_hosts('cat /etc/ufw/user.rules')
     assert 'belongs to no tuple, so ufw would drop it with its next change' in failed()
-    assert (
-        sorted(before['data1'].splitlines())
-        == sorted(testbed.shell('data1', 'iptables-save; cat /etc/ufw/user.rules').splitlines())
-        or testbed.shell('data1', 'cat /etc/ufw/user.rules') in before['data1']
-    )
+    assert on_hosts('cat /etc/ufw/user.rules') == before
 
 
 def test_a_host_name_is_resolved_and_a_release_does_not_depend_on_it(plain_ufw):
@@ -126,4 +122,4 @@ def test_a_rate_of_others_is_named(plain_ufw):
     on_hosts(f'{ENABLE}; ufw limit 443/tcp >/dev/null; ufw limit 2003/tcp >/dev/null')
     run = harden('-e', 'portmatrix_exclusive=false')
     assert 'limit how often the policy lets connections in, and come first' in ' '.join(run.output.split()), run.output
-    assert 'limit in proto tcp from any to any port 2003' in ' '.join(run.output.split())
+    assert 'limit in proto tcp to any port 2003' in ' '.join(run.output.split())

@@ -28,6 +28,8 @@ def generate(seed: int) -> list[Script]:
             scripts.append(Iptables(pick, family).script())
     for number in range(pick.choice((0, 0, 1, 1, 2))):
         scripts.append(Nft(pick, number).script())
+    if pick.random() < 0.2:
+        scripts.append(Nft(pick, 9, 'ip filter').script())
     return scripts or [Iptables(pick, 'ip').script()]
 
 
@@ -170,10 +172,11 @@ add pairs6 2001:db8::11,tcp:80
 class Nft:
     """One table of nftables with base chains at one or two hooks."""
 
-    def __init__(self, pick: random.Random, number: int) -> None:
-        self._pick = pick
-        self._family = pick.choice(('inet', 'inet', 'ip', 'ip6'))
-        self._name = f'{self._family} {pick.choice(("crowdsec", "vpn", "filter2", "site"))}{number}'
+    def __init__(self, pick: random.Random, number: int, name: str = '') -> None:
+        """With a NAME, rules by hand in a table of iptables."""
+        self._pick, self._is_of_iptables = pick, bool(name)
+        self._family = name.split()[0] if name else pick.choice(('inet', 'inet', 'ip', 'ip6'))
+        self._name = name or f'{self._family} {pick.choice(("crowdsec", "vpn", "filter2", "site"))}{number}'
 
     def script(self) -> Script:
         pick = self._pick
@@ -182,10 +185,12 @@ class Nft:
         lines = [f'table {self._name} {{', *self._sets()]
         for index, name in enumerate(names):
             lines += self._chain(name, '', names[index + 1 :])
-        for hook in hooks:
+        for hook in [] if self._is_of_iptables else hooks:
             priority = pick.choice((-10, 0, 0, 10)) if hook != 'prerouting' else pick.choice((-310, -160, 5))
             policy = pick.choice(('accept', 'accept', 'drop')) if hook != 'prerouting' else 'accept'
             lines += self._chain(f'on_{hook}', f'type filter hook {hook} priority {priority}; policy {policy};', names)
+        for chain in pick.sample(('INPUT', 'OUTPUT'), pick.randint(1, 2)) if self._is_of_iptables else ():
+            lines += self._chain(chain, f'type filter hook {chain.lower()} priority 0;', names)
         return Script('nft', '\n'.join([*lines, '}', '']))
 
     def _sets(self) -> list[str]:

@@ -69,3 +69,11 @@ def test_a_network_that_is_not_isolated_is_reported(monkeypatch, ipv4, ipv6, rep
     monkeypatch.setattr(containers.os, 'listdir', lambda _folder: ['br-0123456789ab', 'docker0', 'eth0'])
     expected = [f'the Docker network {reported}'] if reported else []
     assert [text.split(' is not isolated')[0] for text in containers.warnings()] == expected
+
+
+def test_a_name_of_a_bridge_is_no_expression(monkeypatch):
+    """Any user may name an interface."""
+    text = saved_table('cni(', rules=ENDS)
+    monkeypatch.setattr(containers.iptables, 'saved_rules', lambda check: {'iptables': text})
+    monkeypatch.setattr(containers.os, 'listdir', lambda _folder: ['cni(', 'cni[a-z', 'eth0'])
+    assert [warning.split(' is not isolated')[0] for warning in containers.warnings()] == ['the Docker network cni(']

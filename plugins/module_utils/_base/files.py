@@ -20,9 +20,9 @@ _STALE_SECONDS = 3600  # a temporary file of this age belongs to a process that 
 
 
 def read(path: str) -> t.Optional[str]:
-    """Return the text of PATH, or None if there is no such file."""
+    """Return the text of PATH, with the ends of its lines as they are, or None if there is no such file."""
     try:
-        with open(path, encoding='utf-8', errors='surrogateescape') as file:
+        with open(path, encoding='utf-8', errors='surrogateescape', newline='') as file:
             return file.read()
     except FileNotFoundError:
         return None

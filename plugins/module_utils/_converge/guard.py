@@ -10,7 +10,7 @@ import typing as t
 
 from .._backends.base import State
 from .._base.errors import Refused
-from .._model import peers as peers_of, policy as policies, report, traffic
+from .._model import intervals as intervals_of, peers as peers_of, policy as policies, report, traffic
 from .._model.connection import Connection
 from .._model.peers import Any, Peers
 from .._model.policy import Policy, Rule
@@ -57,7 +57,9 @@ def _present_sources(state: State, port: int, connection: t.Optional[Connection]
     # the connection of this run is proof enough, whatever else is known
     addresses = (*sources.addresses, connection.peer)
     by_family = {family: traffic.members_of(family, addresses) for family in traffic.FAMILIES}
-    return traffic.peers_in({family: traffic.merge(map(traffic.interval, own)) for family, own in by_family.items()})
+    return traffic.peers_in(
+        {family: intervals_of.merge(map(traffic.interval, own)) for family, own in by_family.items()}
+    )
 
 
 def _warnings(sources: t.Mapping[int, Peers]) -> t.List[str]:

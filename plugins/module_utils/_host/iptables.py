@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rules that the kernel holds by way of iptables, as its -save programs print them.
 
-A table that nftables has filled with what iptables cannot express is left out: it makes -save fail for all tables.
+A table with rules that nft has added is left out (see native_tables).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import typing as t
 
 from .._base.commands import exists, run
 from .._base.errors import BackendError
+from . import native_tables
+from .native_tables import TABLES
 
 COMMANDS = {'ipv4': 'iptables', 'ipv6': 'ip6tables'}
-TABLES = ('raw', 'mangle', 'nat', 'filter', 'security')
 _COUNTERS = re.compile(r'(?m)^(:.*) \[\d+:\d+\]$')
 
 
@@ -24,10 +25,11 @@ def saved_rules(check: bool = True) -> t.Dict[str, str]:
 
     Raises BackendError if they cannot be read and CHECK is set.
     """
+    native = native_tables.find()
+    saved = {command: save(command, check=check) for command in COMMANDS.values() if exists(f'{command}-save')}
     return {
-        command: _COUNTERS.sub(r'\1 [0:0]', _without_comments(save(command, check=check)))
-        for command in COMMANDS.values()
-        if exists(f'{command}-save')
+        command: _COUNTERS.sub(r'\1 [0:0]', _without_comments(native_tables.without(text, command, native)))
+        for command, text in saved.items()
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import iptables_conditions, iptables_options, rules
+from . import iptables_conditions, iptables_options, packets, rules
 from .ipsets import Sets
 from .rules import Action, BaseChain, Place, Rule, Table, Unknown
 from .surroundings import Context
@@ -38,7 +38,7 @@ def read(program: str, text: str, context: Context, sets: Sets) -> t.List[Table]
                 tables[-1] = tables[-1]._replace(bases=(*tables[-1].bases, base_chain(tables[-1].name, name, policy)))
         elif line.startswith('-A ') and tables:
             name = line.split(None, 2)[1]
-            tables[-1].chains.setdefault(name, []).extend(_rule(tables[-1], name, line, context, sets))
+            tables[-1].chains.setdefault(name, []).append(_rule(tables[-1], name, line, context, sets))
     return tables
 
 
@@ -49,17 +49,14 @@ def base_chain(table: str, chain: str, policy: str) -> BaseChain:
     return BaseChain(chain, chain.lower(), priority, rules.DENY if policy == 'DROP' else rules.ACCEPT, is_nat)
 
 
-def _rule(table: Table, chain: str, line: str, context: Context, sets: Sets) -> t.Iterator[Rule]:
+def _rule(table: Table, chain: str, line: str, context: Context, sets: Sets) -> Rule:
     place = Place(table.program, table.family, table.name, chain, line)
     try:
         parsed = iptables_options.parse(line)
     except Unknown:
-        yield Rule((), Action(rules.ASK), place, False)
-        return
-    action = _action(parsed)
-    if action.kind != rules.CONTINUE:
-        selection = iptables_conditions.read(parsed.options, context, sets)
-        yield Rule(selection.conditions, action, place, selection.is_known)
+        return Rule((), Action(rules.ASK), place, False)
+    selection = iptables_conditions.read(parsed.options, context, sets)
+    return Rule(packets.combined(selection.conditions), _action(parsed), place, selection.is_known)
 
 
 def _action(line: iptables_options.Line) -> Action:

@@ -42,7 +42,8 @@ class Flow(t.NamedTuple):
 
 
 class Stopped(t.NamedTuple):
-    """A flow that rules of others stop: as a `whole`, or some of it, or (`is_doubtful`) perhaps."""
+    """A flow that rules of others stop: as a `whole`, or some of it, or (`is_doubtful`) perhaps. Peers that a rule
+    names are some of it, even if there are no others: that is what a ban is."""
 
     flow: Flow
     places: t.Tuple[Place, ...]
@@ -113,9 +114,9 @@ def _stopped(flow: Flow, result: Outcome, is_own: Chooses) -> t.Iterator[Stopped
     ]
     if not others:
         return
-    passes = packets_of.common(concerned, result.passing)
     doubtful = packets_of.common(concerned, result.unknown)
-    is_whole = bool(concerned) and not passes and not doubtful
+    rest = packets_of.without(concerned, [decision.packets for decision in others if decision.names_peers])
+    is_whole = bool(rest) and not packets_of.common(rest, [*result.passing, *result.unknown])
     is_denied = bool(packets_of.common(concerned, result.denied))
     if is_denied or doubtful:
         yield Stopped(flow, _places(others), is_whole, not is_denied)
@@ -218,6 +219,12 @@ def require_passing(kernel: Kernel, documented: t.Sequence[Flow], is_own: Choose
     errors, warnings = _messages(stopped(kernel, documented, is_own))
     if errors:
         raise Refused(*(f'{error}; nothing was changed' for error in errors))
+    unread = list(dict.fromkeys(text for ruleset in kernel.rulesets.values() for text in ruleset.unread))
+    if documented and unread:
+        warnings.append(
+            f'what else filters packets on this host could not be read, so it may stop what the policy allows: '
+            f'{"; ".join(unread)}'
+        )
     return warnings
 
 

@@ -32,8 +32,8 @@ _ALL_FLAGS = 255
 _NEGATIONS = ('!=', '!')  # the second: none of these bits
 
 
-def read(objects: t.Iterable[Json], context: Context, skipped: t.Container[t.Tuple[str, str]] = ()) -> t.List[Table]:
-    """The tables in OBJECTS that see packets of the family of CONTEXT, but not those SKIPPED (family, name)."""
+def read(objects: t.Iterable[Json], context: Context) -> t.List[Table]:
+    """The tables in OBJECTS that see packets of the family of CONTEXT."""
     tables: t.Dict[t.Tuple[str, str], Table] = {}
     sets: t.Dict[t.Tuple[str, str], Sets] = {}
     for item in objects:
@@ -41,7 +41,7 @@ def read(objects: t.Iterable[Json], context: Context, skipped: t.Container[t.Tup
         if kind == 'metainfo':
             continue
         key = (body['family'], body['name'] if kind == 'table' else body['table'])
-        if context.family not in _FAMILIES.get(key[0], ()) or key in skipped:
+        if context.family not in _FAMILIES.get(key[0], ()):
             continue
         table = tables.setdefault(key, Table('nft', *key, context.family, {}, ()))
         if kind == 'chain':
@@ -51,10 +51,18 @@ def read(objects: t.Iterable[Json], context: Context, skipped: t.Container[t.Tup
         elif kind in ('set', 'map'):
             sets.setdefault(key, {})[body['name']] = nft_sets.entries(body.get('elem', ()))
         elif kind == 'rule':
-            place = Place('nft', *key, body['chain'], handle=body['handle'])
-            reader = _Reader(context, sets.get(key, {}), place)
-            table.chains.setdefault(body['chain'], []).extend(reader.read(body['expr']))
+            place = Place('nft', *key, body['chain'], handle=body['handle'], dialect=_dialect(body['expr']))
+            found = list(_Reader(context, sets.get(key, {}), place).read(body['expr']))
+            table.chains.setdefault(body['chain'], []).extend(found or [Rule((), Action(rules.CONTINUE), place)])
     return list(tables.values())
+
+
+def _dialect(statements: t.Sequence[Json]) -> str:
+    """Who has written a rule: iptables counts with each of its rules."""
+    kinds = {kind for statement in statements for kind in statement}
+    if 'xt' in kinds:
+        return rules.WITH_EXTENSIONS
+    return rules.BY_IPTABLES if 'counter' in kinds else rules.BY_NFT
 
 
 def _base(body: Json) -> BaseChain:
@@ -96,7 +104,8 @@ class _Reader:
                 yield self._rule(self._action(kind, body))
 
     def _rule(self, action: Action, *more: Condition, is_known: bool = True) -> Rule:
-        return Rule((*self._conditions, *more), action, self._place, self._is_known and is_known)
+        conditions = packets.combined((*self._conditions, *more))
+        return Rule(conditions, action, self._place, self._is_known and is_known)
 
     def _add_match(self, body: Json) -> None:
         if self._require(body['left']):

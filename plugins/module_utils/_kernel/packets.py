@@ -75,6 +75,32 @@ class Condition(t.NamedTuple):
     boxes: t.Tuple[Box, ...]
     negated: bool = False
 
+    def names(self, field: str) -> bool:
+        """Whether it selects by certain values of FIELD, not by all but some."""
+        return not self.negated and any(field in box for box in self.boxes)
+
+
+def combined(conditions: t.Sequence[Condition]) -> t.Tuple[Condition, ...]:
+    """The same CONDITIONS, those that select by one box each as one, and first."""
+    box: t.Dict[str, Intervals] = {}
+    others: t.List[Condition] = []
+    for condition in conditions:
+        if condition.negated or len(condition.boxes) != 1:
+            others.append(condition)
+            continue
+        for name, spans in condition.boxes[0].items():
+            box[name] = intervals.common(box[name], spans) if name in box else spans
+            if not box[name]:
+                return (Condition(()),)
+    return (Condition((box,)), *others) if box else tuple(others)
+
+
+def outer_bounds(condition: Condition) -> t.List[t.Tuple[int, int, int]]:
+    """(position of a field, its first and last value) of all that CONDITION of one box selects, if it is one."""
+    if condition.negated or len(condition.boxes) != 1:
+        return []
+    return [(FIELDS[name], spans[0][0], spans[-1][1]) for name, spans in condition.boxes[0].items()]
+
 
 def select(conditions: t.Iterable[Condition], whole: Packets) -> t.Tuple[t.List[Packets], t.List[Packets]]:
     """(those of WHOLE that meet all CONDITIONS, the others)."""

@@ -13,8 +13,10 @@ import typing as t
 from .._base.commands import exists, run
 from .._base.errors import BackendError
 from .._host.iptables import COMMANDS, save
+from .._host.native_tables import TABLES
 from .._model.traffic import FAMILIES
-from . import ipsets, iptables, nft, surroundings as surroundings_of
+from . import ipsets, iptables, netlink, nft, surroundings as surroundings_of
+from .combining import combined, with_known_rules
 from .rules import Ruleset, Table
 from .surroundings import Context, Surroundings
 
@@ -41,7 +43,8 @@ class Kernel(t.NamedTuple):
         """With the tables in TEXT, as PROGRAM-save would print them, in place of those of the same names."""
         ruleset = self.rulesets[family]
         for table in iptables.read(program, text, Context(family, self.surroundings), self.sets):
-            ruleset = ruleset.replaced(table)
+            now = next((own for own in ruleset.tables if own.key == table.key), None)
+            ruleset = ruleset.replaced(with_known_rules(table, now) if now else table)
         return self._replace(rulesets={**self.rulesets, family: ruleset})
 
     def without_table(self, family: str, name: str) -> Kernel:
@@ -67,13 +70,11 @@ def parse(listed: Listings, surroundings: Surroundings) -> Kernel:
     rulesets = {}
     for family in FAMILIES:
         context = Context(family, surroundings)
-        tables: t.List[Table] = []
+        printed: t.List[Table] = []
         for program, text in listed.saved.items():
             if program.partition('-')[0] == COMMANDS[family]:
-                tables += iptables.read(program, text, context, sets)
-        # of those tables, nft does not print all that the rules ask for
-        printed = {(table.family, table.name) for table in tables if not table.program.endswith('-legacy')}
-        tables += nft.read(listed.nft or (), context, printed)
+                printed += iptables.read(program, text, context, sets)
+        tables = combined(printed, nft.read(listed.nft or (), context))
         rulesets[family] = Ruleset(tuple(tables), listed.unread)
     return Kernel(rulesets, surroundings, sets)
 
@@ -95,8 +96,21 @@ def listings() -> Listings:
             objects = json.loads(result.stdout)['nftables'] if result.stdout.strip() else []
         else:
             unread.append(f'nft list ruleset: {result.stderr.strip()[:200]}')
+    else:
+        unread += _unlisted_tables()
     ipset = run(['ipset', 'save'], check=False).stdout if exists('ipset') else ''
     return Listings(objects, saved, ipset, tuple(unread))
+
+
+def _unlisted_tables() -> t.Iterator[str]:
+    """Tables of nftables that iptables does not print, on a host without nft."""
+    try:
+        found = netlink.tables()
+    except OSError:
+        return  # a kernel without nftables
+    for family, name in found:
+        if family not in ('ip', 'ip6') or name not in TABLES:
+            yield f'table {family} {name} of nftables, since nft is not installed (package nftables)'
 
 
 def _programs(family: str, name: str) -> t.Iterator[str]:

@@ -18,6 +18,10 @@ AWAY = 'away'  # to another address: forwarded, or to be delivered elsewhere
 ASK = 'ask'  # a program decides, or something that is not known here
 
 
+# dialects of a Place
+BY_IPTABLES, WITH_EXTENSIONS, BY_NFT = 'iptables', 'xt', 'nft'
+
+
 class Unknown(Exception):
     """A part of a rule that has no meaning here."""
 
@@ -35,7 +39,8 @@ class Action(t.NamedTuple):
 
 class Place(t.NamedTuple):
     """Where a rule is: the `program` (nft, iptables, iptables-legacy, ...) that lists it, its table and chain, and its
-    `text` as that program prints it; nft gives it a `handle` instead."""
+    `text` as that program prints it; nft gives it a `handle`, and tells its `dialect`: written by iptables, also with
+    its extensions ("xt"), or by nft itself."""
 
     program: str
     family: str
@@ -43,6 +48,7 @@ class Place(t.NamedTuple):
     chain: str
     text: str = ''
     handle: int = 0
+    dialect: str = ''
 
 
 class Rule(t.NamedTuple):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model.directions import INGRESS
 from . import packets as packets_of, rules
 from .packets import INVALID_STATE, UNTRACKED_STATE, Packets
 from .rules import Action, BaseChain, Place, Rule, Ruleset, Table
@@ -20,7 +21,7 @@ HOOKS = {'ingress': ('ingress', 'prerouting', 'input'), 'egress': ('output', 'po
 # where the kernel begins to track connections (NF_IP_PRI_CONNTRACK): before it, no packet has a state
 _TRACKING = {'ingress': 2**31, 'prerouting': -200, 'output': -200}
 MAX_PIECES = 20_000
-_MANY = 24  # pieces from which on they are merged
+_MANY = 24  # pieces from which on they are merged, if they have become twice as many
 
 
 class TooManyPieces(Exception):
@@ -34,12 +35,14 @@ class Piece(t.NamedTuple):
 
 class Decision(t.NamedTuple):
     """A rule (or, without a text, the policy of a base chain) that decides about `packets`. `kind`: accept, deny, or
-    ask where something else than the rules decides."""
+    ask where something else than the rules decides. `names_peers`: it, or a jump to it, is about certain peers, as
+    that of a ban is."""
 
     kind: str
     packets: Packets
     is_certain: bool
     place: Place
+    names_peers: bool = False
 
 
 class Walked(t.NamedTuple):
@@ -52,7 +55,7 @@ class Walked(t.NamedTuple):
 
 def follow(ruleset: Ruleset, direction: str, family: str, start: t.Iterable[Packets]) -> Walked:
     """What becomes of the packets START of FAMILY in DIRECTION. Raises TooManyPieces."""
-    walk = _Walk()
+    walk = _Walk('source' if direction == INGRESS else 'destination')
     pieces = [Piece(packets) for packets in start]
     for hook in HOOKS[direction]:
         for table, base in _bases(ruleset, hook, family):
@@ -73,7 +76,8 @@ def _bases(ruleset: Ruleset, hook: str, family: str) -> t.List[t.Tuple[Table, Ba
 
 
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, peer_field: str) -> None:
+        self._peer_field = peer_field
         self.decisions: t.List[Decision] = []
         self._accepted: t.List[Piece] = []
 
@@ -102,36 +106,41 @@ class _Walk:
             return pieces if is_harmless else _merged([*_doubtful(pieces), *self._accepted])
         return _merged(self._accepted)
 
-    def _chain(self, table: Table, name: str, pieces: t.List[Piece]) -> t.List[Piece]:
-        """What CHAIN leaves undecided."""
+    def _chain(self, table: Table, name: str, pieces: t.List[Piece], names_peers: bool = False) -> t.List[Piece]:
+        """What the chain NAME leaves undecided; NAMES_PEERS: only certain peers get there."""
         returned: t.List[Piece] = []
+        many = _MANY
         for rule in table.chains.get(name, ()):
             if not pieces:
                 break
+            if rule.action.kind == rules.CONTINUE:
+                continue
             matched, pieces = _split(rule, pieces)
             if not matched:
                 continue
             action = rule.action
+            is_named = names_peers or any(condition.names(self._peer_field) for condition in rule.conditions)
             if action.kind == rules.JUMP:
-                pieces = [*pieces, *self._chain(table, action.chain, matched)]
+                pieces = [*pieces, *self._chain(table, action.chain, matched, is_named)]
             elif action.kind in (rules.GOTO, rules.RETURN):
                 is_goto = action.kind == rules.GOTO
-                returned += self._chain(table, action.chain, matched) if is_goto else matched
+                returned += self._chain(table, action.chain, matched, is_named) if is_goto else matched
             elif action.kind in _CHANGES:
                 pieces = [*pieces, *(_CHANGES[action.kind](piece, action) for piece in matched)]
             else:
-                self._decide(action.kind, matched, rule.place)
+                self._decide(action.kind, matched, rule.place, is_named)
                 if action.kind == rules.REDIRECT:
                     self._accepted += [_redirected(piece, action) for piece in matched]
-            if len(pieces) > _MANY:
+            if len(pieces) > many:
                 pieces = _merged(pieces)
+                many = max(_MANY, 2 * len(pieces))
         return _merged([*pieces, *returned])
 
-    def _decide(self, kind: str, pieces: t.List[Piece], place: Place) -> None:
+    def _decide(self, kind: str, pieces: t.List[Piece], place: Place, names_peers: bool = False) -> None:
         if kind == rules.ACCEPT:
             self._accepted += pieces
         kind = kind if kind in (rules.ACCEPT, rules.DENY) else rules.ASK
-        self.decisions += [Decision(kind, piece.packets, piece.is_certain, place) for piece in pieces]
+        self.decisions += [Decision(kind, piece.packets, piece.is_certain, place, names_peers) for piece in pieces]
         if len(self.decisions) > MAX_PIECES:
             raise TooManyPieces
 
@@ -166,15 +175,21 @@ def _split(rule: Rule, pieces: t.List[Piece]) -> t.Tuple[t.List[Piece], t.List[P
     """(those of PIECES that RULE takes, those that it leaves)."""
     taken: t.List[Piece] = []
     left: t.List[Piece] = []
+    bounds = packets_of.outer_bounds(rule.conditions[0]) if rule.conditions else []
     for piece in pieces:
-        matched, rest = packets_of.select(rule.conditions, piece.packets)
+        packets = piece.packets
+        # most rules are about other packets
+        if any(packets[field][0][0] > last or packets[field][-1][1] < first for field, first, last in bounds):
+            left.append(piece)
+            continue
+        matched, rest = packets_of.select(rule.conditions, packets)
         if not matched:
             left.append(piece)
             continue
-        left += [Piece(packets, piece.is_certain) for packets in rest]
-        taken += [Piece(packets, piece.is_certain and rule.is_known) for packets in matched]
+        left += [Piece(part, piece.is_certain) for part in rest]
+        taken += [Piece(part, piece.is_certain and rule.is_known) for part in matched]
         if not rule.is_known:
-            left += [Piece(packets, False) for packets in matched]
+            left += [Piece(part, False) for part in matched]
     return taken, left
 
 

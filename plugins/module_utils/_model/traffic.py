@@ -13,12 +13,12 @@ import collections
 import socket
 import typing as t
 
+from .intervals import Interval, merge
 from .peers import ANY, Any, Members, Peer, Peers
 
 FAMILIES = {'ipv4': (socket.AF_INET, 32), 'ipv6': (socket.AF_INET6, 128)}
 # In IPv6, AH is an extension header that firewalls skip: no rule can match it there.
 ONLY_IN = {'icmp': 'ipv4', 'icmpv6': 'ipv6', 'ah': 'ipv4'}
-Interval = t.Tuple[int, int]
 Ports = t.Tuple[int, int]  # first and last; (0, 0) for protocols without ports
 ALL_PORTS: Ports = (0, 65535)
 NO_PORTS: Ports = (0, 0)
@@ -138,47 +138,10 @@ def overlap(one: Interval, other: Interval) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
 
 
-def merge(intervals: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
-    """The same numbers in the fewest intervals, sorted."""
-    merged: t.List[Interval] = []
-    for first, last in sorted(intervals):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return tuple(merged)
-
-
 def address_text(number: int, family_name: str) -> str:
     """The address with this NUMBER as text."""
     code, width = FAMILIES[family_name]
     return socket.inet_ntop(code, number.to_bytes(width // 8, 'big'))
-
-
-def common(one: t.Iterable[Interval], other: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
-    """The numbers that are in both."""
-    left, right = merge(one), merge(other)
-    found: t.List[Interval] = []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        first, last = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
-        if first <= last:
-            found.append((first, last))
-        if left[i][1] < right[j][1]:
-            i += 1
-        else:
-            j += 1
-    return tuple(found)
-
-
-def without(intervals: t.Iterable[Interval], removed: t.Iterable[Interval]) -> t.Tuple[Interval, ...]:
-    """The numbers in INTERVALS that are not in REMOVED."""
-    rest = merge(intervals)
-    for low, high in removed:
-        parts = ((first, min(last, low - 1)) for first, last in rest)
-        tails = ((max(first, high + 1), last) for first, last in rest)
-        rest = merge(part for part in (*parts, *tails) if part[0] <= part[1])
-    return rest
 
 
 def peers_in(intervals: t.Mapping[str, t.Iterable[Interval]]) -> Peers:

@@ -10,7 +10,8 @@ import typing as t
 
 from ..._base import files, systemd
 from ..._base.errors import Refused
-from . import bus
+from ..._host import native_tables
+from . import bus, unmanaged_runtime
 from .service import UNIT, Service
 
 # Since this version, rich rules of policies can have an address set as their destination.
@@ -42,6 +43,13 @@ def require_startable() -> None:
             f'starting firewalld would stop {units} and remove its rules, since systemd lets only one of them run; '
             f'if firewalld is to take its place: systemctl disable --now {" ".join(stopped)}'
         )
+
+
+def require_restorable(service: Service) -> None:
+    """Raise Refused if loading the files would flush tables of others that cannot be restored."""
+    keeps = service.preserves_iptables
+    if not (unmanaged_runtime.preserves_iptables(keeps) if service.active else keeps):
+        native_tables.require_restorable()
 
 
 def is_in_panic() -> bool:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import protocols, traffic
+from ..._model import intervals as intervals_of, protocols, traffic
 from ..._model.connection import Connection
 from ..._model.directions import peer_side
-from ..._model.traffic import Interval, Ports
+from ..._model.intervals import Interval
+from ..._model.traffic import Ports
 
 Expression = t.Dict[str, t.Any]
 NftRule = t.List[Expression]
@@ -116,9 +117,9 @@ def _of_address(direction: str, field: t.Dict[str, str], right: t.Any, is_equal:
         if known is None or field['field'] not in ('saddr', 'daddr'):
             return Fields(family=family, exact=False)
         entries.extend(known)
-    spans = traffic.merge(map(traffic.interval, entries))
+    spans = intervals_of.merge(map(traffic.interval, entries))
     if not is_equal:
-        spans = traffic.without([traffic.whole_family(family)], spans)
+        spans = intervals_of.without((traffic.whole_family(family),), spans)
     is_peer = field['field'] == peer_side(direction)[0] + 'addr'
     return Fields(family=family, peers=spans) if is_peer else Fields(family=family, own=spans)
 
@@ -149,12 +150,14 @@ def _both(one: Fields, other: Fields) -> t.Optional[Fields]:
             return None
     for name in ('peers', 'own'):
         spans, more = getattr(one, name), getattr(other, name)
-        merged[name] = traffic.common(spans, more) if None not in (spans, more) else more if spans is None else spans
+        merged[name] = (
+            intervals_of.common(spans, more) if None not in (spans, more) else more if spans is None else spans
+        )
         if merged[name] == ():
             return None
     ports = one.ports or other.ports
     if one.ports and other.ports:
-        ports = traffic.common(one.ports, other.ports)
+        ports = intervals_of.common(intervals_of.merge(one.ports), intervals_of.merge(other.ports))
     if one.ports and not ports:
         return None
     return Fields(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import policy as policies, traffic
+from ..._model import intervals as intervals_of, policy as policies, traffic
 from ..._model.directions import INGRESS
 from ..._model.peers import Any, Peers
 from .documents import Documents, RichRule, description_key
@@ -26,7 +26,7 @@ def rules(documents: Documents) -> t.List[RichRule]:
 
 def sources(documents: Documents, port: int) -> t.Optional[Peers]:
     """From where the guard allows access to PORT; None if it does not."""
-    spans: t.Dict[str, t.List[traffic.Interval]] = {family: [] for family in traffic.FAMILIES}
+    spans: t.Dict[str, t.List[intervals_of.Interval]] = {family: [] for family in traffic.FAMILIES}
     for rule in rules(documents):
         low, high = policies.parse_ports(rule.value)
         families = [rule.family] if rule.family else list(traffic.FAMILIES)
@@ -35,4 +35,4 @@ def sources(documents: Documents, port: int) -> t.Optional[Peers]:
             spans[family].append(whole if isinstance(rule.peer, Any) else traffic.interval(rule.peer))
     if not any(spans.values()):
         return None
-    return traffic.peers_in({family: traffic.merge(intervals) for family, intervals in spans.items()})
+    return traffic.peers_in({family: intervals_of.merge(intervals) for family, intervals in spans.items()})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._host import management
-from ..._model import protocols, traffic
+from ..._model import intervals as intervals_of, protocols, traffic
 from ..._model.connection import Connection, is_allowed
 from ..._model.openings import Opening, diff_lines
 from ..._model.traffic import AllowedTraffic
@@ -159,7 +159,7 @@ def _overlaps(step: Step, direction: str, allowed: AllowedTraffic) -> bool:
                 traffic.overlap(span, (service.low, service.high))
                 for span in (fields.ports if fields.side == 'destination' else ()) or [traffic.ALL_PORTS]
             )
-            and (fields.peers is None or traffic.common(intervals, fields.peers))
+            and (fields.peers is None or intervals_of.common(intervals, fields.peers))
         ):
             return True
     return False

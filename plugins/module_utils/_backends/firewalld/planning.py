@@ -105,6 +105,8 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     warnings = conditions.warnings() if policy else ()
     orders_before: others.Orders = state.kernel.orders() if state.kernel else {}
     orders = orders_before
+    if transition == 'reload' or {'start', 'stop'} & set(switch.steps):
+        conditions.require_restorable(state.service)
     if transition == 'reload' or 'start' in switch.steps:
         tried, doubts = _try_out(state.service, changed)
         orders, warnings = others.after_reload(orders, tried.orders() if tried else {}), (*warnings, *doubts)

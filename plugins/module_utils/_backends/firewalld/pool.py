@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model import traffic
+from ..._model import intervals as intervals_of, traffic
 from .documents import Documents, PolicyDocument, RichRule, SetDocument, description_key, idle_policy
 from .slots import PREFIX, SLOTS
 
@@ -77,7 +77,7 @@ def labels(documents: Documents) -> t.Dict[str, str]:
 
 def same_members(one: t.Iterable[str], other: t.Iterable[str]) -> bool:
     """Whether both are the same addresses, however they are written."""
-    return traffic.merge(map(traffic.interval, one)) == traffic.merge(map(traffic.interval, other))
+    return intervals_of.merge(map(traffic.interval, one)) == intervals_of.merge(map(traffic.interval, other))
 
 
 def family_of(name: str) -> str:

@@ -11,6 +11,7 @@ import typing as t
 
 from ..._base.commands import fits_arguments, run
 from ..._base.errors import BackendError
+from ..._host import native_tables
 from . import bus, unmanaged_runtime
 from .unmanaged_runtime import Runtime
 
@@ -49,7 +50,11 @@ def _restore(before: Runtime, now: Runtime) -> None:
             if item not in now.direct[method]:
                 bus.call('direct', add, signature, *bus.arguments(f'({signature})', item))
     for command, text in before.tables.items():
-        if text != now.tables.get(command):
+        if text == now.tables.get(command) or not text:
+            continue
+        if command == unmanaged_runtime.NATIVE:
+            native_tables.load(text, native_tables.names_in(text))
+        else:
             run([f'{command}-restore'], text=text)
 
 

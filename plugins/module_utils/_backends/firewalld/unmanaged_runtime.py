@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from ..._base.commands import run
-from ..._host import iptables
+from ..._host import iptables, native_tables
 from . import bus
 from .slots import PREFIX
 
@@ -37,6 +37,7 @@ _CHANGEABLE = (
     'forward',
     'icmp_block_inversion',
 )
+NATIVE = 'nft'  # in place of a command: tables that iptables cannot print
 Settings = t.Dict[str, t.Dict[str, t.Any]]
 ObjectKey = t.Tuple[str, str]
 Elements = t.Dict[str, t.List[t.Any]]
@@ -78,7 +79,7 @@ def capture(version_preserves_iptables: bool) -> Runtime:
     sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in names}
     direct = {method: bus.call('direct', method) for method in _DIRECT_LISTS}
     preserves = version_preserves_iptables and not any(direct.values())
-    tables = {} if preserves else iptables.saved_rules()
+    tables = {} if preserves else {**iptables.saved_rules(), NATIVE: native_tables.listing(native_tables.find())}
     return Runtime(objects, sets, capture_elements(names), direct, tables, time.monotonic())
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import traffic
+from ..._model import intervals as intervals_of, traffic
 from ..._model.peers import ANY, Peers
 from ..._model.policy import GUARD
 from . import notes
@@ -16,7 +16,7 @@ from .tuples import Tuple
 
 def by_guard(rules: t.Mapping[str, t.Iterable[Tuple]], port: int) -> t.Optional[Peers]:
     """From where the managed RULES, by family, admit management access to PORT; None without such a rule."""
-    spans: t.Dict[str, t.List[traffic.Interval]] = {family: [] for family in rules}
+    spans: t.Dict[str, t.List[intervals_of.Interval]] = {family: [] for family in rules}
     for family, own in rules.items():
         for rule in own:
             if any(GUARD in flows and _includes(ports, port) for ports, flows in notes.flows_of(rule)):
@@ -24,8 +24,8 @@ def by_guard(rules: t.Mapping[str, t.Iterable[Tuple]], port: int) -> t.Optional[
     return _peers(spans) if any(spans.values()) else None
 
 
-def _peers(spans: t.Mapping[str, t.Iterable[traffic.Interval]]) -> Peers:
-    merged = {family: traffic.merge(intervals) for family, intervals in spans.items()}
+def _peers(spans: t.Mapping[str, t.Iterable[intervals_of.Interval]]) -> Peers:
+    merged = {family: intervals_of.merge(intervals) for family, intervals in spans.items()}
     if all(intervals == (traffic.whole_family(family),) for family, intervals in merged.items()):
         return ANY  # of a family that ufw does not manage, nothing is asked for
     return traffic.peers_in(merged)

@@ -21,7 +21,9 @@ from .user_rules import PREFIXES
 BEGIN, END = '# portmatrix begin', '# portmatrix end'
 _OFF = '# portmatrix off: '
 # whole lines, of which no note of a flow ("# portmatrix PRODUCT/ID") can be one
-_SECTION = re.compile(rf'(?ms)^{BEGIN}(?: \([^\n]*)?\n.*?^{END}(?:\n|\Z)')
+# what begins a section if the text before it has no newline at its end
+_GLUED = f'{BEGIN} (after a line without its end; '
+_SECTION = re.compile(rf'(?ms)(?:\n(?={re.escape(_GLUED)}))?^{BEGIN}(?: \([^\n]*)?\n.*?^{END}(?:\n|\Z)')
 
 
 def unmanaged(text: str) -> str:
@@ -45,7 +47,9 @@ def compose(text: str, section_text: str, closing: t.Container[str]) -> str:
     """The administrator's TEXT with the lines CLOSING switched off and SECTION_TEXT at the end."""
     lines = unmanaged(text).splitlines(keepends=True)
     body = ''.join(f'{_OFF}{line}' if line.strip() in closing else line for line in lines)
-    return body + ('\n' if section_text and body and not body.endswith('\n') else '') + section_text
+    if section_text and body and not body.endswith('\n'):
+        return f'{body}\n{section_text.replace(f"{BEGIN} (", _GLUED, 1)}'
+    return body + section_text
 
 
 def log_line(family: str, direction: str) -> str:

@@ -36,7 +36,7 @@ def openings(
 
     def may_open(place: Place) -> bool:
         family = _FAMILIES.get(place.family, '')
-        is_in_table = place.table == 'filter' and place.program == _program(family, from_files)
+        is_in_table = place.table == 'filter' and place.program in _programs(family, from_files)
         chain = from_files[family].chains.get(place.chain, ()) if is_in_table else ()
         return is_in_table and bool(place.text) and place.text not in chain
 
@@ -55,8 +55,10 @@ def require_closed(found: t.Sequence[t.Tuple[Place, Opening]]) -> None:
         )
 
 
-def _program(family: str, tables: Tables) -> str:
-    return kernel.program(family) if family in tables else ''
+def _programs(family: str, tables: Tables) -> t.Tuple[str, ...]:
+    """What lists the rules of the table that ufw uses: also nft, those that iptables has not written."""
+    program = kernel.program(family) if family in tables else ''
+    return () if not program else (program,) if program.endswith('-legacy') else (program, 'nft')
 
 
 def is_own(place: Place) -> bool:

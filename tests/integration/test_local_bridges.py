@@ -34,7 +34,7 @@ REACH = (
 )
 
 
-@pytest.mark.parametrize('firewall', ['firewalld', 'ufw'])
+@pytest.mark.parametrize('firewall', ['firewalld', pytest.param('ufw', marks=pytest.mark.long)])
 def test_guests_on_a_bridge(request, firewall):
     request.getfixturevalue('released' if firewall == 'firewalld' else 'ufw')
     hosts = BRIDGES.hosts

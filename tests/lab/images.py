@@ -11,7 +11,15 @@ import os
 import subprocess
 from pathlib import Path
 
-SUITES = {'debian12': 'bookworm', 'debian13': 'trixie', 'machine12': 'bookworm', 'machine13': 'trixie'}
+SUITES = {
+    'debian11': 'bullseye',
+    'debian12': 'bookworm',
+    'debian13': 'trixie',
+    'testing': 'testing',
+    'unstable': 'unstable',
+    'machine12': 'bookworm',
+    'machine13': 'trixie',
+}
 INCLUDE = [
     'systemd',
     'systemd-sysv',
@@ -86,7 +94,9 @@ def build(names: list[str], folder: Path) -> None:
 def start_build(name: str, target: Path) -> subprocess.Popen:
     print(f'lab: building {target.name} ({SUITES[name]}), about a minute', flush=True)
     customize = [f'--customize-hook={line}' for line in hooks(name)]
-    options = ['--quiet', '--variant=minbase', '--format=tar', f'--include={",".join(packages(name))}', *customize]
+    # a mirror may be some days behind
+    options = ['--quiet', '--variant=minbase', '--format=tar', '--aptopt=Acquire::Check-Valid-Until "false"']
+    options += [f'--include={",".join(packages(name))}', *customize]
     return subprocess.Popen(['mmdebstrap', *options, SUITES[name], f'{target}.part', *mirror()])
 
 

@@ -2,6 +2,7 @@
 """A lab of real Debian hosts on this machine, in a network of its own.
 
     tests/lab/lab.py up [machines]   build missing images (of virtual machines, too), start all hosts
+    tests/lab/lab.py up versions     the same for the hosts of tests/versions, in place of the others
     tests/lab/lab.py run -- COMMAND  run COMMAND inside the lab's network (as the controller)
     tests/lab/lab.py down            stop all hosts, remove the network
 
@@ -28,6 +29,7 @@ import yaml
 STATE = Path(os.environ.get('PORTMATRIX_LAB_DIR', '/var/tmp/portmatrix-lab'))
 INVENTORY = Path(__file__).parent / 'inventory' / 'hosts.yml'
 MACHINES = INVENTORY.parents[1] / 'machines' / 'hosts.yml'
+VERSIONS = INVENTORY.parents[2] / 'versions' / 'hosts.yml'
 HOLDER = STATE / 'holder.pid'
 KEY = STATE / 'id_ed25519'
 NETWORK = ['--ipv6', '--subnet', '198.51.100.0/24', '--subnet', '2001:db8:1::/64', '--disable-dns']
@@ -124,14 +126,17 @@ def wait_for(is_ready, what: str, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def up(machines: bool = False) -> None:
-    if machines:  # the mirror cannot be reached from inside the lab
+def up(part: str = '') -> None:
+    wanted_hosts = hosts(VERSIONS if part == 'versions' else INVENTORY)
+    if part == 'machines':  # the mirror cannot be reached from inside the lab
         images.build([host['lab_image'] for host in hosts(MACHINES).values()], STATE / 'images')
-    if holder() and len(podman('ps', '--quiet', check=False, capture_output=True).stdout.split()) == len(hosts()):
-        return
+    if holder():
+        running = podman('ps', '--format={{.Names}}', check=False, capture_output=True).stdout.split()
+        if sorted(running) == sorted(wanted_hosts):
+            return
     down()
     remove_stale_state()
-    wanted = sorted({host['lab_image'] for host in hosts().values()})
+    wanted = sorted({host['lab_image'] for host in wanted_hosts.values()})
     images.build(wanted, STATE / 'images')
     if not KEY.exists():
         sh('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'portmatrix-lab', '-f', str(KEY))
@@ -147,9 +152,9 @@ def up(machines: bool = False) -> None:
                 stdout=subprocess.DEVNULL,
             )
     podman('network', 'create', *NETWORK, 'lab', stdout=subprocess.DEVNULL)
-    for name, host in hosts().items():
+    for name, host in wanted_hosts.items():
         start(name, host)
-    for name, host in hosts().items():
+    for name, host in wanted_hosts.items():
         wait_for(lambda host=host: accepts_ssh(host['ansible_host']), f'sshd of {name}', seconds=300)
 
 
@@ -224,7 +229,7 @@ def main() -> int:
             else arguments.command
         )
     if arguments.verb == 'up':
-        up('machines' in arguments.command)
+        up(next(iter(arguments.command), ''))
     else:
         down()
     return 0

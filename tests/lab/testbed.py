@@ -26,6 +26,8 @@ INVENTORY = HERE / 'inventory'
 PROBE = (HERE / 'probe.py').read_text()
 # seconds in which a target answers: one that has to answer, also on a slow machine; one that must not
 _EXPECTED_SECONDS, _UNEXPECTED_SECONDS = 15.0, 1.0
+# a host may have a Python of the system only
+_PYTHON = ('sh', '-c', 'exec $(command -v python3 || echo /usr/libexec/platform-python) "$@"', 'sh')
 Target = t.Sequence[t.Union[str, int]]  # protocol, address, port
 
 
@@ -168,7 +170,7 @@ def start_probe(host: str, verb: str, request: dict[str, t.Any]) -> subprocess.P
     """Start probe.py on HOST, wait until it is ready, and return it with its standard input still open."""
     run_command(host, 'sh', '-c', 'cat > /run/probe.py', text=PROBE)
     process = subprocess.Popen(
-        [*lab.host_command(host), 'python3', '/run/probe.py', verb],
+        [*lab.host_command(host), *_PYTHON, '/run/probe.py', verb],
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -200,4 +202,4 @@ def connections(source: str, targets: t.Sequence[Target], expected: bool) -> lis
     """
     run_command(source, 'sh', '-c', 'cat > /run/probe.py', text=PROBE)
     request = {'targets': list(targets), 'timeout': _EXPECTED_SECONDS if expected else _UNEXPECTED_SECONDS}
-    return json.loads(run_command(source, 'python3', '/run/probe.py', 'connect', text=json.dumps(request)))
+    return json.loads(run_command(source, *_PYTHON, '/run/probe.py', 'connect', text=json.dumps(request)))

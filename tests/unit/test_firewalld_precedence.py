@@ -184,6 +184,15 @@ def test_what_firewalld_may_write_is_no_fault(version, name):
     assert others.effect(in_kernel.orders(), policy('portmatrix-in', WEB), {}).rules
 
 
+@pytest.mark.parametrize('rules', [['reject'], ['dport 8088 accept', 'reject']])
+def test_strict_forwarded_ports_are_no_fault(rules):
+    """StrictForwardPorts of firewalld 2.3 and later, which Fedora sets: what was forwarded has a chain of its own."""
+    base = [rule.replace('ct dnat accept', 'ct dnat jump filter_INPUT_dnat') for rule in LAYOUT_3['filter_INPUT']]
+    assert base != LAYOUT_3['filter_INPUT']
+    in_kernel = loaded({**LAYOUT_3, 'filter_INPUT': base, 'filter_INPUT_dnat': rules})
+    assert in_kernel.faults == () and in_kernel.orders() == loaded(LAYOUT_3).orders()
+
+
 @pytest.mark.parametrize('version', LAYOUTS)
 def test_a_zone_that_is_not_passed_through_the_policy_is_a_fault(version):
     changed = {

@@ -33,6 +33,8 @@ _OF_BASE = re.compile(
 _DISPATCH = re.compile(
     r'filter_(IN|OUT)PUT_(ZONES|POLICIES(_pre|_post)?|dispatch)|filter_IN_.+_to_HOST|filter_OUT_HOST_to_.+'
 )
+# with StrictForwardPorts: what another rule has sent elsewhere; forwarded ports have a warning of their own
+_FORWARDED = re.compile(r'filter_(IN|OUT)PUT_dnat')
 
 
 class Step(t.NamedTuple):
@@ -98,6 +100,8 @@ class _Walk:
                 return
 
     def _enter(self, parent: str, chain: str, conditions: NftRule, place: str) -> None:
+        if _FORWARDED.fullmatch(chain):
+            return
         if chain.startswith(POLICY_CHAIN[self.direction] + PREFIX):
             if chain == self.own:
                 self._passed.append(_keys(conditions))

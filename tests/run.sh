@@ -42,3 +42,8 @@ case $part in
 esac
 wait "$lab"
 $python tests/lab/lab.py run -- $python -m pytest -q "$suite"
+if [ "$part" = all ]; then
+    # the newest firewalld; `versions` has the others
+    $python tests/lab/lab.py up versions testing peer stranger
+    PORTMATRIX_VERSIONS=testing $python tests/lab/lab.py run -- $python -m pytest -q tests/versions
+fi

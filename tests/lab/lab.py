@@ -2,7 +2,7 @@
 """A lab of real Debian hosts on this machine, in a network of its own.
 
     tests/lab/lab.py up [machines]   build missing images (of virtual machines, too), start all hosts
-    tests/lab/lab.py up versions     the same for the hosts of tests/versions, in place of the others
+    tests/lab/lab.py up versions [NAME ...]   the same for hosts of tests/versions, in place of the others
     tests/lab/lab.py run -- COMMAND  run COMMAND inside the lab's network (as the controller)
     tests/lab/lab.py down            stop all hosts, remove the network
 
@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing as t
 from pathlib import Path
 
 import images
@@ -126,8 +127,10 @@ def wait_for(is_ready, what: str, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def up(part: str = '') -> None:
+def up(part: str = '', names: t.Sequence[str] = ()) -> None:
+    """Start the hosts of a PART; NAMES: only these of them."""
     wanted_hosts = hosts(VERSIONS if part == 'versions' else INVENTORY)
+    wanted_hosts = {name: host for name, host in wanted_hosts.items() if name in (names or wanted_hosts)}
     if part == 'machines':  # the mirror cannot be reached from inside the lab
         images.build([host['lab_image'] for host in hosts(MACHINES).values()], STATE / 'images')
     if holder():
@@ -229,7 +232,8 @@ def main() -> int:
             else arguments.command
         )
     if arguments.verb == 'up':
-        up(next(iter(arguments.command), ''))
+        part, *names = arguments.command or ['']
+        up(part, names)
     else:
         down()
     return 0

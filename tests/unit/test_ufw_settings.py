@@ -18,6 +18,7 @@ from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw 
 from ansible_collections.portmatrix.firewall.plugins.module_utils._backends.ufw.former import Former
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import Refused
 from ansible_collections.portmatrix.firewall.plugins.module_utils._model import policy as policies
+from ansible_collections.portmatrix.firewall.plugins.module_utils._model.peers import Members
 from test_ufw_kernel import kernel_with
 
 FAMILIES = dict.fromkeys(user_rules.PREFIXES, True)
@@ -147,3 +148,12 @@ def test_where_everything_is_open_nothing_is_said_to_be_closed(enabled, default,
     assert others.is_open_after is not exclusive
     is_everything_open = enabled == 'no' or default == 'ACCEPT'
     assert any('everything' in opening.text for opening in others.open_before) is is_everything_open
+
+
+@pytest.mark.parametrize(
+    ('flow', 'needed'), [('baseline/dhcpv6-answer', ()), ('baseline/cloud-metadata', ()), ('avi/x', ('avi/x',))]
+)
+def test_a_host_without_ipv6_does_without_its_rows_of_the_baseline(flow, needed):
+    """They are part of every policy, so IPV6=no would be refused on every host."""
+    rule = policies.Rule('ingress', 'udp', ((546, 546),), 'group', Members(('fe80::/10',)), (flow,))
+    assert ruleset.build(policy_with('allow')._replace(rules=(rule,)), ()).needs_ipv6 == needed

@@ -15,7 +15,8 @@ from shapes import SHAPES, TITLES
 
 INVENTORY = Path(__file__).with_name('hosts.yml')
 ALL: dict[str, dict[str, t.Any]] = yaml.safe_load(INVENTORY.read_text())['all']['hosts']
-HOSTS = {name: host for name, host in ALL.items() if 'lab_firewall' in host}
+CHOSEN = os.environ.get('PORTMATRIX_VERSIONS', '').split()
+HOSTS = {name: host for name, host in ALL.items() if 'lab_firewall' in host and name in (CHOSEN or ALL)}
 PORT, OTHER = 8443, 9999
 MINIMUM = 501  # connections of each kind
 ROW = ['192.0.2.206', '192.0.2.207', '192.0.2.208']

@@ -65,7 +65,7 @@ def saved_table(*bridges, rules):
 )
 def test_a_network_that_is_not_isolated_is_reported(monkeypatch, ipv4, ipv6, reported):
     saved_rules = {'iptables': ipv4, 'ip6tables': ipv6}
-    monkeypatch.setattr(containers.iptables, 'saved_rules', lambda check: saved_rules)
+    monkeypatch.setattr(containers.saved_rules, 'read', lambda check: saved_rules)
     monkeypatch.setattr(containers.os, 'listdir', lambda _folder: ['br-0123456789ab', 'docker0', 'eth0'])
     expected = [f'the Docker network {reported}'] if reported else []
     assert [text.split(' is not isolated')[0] for text in containers.warnings()] == expected
@@ -74,6 +74,6 @@ def test_a_network_that_is_not_isolated_is_reported(monkeypatch, ipv4, ipv6, rep
 def test_a_name_of_a_bridge_is_no_expression(monkeypatch):
     """Any user may name an interface."""
     text = saved_table('cni(', rules=ENDS)
-    monkeypatch.setattr(containers.iptables, 'saved_rules', lambda check: {'iptables': text})
+    monkeypatch.setattr(containers.saved_rules, 'read', lambda check: {'iptables': text})
     monkeypatch.setattr(containers.os, 'listdir', lambda _folder: ['cni(', 'cni[a-z', 'eth0'])
     assert [warning.split(' is not isolated')[0] for warning in containers.warnings()] == ['the Docker network cni(']

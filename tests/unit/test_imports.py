@@ -9,7 +9,7 @@ import pytest
 
 PLUGINS = Path(__file__).parents[2] / 'plugins'
 # the folders in the order in which data passes through them
-TARGET = ['_base', '_model', '_host', '_kernel', '_backends', '_rollback', '_converge']
+TARGET = ['_base', '_model', '_kernel', '_host', '_backends', '_rollback', '_converge']
 CONTROLLER = ['_base', '_catalog', '_inventory', '_plan', '_policy', '_action']
 ORDER = [
     *(f'module_utils/{folder}' for folder in TARGET),

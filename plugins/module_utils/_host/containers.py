@@ -9,8 +9,8 @@ import os
 import re
 import typing as t
 
+from .._kernel import saved_rules
 from .._model.report import shorten
-from . import iptables
 
 _BRIDGES = re.compile(r'docker\d+|br-[0-9a-f]{12}|podman\d+|cni\S*')
 _PUBLISHED = re.compile(r'(?m)^-A (?:DOCKER|NETAVARK-DN-\S+|CNI-DN-\S+) .*-p (\w+) .*--dport (\d+).* -j DNAT')
@@ -24,7 +24,7 @@ def warnings() -> t.Tuple[str, ...]:
     bridges = sorted(name for name in os.listdir('/sys/class/net') if _BRIDGES.fullmatch(name))
     if not bridges:
         return ()
-    rules = list(iptables.saved_rules(check=False).values())
+    rules = list(saved_rules.read(check=False).values())
     return (*_published_ports(''.join(rules)), *_networks_without_isolation(rules, bridges))
 
 

@@ -11,7 +11,8 @@ chain that no packet passes is enough to be tracked from the next packet on.
 from __future__ import annotations
 
 from .._base.commands import exists, run
-from . import iptables
+from .._kernel import saved_rules
+from .._kernel.saving import COMMANDS
 
 _NAME = 'portmatrix-tracking'
 _NFT_TABLE = f'table inet {_NAME} {{\nchain idle {{\nct state new\n}}\n}}\n'
@@ -20,14 +21,14 @@ _IPTABLES_CHAIN = f'*filter\n:{_NAME} - [0:0]\n-A {_NAME} -m conntrack --ctstate
 
 def is_on() -> bool:
     """Whether `switch_on` was called before."""
-    return _has_table() or any(_has_chain(rules) for rules in iptables.saved_rules(check=False).values())
+    return _has_table() or any(_has_chain(rules) for rules in saved_rules.read(check=False).values())
 
 
 def switch_on() -> None:
     """Track connections from here on. Raises BackendError if the kernel cannot."""
     if exists('nft') and run(['nft', '-f', '-'], check=False, text=_NFT_TABLE).returncode == 0:
         return
-    for command in filter(exists, iptables.COMMANDS.values()):
+    for command in filter(exists, COMMANDS.values()):
         run([f'{command}-restore', '-w', '10', '-n'], text=_IPTABLES_CHAIN)
 
 
@@ -35,7 +36,7 @@ def switch_off() -> None:
     """Remove the idle rule: the rules of a firewall track, too."""
     if _has_table():
         run(['nft', 'delete', 'table', 'inet', _NAME], check=False)
-    for command, rules in iptables.saved_rules(check=False).items():
+    for command, rules in saved_rules.read(check=False).items():
         for option in ('-F', '-X') if _has_chain(rules) else ():
             run([command, '-w', '10', option, _NAME], check=False)
 

@@ -4,7 +4,8 @@
 """Tables that both iptables and nft list.
 
 iptables prints what it has not written itself as something else, without a word; nft does not print what the extensions
-of iptables ask for. So each rule is taken from the program that knows it.
+of iptables ask for. So a rule with extensions is taken from iptables, and any other one from nft; it is one that
+iptables has written if both mean the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from .rules import BY_NFT, WITH_EXTENSIONS, Rule, Table
+from .rules import CONTINUE, WITH_EXTENSIONS, Rule, Table
 
 
 def combined(printed: t.Sequence[Table], listed: t.Sequence[Table]) -> t.List[Table]:
@@ -31,19 +32,45 @@ def _one(printed: Table, listed: Table) -> Table:
 
 
 def _chain(printed: t.Sequence[Rule], listed: t.Sequence[Rule]) -> t.List[Rule]:
-    groups = [list(group) for _handle, group in itertools.groupby(listed, key=lambda rule: rule.place.handle)]
+    groups = _groups(listed)
     if len(groups) != len(printed):
         return list(listed)  # it has changed in between
     rules: t.List[Rule] = []
     for line, group in zip(printed, groups):
-        dialect = group[0].place.dialect
-        if dialect == WITH_EXTENSIONS:
+        if group[0].place.dialect == WITH_EXTENSIONS:
             rules.append(line)
-        elif dialect == BY_NFT:
+        elif is_native(line, group):
             rules += [rule._replace(place=rule.place._replace(text=line.place.text)) for rule in group]
         else:
             rules += [rule._replace(place=line.place) for rule in group]
     return rules
+
+
+def has_native(printed: t.Optional[Table], listed: Table) -> bool:
+    """Whether nft has written rules of the table that it has LISTED, which iptables has PRINTED as others, or not."""
+    for name, rules in listed.chains.items():
+        lines = printed.chains.get(name, []) if printed else []
+        groups = _groups(rules)
+        if len(lines) != len(groups):
+            return True
+        for line, group in zip(lines, groups):
+            if group[0].place.dialect != WITH_EXTENSIONS and is_native(line, group):
+                return True
+    return False
+
+
+def _groups(rules: t.Iterable[Rule]) -> t.List[t.List[Rule]]:
+    """RULES by those of nft, each of which may be several."""
+    return [list(group) for _handle, group in itertools.groupby(rules, key=lambda rule: rule.place.handle)]
+
+
+def is_native(line: Rule, group: t.Sequence[Rule]) -> bool:
+    """Whether nft has written the rule that it lists as GROUP, and iptables prints as LINE, as something else."""
+    if {line.action.kind} == {rule.action.kind for rule in group} == {CONTINUE}:
+        return False  # it logs or counts
+    return [(rule.conditions, rule.action, rule.is_known) for rule in group] != [
+        (line.conditions, line.action, line.is_known)
+    ]
 
 
 def with_known_rules(table: Table, now: Table) -> Table:

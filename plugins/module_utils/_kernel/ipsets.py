@@ -15,6 +15,8 @@ from .surroundings import Context
 _SIDES = {'src': 'source', 'dst': 'destination'}
 _PROTOCOLS = {'tcp': 6, 'udp': 17, 'sctp': 132, 'udplite': 136}
 _MAX_DEPTH = 3
+# options that make an entry something else than it is written as
+_UNREAD = {'nomatch', 'netmask', 'bitmask', 'wildcard'}
 
 
 class Set(t.NamedTuple):
@@ -32,13 +34,14 @@ Sets = t.Dict[str, Set]  # by name
 def parse(text: str) -> Sets:
     """The sets in TEXT."""
     sets: Sets = {}
-    for words in map(str.split, text.splitlines()):
-        if words[:1] == ['create']:
+    for words in map(str.split, text.split('\n')):
+        if words[:1] == ['create'] and len(words) > 2:
             family = 'ipv6' if 'inet6' in words else 'ipv4'
-            sets[words[1]] = Set(tuple(words[2].partition(':')[2].split(',')), family, [])
-        elif words[:1] == ['add']:
+            is_masked = bool(_UNREAD.intersection(words))
+            sets[words[1]] = Set(tuple(words[2].partition(':')[2].split(',')), family, [], is_masked)
+        elif words[:1] == ['add'] and len(words) > 2 and words[1] in sets:
             sets[words[1]].entries.append(words[2])
-            if 'nomatch' in words:
+            if _UNREAD.intersection(words):
                 sets[words[1]] = sets[words[1]]._replace(has_exceptions=True)
     return sets
 

@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from . import iptables_conditions, iptables_options, packets, rules
 from .ipsets import Sets
-from .rules import Action, BaseChain, Place, Rule, Table, Unknown
+from .rules import Action, BaseChain, Place, Rule, Table
 from .surroundings import Context
 
 # priorities of the built-in chains, as the kernel has them (include/uapi/linux/netfilter_ipv4.h)
 _PRIORITIES = {'raw': -300, 'mangle': -150, 'nat': -100, 'filter': 0, 'security': 50}
 _NAT_OF_SOURCES = 100
 _VERDICTS = {'ACCEPT': rules.ACCEPT, 'DROP': rules.DENY, 'REJECT': rules.DENY, 'TARPIT': rules.DENY,
-             'RETURN': rules.RETURN, 'SNAT': rules.ACCEPT, 'MASQUERADE': rules.ACCEPT, 'TPROXY': rules.ACCEPT,
-             'NOTRACK': rules.UNTRACK, 'DNAT': rules.AWAY, 'NETMAP': rules.AWAY, 'DNPT': rules.CONTINUE}  # fmt: skip
+             'RETURN': rules.RETURN, 'SNAT': rules.ACCEPT, 'MASQUERADE': rules.ACCEPT,
+             'NOTRACK': rules.UNTRACK, 'DNAT': rules.AWAY, 'NETMAP': rules.AWAY, 'DNPT': rules.AWAY,
+             'HMARK': rules.MARK}  # fmt: skip
 # targets after which a packet goes on
-_HARMLESS = frozenset(('LOG', 'NFLOG', 'ULOG', 'TCPMSS', 'DSCP', 'TOS', 'TTL', 'HL', 'ECN', 'CLASSIFY', 'SET', 'TRACE',
-                       'AUDIT', 'CHECKSUM', 'SECMARK', 'CONNSECMARK', 'RATEEST', 'LED', 'IDLETIMER', 'TEE', 'HMARK',
+_HARMLESS = frozenset(('LOG', 'NFLOG', 'ULOG', 'TCPMSS', 'DSCP', 'TOS', 'TTL', 'HL', 'ECN', 'CLASSIFY', 'TRACE',
+                       'AUDIT', 'CHECKSUM', 'SECMARK', 'CONNSECMARK', 'RATEEST', 'LED', 'IDLETIMER', 'TEE',
                        'TCPOPTSTRIP', 'SNPT', ''))  # fmt: skip
 _BITS = 2**32 - 1
 
@@ -28,18 +30,23 @@ _BITS = 2**32 - 1
 def read(program: str, text: str, context: Context, sets: Sets) -> t.List[Table]:
     """The tables in TEXT, which PROGRAM-save has printed for the family of CONTEXT."""
     tables: t.List[Table] = []
-    for line in text.splitlines():
+    for line in text.split('\n'):
         if line.startswith('*'):
             tables.append(Table(program, 'ip' if context.family == 'ipv4' else 'ip6', line[1:], context.family, {}, ()))
         elif line.startswith(':') and tables:
-            name, policy = line[1:].split()[:2]
+            name, policy = (line[1:].split() + ['-'])[:2]
             tables[-1].chains[name] = []
             if policy != '-':
                 tables[-1] = tables[-1]._replace(bases=(*tables[-1].bases, base_chain(tables[-1].name, name, policy)))
         elif line.startswith('-A ') and tables:
-            name = line.split(None, 2)[1]
+            name = (line.split(None, 2) + [''])[1]
             tables[-1].chains.setdefault(name, []).append(_rule(tables[-1], name, line, context, sets))
     return tables
+
+
+def filled_sets(text: str) -> t.Set[str]:
+    """The sets of ipset that rules in TEXT fill themselves."""
+    return set(re.findall(r'(?m)^-A .* -j SET .*?--(?:add|del)-set (\S+)', text))
 
 
 def base_chain(table: str, chain: str, policy: str) -> BaseChain:
@@ -53,10 +60,11 @@ def _rule(table: Table, chain: str, line: str, context: Context, sets: Sets) -> 
     place = Place(table.program, table.family, table.name, chain, line)
     try:
         parsed = iptables_options.parse(line)
-    except Unknown:
+        selection, action = iptables_conditions.read(parsed.options, context, sets), _action(parsed)
+    except Exception:  # pylint: disable=broad-exception-caught
+        # a form that no version of iptables is known to print: it may do anything
         return Rule((), Action(rules.ASK), place, False)
-    selection = iptables_conditions.read(parsed.options, context, sets)
-    return Rule(packets.combined(selection.conditions), _action(parsed), place, selection.is_known)
+    return Rule(packets.combined(selection.conditions), action, place, selection.is_known)
 
 
 def _action(line: iptables_options.Line) -> Action:
@@ -74,7 +82,9 @@ def _action(line: iptables_options.Line) -> Action:
     if target == 'REDIRECT':
         port = line.rest[1] if line.rest[:1] == ('--to-ports',) else ''
         return Action(rules.REDIRECT, port=int(port) if port.isdigit() else None)
-    if target in ('NFQUEUE', 'QUEUE', 'SYNPROXY', 'CLUSTERIP'):
+    if target == 'SET':
+        return Action(rules.MARK if '--map-mark' in line.rest else rules.CONTINUE)
+    if target in ('NFQUEUE', 'QUEUE', 'SYNPROXY', 'CLUSTERIP', 'TPROXY'):
         return Action(rules.ASK)
     return Action(rules.GOTO if line.verb == '-g' else rules.JUMP, target)
 

@@ -20,11 +20,11 @@ _PROTOCOLS = {'tcp': 6, 'udp': 17, 'sctp': 132, 'icmp': 1, 'ipv6-icmp': 58, 'esp
               'udplite': 136, 'dccp': 33, 'igmp': 2, 'ospf': 89, 'ipv6': 41, 'ipip': 4}  # fmt: skip
 _STATES = {'INVALID': 0, 'ESTABLISHED': 1, 'RELATED': 2, 'NEW': 3, 'UNTRACKED': 4}
 _FLAGS = {'FIN': 1, 'SYN': 2, 'RST': 4, 'PSH': 8, 'ACK': 16, 'URG': 32, 'ALL': 63, 'NONE': 0}
-_SYN = 2  # the flags of the packet that opens a connection
+_SYN = _FLAGS['SYN']
 _ALL_MARKS = 0xFFFFFFFF
 # modules that select by an option that is read here, and those that only attach a text or a number
 _READ = frozenset(('tcp', 'udp', 'sctp', 'dccp', 'udplite', 'multiport', 'icmp', 'icmp6', 'conntrack', 'state',
-                   'addrtype', 'set', 'mark', 'iprange', 'pkttype', 'comment', 'nfacct', 'recent', 'rpfilter', 'rt',
+                   'addrtype', 'set', 'mark', 'iprange', 'comment', 'nfacct', 'recent', 'rpfilter', 'rt',
                    'hbh', 'dst', 'frag', 'srh', 'ipv6header', 'physdev'))  # fmt: skip
 # headers that the packets which are asked about do not have
 _HEADERS = frozenset(('rt', 'hbh', 'dst', 'frag', 'srh'))
@@ -49,11 +49,14 @@ def read(options: t.Sequence[Option], context: Context, sets: Sets) -> Selection
     if 'rpfilter' in modules:
         # peers are taken to be where the routes of this host lead to
         conditions.append(_NOTHING if any(option.name == '--invert' for option in options) else _ALL)
+    module = ''
     for option in options:
         if option.name == '-m':
-            is_known = is_known and option.values[0] in _READ
+            module = option.values[0] if option.values else '?'
+            is_known = is_known and module in _READ
             continue
-        if option.name in _IGNORED:
+        # an option has the meaning of its module: --mark is of packets or of connections
+        if option.name in _IGNORED or (module and module not in _READ):
             continue
         try:
             condition = _HANDLERS[option.name](option, context, sets)
@@ -156,11 +159,11 @@ def _address_type(field: str) -> Handler:
 
 def _tcp_flags(option: Option, _context: Context, _sets: Sets) -> Condition:
     mask, wanted = (sum(_FLAGS[name] for name in value.split(',')) for value in option.values)
-    return _ALL if _SYN & mask == wanted else _NOTHING
+    return _box(flags=packets_of.with_flags(mask, (wanted,)))
 
 
 def _syn(_option: Option, _context: Context, _sets: Sets) -> Condition:
-    return _ALL
+    return _box(flags=packets_of.with_flags(_FLAGS['FIN'] | _FLAGS['SYN'] | _FLAGS['RST'] | _FLAGS['ACK'], (_SYN,)))
 
 
 def _mark(option: Option, _context: Context, _sets: Sets) -> Condition:
@@ -181,12 +184,6 @@ def _set(option: Option, context: Context, sets: Sets) -> Condition:
     if len(boxes) > packets_of.MAX_BOXES:
         raise Unknown
     return Condition(boxes)
-
-
-def _packet_type(option: Option, context: Context, _sets: Sets) -> Condition:
-    if option.values[0] != 'unicast':
-        raise Unknown  # what the link layer says may be something else than the address
-    return _box(destination=intervals.merge((*context.addresses('local'), *context.addresses('unicast'))))
 
 
 def _always(_option: Option, _context: Context, _sets: Sets) -> Condition:
@@ -221,7 +218,6 @@ _HANDLERS: t.Dict[str, Handler] = {
     '--src-range': _address_range('source'),
     '--dst-range': _address_range('destination'),
     '--match-set': _set,
-    '--pkt-type': _packet_type,
     '--set': _always,  # of recent: it remembers the address
     '--physdev-is-bridged': _never,  # what this host itself sends or receives is not
 }

@@ -28,7 +28,10 @@ from .walk import Decision
 Chooses = t.Callable[[Place], bool]
 # types of ICMPv6 that IPv6 does not work without (RFC 4890, section 4.4)
 _NEEDED_ICMPV6 = ((1, 4), (130, 137), (141, 143), (148, 153))
+# types of ICMP that are no answer to anything: the kernel takes the others for part of a connection
+_ASKING = {'icmp': ((8, 8),), 'icmpv6': ((128, 128), (133, 137))}
 _MAX_BOXES = 2000
+_MAX_PARTS = 200  # into which rules divide one flow
 _MAX_NAMES = 5  # in a message
 
 
@@ -69,6 +72,7 @@ def flows(policy: Policy, guard: t.Iterable[Rule], surroundings: Surroundings) -
 
 def _packets(rule: Rule, family: str, peers: Intervals, surroundings: Surroundings) -> Packets:
     number = protocols.NUMBERS[rule.protocol]
+    types = _ASKING.get(rule.protocol, packets_of.NUMBERS)
     own = addresses_here(surroundings, family)
     if rule.protocol in protocols.GROUP_ADDRESSES and rule.direction == INGRESS:
         own = intervals.merge((*own, *MULTICAST[family]))
@@ -79,6 +83,7 @@ def _packets(rule: Rule, family: str, peers: Intervals, surroundings: Surroundin
         source=peers if is_ingress else own,
         destination=own if is_ingress else peers,
         destination_port=intervals.merge(rule.ports) or packets_of.PORTS,
+        icmp_type=types,
         input=everywhere if is_ingress else packets_of.NO_INTERFACE,
         output=packets_of.NO_INTERFACE if is_ingress else everywhere,
     )
@@ -104,22 +109,27 @@ def stopped(kernel: Kernel, documented: t.Sequence[Flow], is_own: Chooses) -> t.
 
 
 def _stopped(flow: Flow, result: Outcome, is_own: Chooses) -> t.Iterator[Stopped]:
-    decisions = [decision for decision in result.decisions if decision.kind != rules.ACCEPT]
-    own = [decision.packets for decision in decisions if is_own(decision.place)]
-    concerned = packets_of.without([flow.packets], own) if own else [flow.packets]
-    others = [
-        decision
-        for decision in decisions
-        if not is_own(decision.place) and packets_of.common([decision.packets], concerned)
-    ]
+    near: t.List[t.Tuple[Decision, Packets]] = []
+    for decision in result.decisions:
+        part = packets_of.split(decision.packets, flow.packets._asdict())[0] if decision.kind != rules.ACCEPT else None
+        if part is not None:
+            near.append((decision, part))
+    own = packets_of.merged(part for decision, part in near if is_own(decision.place))
+    others = [(decision, part) for decision, part in near if not is_own(decision.place)]
+    named = packets_of.merged(part for decision, part in others if decision.names_peers)
     if not others:
         return
-    doubtful = packets_of.common(concerned, result.unknown)
-    rest = packets_of.without(concerned, [decision.packets for decision in others if decision.names_peers])
+    places = _places(decision for decision, _part in others)
+    if len(own) > _MAX_PARTS or len(named) > _MAX_PARTS:
+        yield Stopped(flow, places, False, True)
+        return
+    concerned = packets_of.without([flow.packets], own)
+    places = _places(decision for decision, part in others if packets_of.common([part], concerned))
+    rest = packets_of.without(concerned, named)
     is_whole = bool(rest) and not packets_of.common(rest, [*result.passing, *result.unknown])
     is_denied = bool(packets_of.common(concerned, result.denied))
-    if is_denied or doubtful:
-        yield Stopped(flow, _places(others), is_whole, not is_denied)
+    if places and (is_denied or packets_of.common(concerned, result.unknown)):
+        yield Stopped(flow, places, is_whole, not is_denied)
 
 
 def _places(decisions: t.Iterable[Decision]) -> t.Tuple[Place, ...]:

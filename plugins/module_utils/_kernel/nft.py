@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from .._model import intervals
@@ -23,8 +24,10 @@ _FAMILIES = {
 }
 _VERDICTS = {'accept': rules.ACCEPT, 'drop': rules.DENY, 'reject': rules.DENY, 'return': rules.RETURN}
 # statements after which a packet goes on
-_HARMLESS = ('counter', 'log', 'set', 'map', 'ct helper', 'ct timeout', 'ct expectation', 'secmark', 'dup', 'flow',
-             'last', 'masquerade', 'snat', 'tproxy', 'continue', '*')  # fmt: skip
+_HARMLESS = ('log', 'ct helper', 'ct timeout', 'ct expectation', 'secmark', 'dup', 'flow', 'last', '*')  # fmt: skip
+_FINAL = {'masquerade': rules.ACCEPT, 'snat': rules.ACCEPT, 'dnat': rules.AWAY, 'continue': rules.CONTINUE}
+# fields that rules ask for
+_ASKED = {'saddr', 'daddr', 'sport', 'dport', 'protocol', 'nexthdr', 'flags', 'type'}
 _LIMITS = ('limit', 'quota', 'ct count', 'meter')
 _REJECTS = {'icmp': 'ipv4', 'icmpv6': 'ipv6'}
 _BITS = 2**32 - 1
@@ -32,10 +35,11 @@ _ALL_FLAGS = 255
 _NEGATIONS = ('!=', '!')  # the second: none of these bits
 
 
-def read(objects: t.Iterable[Json], context: Context) -> t.List[Table]:
-    """The tables in OBJECTS that see packets of the family of CONTEXT."""
+def read(objects: t.Sequence[Json], context: Context, dormant: t.Container[t.Tuple[str, str]] = ()) -> t.List[Table]:
+    """The tables in OBJECTS that see packets of the family of CONTEXT; those DORMANT (family, name) see none."""
     tables: t.Dict[t.Tuple[str, str], Table] = {}
     sets: t.Dict[t.Tuple[str, str], Sets] = {}
+    filled = _filled_sets(objects)
     for item in objects:
         ((kind, body),) = item.items()
         if kind == 'metainfo':
@@ -46,23 +50,43 @@ def read(objects: t.Iterable[Json], context: Context) -> t.List[Table]:
         table = tables.setdefault(key, Table('nft', *key, context.family, {}, ()))
         if kind == 'chain':
             table.chains.setdefault(body['name'], [])
-            if 'hook' in body:
+            if 'hook' in body and key not in dormant:
                 tables[key] = table._replace(bases=(*table.bases, _base(body)))
         elif kind in ('set', 'map'):
-            sets.setdefault(key, {})[body['name']] = nft_sets.entries(body.get('elem', ()))
+            if nft_sets.is_plain(body):
+                sets.setdefault(key, {})[body['name']] = nft_sets.entries(body.get('elem', ()))
         elif kind == 'rule':
             place = Place('nft', *key, body['chain'], handle=body['handle'], dialect=_dialect(body['expr']))
-            found = list(_Reader(context, sets.get(key, {}), place).read(body['expr']))
+            known = {name: one for name, one in sets.get(key, {}).items() if (*key, name) not in filled}
+            found = _rules_of(context, known, place, body['expr'])
             table.chains.setdefault(body['chain'], []).extend(found or [Rule((), Action(rules.CONTINUE), place)])
     return list(tables.values())
 
 
+def _filled_sets(objects: t.Iterable[Json]) -> t.Set[t.Tuple[str, str, str]]:
+    """(family, table, set) of the sets that rules themselves fill: what is in them changes with each packet."""
+    return {
+        (item['rule']['family'], item['rule']['table'], str(statement[kind].get('set')).lstrip('@'))
+        for item in objects
+        if 'rule' in item
+        for statement in item['rule']['expr']
+        for kind in ('set', 'map')
+        if isinstance(statement.get(kind), dict)
+    }
+
+
+def _rules_of(context: Context, sets: Sets, place: Place, statements: Json) -> t.List[Rule]:
+    """What a rule with these STATEMENTS is here."""
+    try:
+        return list(_Reader(context, sets, place).read(statements))
+    except Exception:  # pylint: disable=broad-exception-caught
+        # a form that no version of nft is known to print: it may do anything
+        return [Rule((), Action(rules.ASK), place, False)]
+
+
 def _dialect(statements: t.Sequence[Json]) -> str:
-    """Who has written a rule: iptables counts with each of its rules."""
-    kinds = {kind for statement in statements for kind in statement}
-    if 'xt' in kinds:
-        return rules.WITH_EXTENSIONS
-    return rules.BY_IPTABLES if 'counter' in kinds else rules.BY_NFT
+    """Whether a rule has extensions of iptables, which only iptables prints."""
+    return rules.WITH_EXTENSIONS if any('xt' in statement for statement in statements) else ''
 
 
 def _base(body: Json) -> BaseChain:
@@ -100,8 +124,22 @@ class _Reader:
                 self._is_known = False  # of iptables, and in a table that iptables cannot print
             elif kind == 'vmap':
                 yield from self._verdict_map(body)
+            elif kind in ('set', 'map'):
+                self._require(body['elem'] if isinstance(body['elem'], dict) else {})
+                self._is_known = False  # a set that is full takes nothing, and ends the rule
+            elif kind == 'counter':
+                self._is_known = self._is_known and not (isinstance(body, dict) and 'map' in body)
             elif kind not in _HARMLESS:
-                yield self._rule(self._action(kind, body))
+                yield from self._final(kind, body)
+
+    def _final(self, kind: str, body: Json) -> t.Iterator[Rule]:
+        """The rule for a statement that decides, or changes the packet."""
+        if kind == 'mangle':
+            self._require(body['key'])
+            self._is_known = self._is_known and 'map' not in json.dumps(body['value'])
+        if kind == 'reject' and (body or {}).get('type') == 'tcp reset':
+            self._conditions.append(Condition(({'protocol': ((6, 6),)},)))
+        yield self._rule(self._action(kind, body))
 
     def _rule(self, action: Action, *more: Condition, is_known: bool = True) -> Rule:
         conditions = packets.combined((*self._conditions, *more))
@@ -154,20 +192,23 @@ class _Reader:
     def _verdict_map(self, body: Json) -> t.Iterator[Rule]:
         try:
             entries: Entries = nft_sets.items(body['data'], self._sets)
-            pairs = [(key, verdict) for key, verdict in entries]
+            pairs = sorted(((key, verdict) for key, verdict in entries), key=lambda pair: pair[0] == '*')
         except (Unknown, TypeError, ValueError):
             yield self._rule(Action(rules.ASK), is_known=False)
             return
         if not self._require(body['key']):
             return
+        boxes: t.List[Box] = []
         for key, verdict in pairs:
             ((kind, target),) = verdict.items()
             action = self._action(kind, target)
             if key == '*':
-                yield self._rule(action)
+                # what comes back from a jump of another entry is not taken by this one
+                yield self._rule(action, Condition(packets.united(boxes), True))
                 continue
             try:
                 condition, is_known = self._match('==', body['key'], nft_sets.value_of(key))
+                boxes += condition.boxes
                 yield self._rule(action, condition, is_known=is_known)
             except (Unknown, KeyError, TypeError, ValueError):
                 yield self._rule(action, is_known=False)
@@ -182,12 +223,14 @@ class _Reader:
             return Action(rules.JUMP if kind == 'jump' else rules.GOTO, str(body['target']))
         if kind == 'notrack':
             return Action(rules.UNTRACK)
+        if kind in _FINAL:
+            return Action(_FINAL[kind])
         if kind == 'mangle':
             return _change(body)
         if kind == 'redirect':
             port = (body or {}).get('port')
             return Action(rules.REDIRECT, port=port if isinstance(port, int) else None)
-        return Action(rules.AWAY if kind == 'dnat' else rules.ASK)
+        return Action(rules.ASK)
 
 
 def _has_limit(body: Json) -> bool:
@@ -213,9 +256,14 @@ def _all_of(boxes: t.Iterable[Box]) -> t.Optional[Box]:
 def _masked(operator: str, left: Json, right: Json) -> Condition:
     """FIELD & MASK compared with a value: flags of TCP and marks. Raises Unknown for others."""
     key, mask = left
-    if key.get('payload') == {'protocol': 'tcp', 'field': 'flags'} and operator in ('==', '!='):
-        is_equal = (2 & flags(mask)) == flags(right)
-        return Condition(({},) if is_equal is (operator == '==') else ())
+    if not isinstance(key, dict) or operator not in ('==', '!='):
+        raise Unknown
+    if key.get('payload') == {'protocol': 'tcp', 'field': 'flags'}:
+        wanted = tuple(flags(value) for value in nft_sets.items(right, {}))
+        spans = packets.with_flags(flags(mask), wanted)
+        return Condition(({'flags': spans},) if spans else (), operator == '!=')
+    if key.get('payload') == {'protocol': 'ip', 'field': 'frag-off'} and right == 0:
+        return Condition(({},) if operator == '==' else ())  # connection tracking has put fragments together
     if key.get('meta', {}).get('key') == 'mark' and isinstance(mask, int) and isinstance(right, int):
         return Condition(marks.boxes(right, mask), operator == '!=')
     raise Unknown
@@ -232,16 +280,31 @@ def _comparison(operator: str, value: int) -> Json:
 
 
 def _change(body: Json) -> Action:
-    """A mark is set, or something that no rule here asks for."""
-    key = body['key'].get('meta', {}).get('key') if 'meta' in body['key'] else None
-    if key != 'mark':
+    """A packet is changed: its mark, a field that rules ask for, or something else."""
+    key = body['key']
+    if key.get('payload', {}).get('field') in _ASKED:
+        return Action(rules.ASK)
+    if key.get('meta', {}).get('key') != 'mark':
         return Action(rules.CONTINUE)
-    value = body['value']
-    if isinstance(value, int):
-        return Action(rules.MARK, keep=0, flip=value)
-    for operator in ('|', '&', '^'):
-        if isinstance(value, dict) and operator in value and isinstance(value[operator][1], int):
-            bits = value[operator][1]
-            keep = {'|': _BITS & ~bits, '&': bits, '^': _BITS}[operator]
-            return Action(rules.MARK, keep=keep, flip=0 if operator == '&' else bits)
-    return Action(rules.MARK)
+    try:
+        keep, flip = _bits(body['value'])
+    except Unknown:
+        return Action(rules.MARK)
+    return Action(rules.MARK, keep=keep, flip=flip)
+
+
+def _bits(value: Json) -> t.Tuple[int, int]:
+    """(the bits of the former mark that stay, those that then change) in VALUE. Raises Unknown."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return 0, value
+    if value == {'meta': {'key': 'mark'}}:
+        return _BITS, 0
+    if not isinstance(value, dict) or len(value) != 1:
+        raise Unknown
+    ((operator, operands),) = value.items()
+    if operator not in ('|', '&', '^') or len(operands) != 2 or not isinstance(operands[1], int):
+        raise Unknown
+    (keep, flip), bits = _bits(operands[0]), operands[1]
+    if operator == '&':
+        return keep & bits, flip & bits
+    return (keep & ~bits, flip & ~bits | bits) if operator == '|' else (keep, flip ^ bits)

@@ -15,6 +15,16 @@ Entries = t.List[Json]
 Sets = t.Dict[str, Entries]  # by name
 
 
+_PLAIN = {'val', 'timeout', 'expires', 'comment', 'counter'}
+
+
+def is_plain(body: Json) -> bool:
+    """Whether an entry of a set BODY is in it whenever it is listed: it has no rate and no quota of its own."""
+    statements = [kind for part in body.get('stmt', ()) for kind in part]
+    elements = [element['elem'] for element in body.get('elem', ()) if isinstance(element, dict) and 'elem' in element]
+    return set(statements) <= {'counter'} and all(set(element) <= _PLAIN for element in elements)
+
+
 def entries(elements: t.Iterable[Json]) -> Entries:
     """The entries of a set without their times and counters; of a map, pairs of key and value."""
     return [_bare(element) for element in elements]

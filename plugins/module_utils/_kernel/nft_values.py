@@ -21,9 +21,10 @@ WITH_PORTS = intervals.merge((number, number) for number in _PORTS.values())
 _STATE_BITS = (1, 2, 4, 8, 64)
 _FIB_TYPES = {1: 'unicast', 2: 'local', 3: 'broadcast', 5: 'multicast'}
 _NFPROTO = {2: 'ipv4', 10: 'ipv6'}
-_ETHERTYPE = {0x0800: 'ipv4', 0x86DD: 'ipv6', 'ip': 'ipv4', 'ip6': 'ipv6'}
+# some versions of nft print the number with its bytes exchanged
+_ETHERTYPE = {0x0800: 'ipv4', 0x86DD: 'ipv6', 0x0008: 'ipv4', 0xDD86: 'ipv6', 'ip': 'ipv4', 'ip6': 'ipv6'}
+_OTHER_ETHERTYPE = 0x0806  # ARP
 _DNAT = 32
-_SYN = 2  # the flags of the packet that opens a connection
 Json = t.Any
 
 
@@ -49,10 +50,14 @@ def select(key: Json, value: Json, context: Context) -> Selected:
 
 def has_key(key: Json, context: Context) -> t.Optional[Box]:
     """The packets that have KEY at all, which a match of it implies; None if no packet of the family of CONTEXT has."""
-    parts = key['concat'] if isinstance(key, dict) and 'concat' in key else [key]
+    parts = _parts(key)
     box: t.Dict[str, Intervals] = {}
     for part in parts:
-        protocol = _protocol_of(part)
+        if 'exthdr' in part and (context.family != 'ipv6' or 'field' in part['exthdr']):
+            return None  # packets that are asked about have no such headers
+        if 'ct' in part and part['ct'].get('key') != 'state':
+            box['state'] = packets_of.TRACKED
+        protocol = 'tcp' if 'tcp option' in part else _protocol_of(part)
         if (FAMILIES.get(protocol) or traffic.ONLY_IN.get(protocol)) not in (None, context.family):
             return None
         numbers = ((_NUMBERS[protocol], _NUMBERS[protocol]),) if protocol in _NUMBERS else WITH_PORTS
@@ -63,8 +68,12 @@ def has_key(key: Json, context: Context) -> t.Optional[Box]:
 
 def reads_any_transport(key: Json) -> bool:
     """Whether KEY is a field of whatever protocol the packet has, which only those with ports have in common."""
+    return any(_protocol_of(part) == 'th' for part in _parts(key))
+
+
+def _parts(key: Json) -> t.List[t.Dict[str, t.Any]]:
     parts = key['concat'] if isinstance(key, dict) and 'concat' in key else [key]
-    return any(_protocol_of(part) == 'th' for part in parts)
+    return [part for part in parts if isinstance(part, dict)]
 
 
 def _protocol_of(key: Json) -> str:
@@ -81,7 +90,8 @@ def _payload(field: Json, value: Json, _context: Context) -> Selected:
     if protocol in FAMILIES and name in ('saddr', 'daddr'):
         return Selected({'source' if name == 'saddr' else 'destination': (address(value),)})
     if protocol == 'tcp' and name == 'flags':
-        return _ALL if flags(value) & _SYN else _NOTHING
+        bits = flags(value)
+        return Selected({'flags': packets_of.with_flags(255, tuple(one for one in range(256) if one & bits))})
     if name in ('sport', 'dport') and (protocol in _PORTS or protocol == 'th'):
         ports = 'source_port' if name == 'sport' else 'destination_port'
         return Selected({ports: (number(value),)})
@@ -95,25 +105,16 @@ def _meta(field: Json, value: Json, context: Context) -> Selected:
     if key == 'l4proto':
         return Selected({'protocol': (number(value),)})
     if key in ('nfproto', 'protocol'):
-        families = _NFPROTO if key == 'nfproto' else _ETHERTYPE
-        return _ALL if families.get(value) == context.family else _NOTHING
+        families: t.Dict[Json, str] = _NFPROTO if key == 'nfproto' else _ETHERTYPE
+        if value not in families:
+            raise Unknown
+        return _ALL if families[value] == context.family else _NOTHING
     if key in ('iif', 'oif', 'iifname', 'oifname'):
         names = context.surroundings.matching([str(value)])
         return Selected({'input' if key.startswith('i') else 'output': names} if names else None)
     if key == 'mark':
         return Selected({'mark': (number(value, 32),)})
-    if key == 'pkttype':
-        return of_packet_type(value, context)
-    raise Unknown
-
-
-def of_packet_type(value: Json, context: Context) -> Selected:
-    """By the address that a packet is sent to: what the link layer says of it can be something else."""
-    kind = {0: 'local', 1: 'broadcast', 2: 'multicast'}.get(value)
-    if kind is None:
-        return Selected({}, False)
-    spans = context.addresses(kind)
-    return Selected({'destination': spans} if spans else None, kind == 'local')
+    raise Unknown  # pkttype, too: what the link layer says may be something else than the address
 
 
 def _ct(field: Json, value: Json, _context: Context) -> Selected:
@@ -145,7 +146,7 @@ _SELECTORS: t.Dict[str, t.Callable[[Json, Json, Context], Selected]] = {
     'ct': _ct,
     'fib': _fib,
     # packets that are asked about have no such headers
-    'exthdr': lambda _field, value, _context: _NOTHING if value is True else _ALL,
+    'exthdr': lambda _field, value, _context: _ALL if value is False else _NOTHING,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from . import packets as packets_of, rules, walk
-from .packets import Packets
+from .packets import ICMPV6, Packets
 from .rules import Ruleset
 from .walk import Decision
 
@@ -43,7 +43,7 @@ class Outcome(t.NamedTuple):
 def of(ruleset: Ruleset, direction: str, family: str, start: t.Sequence[Packets]) -> Outcome:
     """The outcome for the packets START of FAMILY in DIRECTION, which are disjoint."""
     try:
-        walked = walk.follow(ruleset, direction, family, start)
+        walked = walk.follow(ruleset, direction, family, _tracked(start, family))
     except walk.TooManyPieces:
         return Outcome([], [], list(start), [])
     decisions = [decision._replace(packets=_as_sent(decision.packets, start)) for decision in walked.decisions]
@@ -61,6 +61,19 @@ def of(ruleset: Ruleset, direction: str, family: str, start: t.Sequence[Packets]
         doubtful,
         decisions,
     )
+
+
+# neighbour discovery and multicast listener discovery, which the kernel does not track
+_UNTRACKED_ICMPV6 = {'protocol': ((ICMPV6, ICMPV6),), 'icmp_type': ((130, 137), (143, 143))}
+
+
+def _tracked(start: t.Iterable[Packets], family: str) -> t.Iterator[Packets]:
+    """START with the state that each packet really has."""
+    for packets in start:
+        untracked, rest = packets_of.split(packets, _UNTRACKED_ICMPV6) if family == 'ipv6' else (None, [packets])
+        yield from rest
+        if untracked is not None:
+            yield untracked._replace(state=packets_of.UNTRACKED_STATE)
 
 
 def _as_sent(packets: Packets, start: t.Sequence[Packets]) -> Packets:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from .._model import intervals, traffic
@@ -14,12 +15,16 @@ PORTS: Intervals = ((0, 65535),)
 NUMBERS: Intervals = ((0, 255),)  # of protocols, and of the types of ICMP
 MARKS: Intervals = ((0, 2**32 - 1),)
 NO_INTERFACE: Intervals = ((0, 0),)
+# flags of TCP, as bits: of the packet that opens a connection, and of those that answer
+ONLY_SYN: Intervals = ((2, 2),)
+ANSWERING: Intervals = ((16, 31),)
 UNMARKED: Intervals = ((0, 0),)
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
 # states of connection tracking, in the order of the bits that nftables has for them; UNTRACKED is bit 64
 INVALID, ESTABLISHED, RELATED, NEW, UNTRACKED = range(5)
 STATES: Intervals = ((INVALID, UNTRACKED),)
 ONLY_NEW: Intervals = ((NEW, NEW),)
+TRACKED: Intervals = ((INVALID, NEW),)
 INVALID_STATE: Intervals = ((INVALID, INVALID),)
 UNTRACKED_STATE: Intervals = ((UNTRACKED, UNTRACKED),)
 
@@ -45,6 +50,7 @@ class Packets(t.NamedTuple):
     output: Intervals = NO_INTERFACE
     state: Intervals = ONLY_NEW
     mark: Intervals = UNMARKED
+    flags: Intervals = ONLY_SYN
 
 
 FIELDS: t.Dict[str, int] = {name: number for number, name in enumerate(Packets._fields)}
@@ -85,6 +91,8 @@ def combined(conditions: t.Sequence[Condition]) -> t.Tuple[Condition, ...]:
     box: t.Dict[str, Intervals] = {}
     others: t.List[Condition] = []
     for condition in conditions:
+        if not condition.boxes and not condition.negated:
+            return (Condition(()),)
         if condition.negated or len(condition.boxes) != 1:
             others.append(condition)
             continue
@@ -92,7 +100,8 @@ def combined(conditions: t.Sequence[Condition]) -> t.Tuple[Condition, ...]:
             box[name] = intervals.common(box[name], spans) if name in box else spans
             if not box[name]:
                 return (Condition(()),)
-    return (Condition((box,)), *others) if box else tuple(others)
+    others.sort(key=repr)
+    return (Condition(({name: box[name] for name in sorted(box)},)), *others) if box else tuple(others)
 
 
 def outer_bounds(condition: Condition) -> t.List[t.Tuple[int, int, int]]:
@@ -183,3 +192,9 @@ def united(boxes: t.Sequence[Box]) -> t.Tuple[Box, ...]:
             for (has_name, _others), group in groups.items()
         ]
     return tuple(result)
+
+
+@functools.lru_cache(maxsize=256)
+def with_flags(mask: int, wanted: t.Tuple[int, ...]) -> Intervals:
+    """The flags of TCP that are one of WANTED in the bits of MASK."""
+    return intervals.merge((flags, flags) for flags in range(256) if flags & mask in wanted)

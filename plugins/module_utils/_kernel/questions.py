@@ -43,6 +43,7 @@ def of_replies(kernel: Kernel, connection: Connection) -> Outcome:
         destination_port=there.source_port,
         input=there.output,
         output=there.input,
+        flags=packets_of.ANSWERING,
     )
     return outcome.of(kernel.rulesets[family], opposite(connection.direction), family, [back])
 

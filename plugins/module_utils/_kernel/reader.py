@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
 from .._base.commands import exists, run
 from .._base.errors import BackendError
-from .._host.iptables import COMMANDS, save
-from .._host.native_tables import TABLES
 from .._model.traffic import FAMILIES
 from . import ipsets, iptables, netlink, nft, surroundings as surroundings_of
 from .combining import combined, with_known_rules
 from .rules import Ruleset, Table
+from .saving import COMMANDS, TABLES, save
 from .surroundings import Context, Surroundings
 
+# nft does not say it in JSON
+_DORMANT = re.compile(r'(?m)^table (\S+) (\S+) \{[^\n]*\n\tflags [^\n]*dormant')
 _LEGACY_TABLES = {'ipv4': '/proc/net/ip_tables_names', 'ipv6': '/proc/net/ip6_tables_names'}
 
 
 class Listings(t.NamedTuple):
-    """What the programs print: `nft` (objects, None if they cannot be read), `saved` (program -> text), `ipset`."""
+    """What the programs print: `nft` (objects, None if they cannot be read), `saved` (program -> text), `ipset`;
+    `dormant`: (family, name) of tables of nft that are switched off."""
 
     nft: t.Optional[t.List[t.Dict[str, t.Any]]]
     saved: t.Dict[str, str]
     ipset: str
     unread: t.Tuple[str, ...] = ()
+    dormant: t.FrozenSet[t.Tuple[str, str]] = frozenset()
 
 
 class Kernel(t.NamedTuple):
@@ -66,7 +70,8 @@ def read() -> Kernel:
 
 def parse(listed: Listings, surroundings: Surroundings) -> Kernel:
     """What LISTED means on a host with these SURROUNDINGS."""
-    sets = ipsets.parse(listed.ipset)
+    filled = {name for text in listed.saved.values() for name in iptables.filled_sets(text)}
+    sets = {name: one for name, one in ipsets.parse(listed.ipset).items() if name not in filled}
     rulesets = {}
     for family in FAMILIES:
         context = Context(family, surroundings)
@@ -74,7 +79,7 @@ def parse(listed: Listings, surroundings: Surroundings) -> Kernel:
         for program, text in listed.saved.items():
             if program.partition('-')[0] == COMMANDS[family]:
                 printed += iptables.read(program, text, context, sets)
-        tables = combined(printed, nft.read(listed.nft or (), context))
+        tables = combined(printed, nft.read(listed.nft or (), context, listed.dormant))
         rulesets[family] = Ruleset(tuple(tables), listed.unread)
     return Kernel(rulesets, surroundings, sets)
 
@@ -89,17 +94,19 @@ def listings() -> Listings:
                 saved[program.replace('-nft', '')] = save(program)
             except BackendError as error:
                 unread.append(str(error))
+    dormant: t.FrozenSet[t.Tuple[str, str]] = frozenset()
     objects: t.Optional[t.List[t.Dict[str, t.Any]]] = None
     if exists('nft'):
         result = run(['nft', '-j', '-n', 'list', 'ruleset'], check=False)
         if result.returncode == 0:
             objects = json.loads(result.stdout)['nftables'] if result.stdout.strip() else []
+            dormant = frozenset(_DORMANT.findall(run(['nft', '-t', 'list', 'ruleset'], check=False).stdout))
         else:
             unread.append(f'nft list ruleset: {result.stderr.strip()[:200]}')
     else:
         unread += _unlisted_tables()
     ipset = run(['ipset', 'save'], check=False).stdout if exists('ipset') else ''
-    return Listings(objects, saved, ipset, tuple(unread))
+    return Listings(objects, saved, ipset, tuple(unread), dormant)
 
 
 def _unlisted_tables() -> t.Iterator[str]:

@@ -18,8 +18,7 @@ AWAY = 'away'  # to another address: forwarded, or to be delivered elsewhere
 ASK = 'ask'  # a program decides, or something that is not known here
 
 
-# dialects of a Place
-BY_IPTABLES, WITH_EXTENSIONS, BY_NFT = 'iptables', 'xt', 'nft'
+WITH_EXTENSIONS = 'xt'  # dialect of a Place
 
 
 class Unknown(Exception):
@@ -39,8 +38,8 @@ class Action(t.NamedTuple):
 
 class Place(t.NamedTuple):
     """Where a rule is: the `program` (nft, iptables, iptables-legacy, ...) that lists it, its table and chain, and its
-    `text` as that program prints it; nft gives it a `handle`, and tells its `dialect`: written by iptables, also with
-    its extensions ("xt"), or by nft itself."""
+    `text` as that program prints it; nft gives it a `handle`, and tells by its `dialect` whether it has extensions of
+    iptables."""
 
     program: str
     family: str

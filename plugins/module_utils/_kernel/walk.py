@@ -14,13 +14,14 @@ import typing as t
 
 from .._model.directions import INGRESS
 from . import packets as packets_of, rules
-from .packets import INVALID_STATE, UNTRACKED_STATE, Packets
+from .packets import INVALID_STATE, ONLY_NEW, UNTRACKED_STATE, Packets
 from .rules import Action, BaseChain, Place, Rule, Ruleset, Table
 
-HOOKS = {'ingress': ('ingress', 'prerouting', 'input'), 'egress': ('output', 'postrouting')}
+HOOKS = {'ingress': ('ingress', 'prerouting', 'input'), 'egress': ('output', 'postrouting', 'egress')}
 # where the kernel begins to track connections (NF_IP_PRI_CONNTRACK): before it, no packet has a state
 _TRACKING = {'ingress': 2**31, 'prerouting': -200, 'output': -200}
 MAX_PIECES = 20_000
+_MAX_DEPTH = 100  # of jumps; the kernel has a limit, too
 _MANY = 24  # pieces from which on they are merged, if they have become twice as many
 
 
@@ -72,7 +73,13 @@ def _bases(ruleset: Ruleset, hook: str, family: str) -> t.List[t.Tuple[Table, Ba
         for base in table.bases
         if base.hook == hook
     ]
-    return sorted(found, key=lambda pair: pair[1].priority)
+    return sorted(found, key=lambda pair: _place_in_time(pair[1]))
+
+
+def _place_in_time(base: BaseChain) -> t.Tuple[int, int]:
+    """Chains of address translation have one place at each hook, and an order among themselves."""
+    place = {'prerouting': -100, 'output': -100}.get(base.hook, 100) if base.is_nat else base.priority
+    return place, base.priority
 
 
 class _Walk:
@@ -80,6 +87,7 @@ class _Walk:
         self._peer_field = peer_field
         self.decisions: t.List[Decision] = []
         self._accepted: t.List[Piece] = []
+        self._depth = 0
 
     def untracked_base(self, table: Table, base: BaseChain, pieces: t.List[Piece]) -> t.List[Piece]:
         """What passes a base chain that is asked before connections are tracked."""
@@ -97,20 +105,37 @@ class _Walk:
         """What passes a base chain."""
         self._accepted = []
         number = len(self.decisions)
-        is_somewhere = base.hook == 'ingress'  # of a device, which nft does not always print
+        is_somewhere = base.hook in ('ingress', 'egress')  # of a device, which nft does not always print
+        untranslated: t.List[Piece] = []
+        if base.is_nat:
+            # only the first packet of a connection is asked about
+            untranslated = [piece for piece in pieces if piece.packets.state != ONLY_NEW]
+            pieces = [piece for piece in pieces if piece.packets.state == ONLY_NEW]
         rest = self._chain(table, base.chain, _doubtful(pieces) if is_somewhere else pieces)
         place = Place(table.program, table.family, table.name, base.chain)
         self._decide(base.policy, rest, place)
         if is_somewhere:
-            is_harmless = all(decision.kind == rules.ACCEPT for decision in self.decisions[number:])
+            kinds = {decision.kind for decision in self.decisions[number:]}
+            marks = {piece.packets.mark for piece in self._accepted} | {piece.packets.mark for piece in pieces}
+            is_harmless = kinds <= {rules.ACCEPT} and len(marks) < 2
             return pieces if is_harmless else _merged([*_doubtful(pieces), *self._accepted])
-        return _merged(self._accepted)
+        return _merged([*self._accepted, *untranslated])
 
     def _chain(self, table: Table, name: str, pieces: t.List[Piece], names_peers: bool = False) -> t.List[Piece]:
         """What the chain NAME leaves undecided; NAMES_PEERS: only certain peers get there."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise TooManyPieces
+        undecided = self._follow_rules(table, table.chains.get(name, ()), pieces, names_peers)
+        self._depth -= 1
+        return undecided
+
+    def _follow_rules(
+        self, table: Table, chain: t.Iterable[Rule], pieces: t.List[Piece], names_peers: bool
+    ) -> t.List[Piece]:
         returned: t.List[Piece] = []
         many = _MANY
-        for rule in table.chains.get(name, ()):
+        for rule in chain:
             if not pieces:
                 break
             if rule.action.kind == rules.CONTINUE:
@@ -120,7 +145,9 @@ class _Walk:
                 continue
             action = rule.action
             is_named = names_peers or any(condition.names(self._peer_field) for condition in rule.conditions)
-            if action.kind == rules.JUMP:
+            if action.kind in (rules.JUMP, rules.GOTO) and action.chain not in table.chains:
+                self._decide(rules.ASK, matched, rule.place, is_named)  # a target that is not known here
+            elif action.kind == rules.JUMP:
                 pieces = [*pieces, *self._chain(table, action.chain, matched, is_named)]
             elif action.kind in (rules.GOTO, rules.RETURN):
                 is_goto = action.kind == rules.GOTO
@@ -159,6 +186,8 @@ def _marked(piece: Piece, action: Action) -> Piece:
 
 
 def _untracked(piece: Piece, _action: Action) -> Piece:
+    if piece.packets.state != INVALID_STATE:
+        return piece  # it is tracked already
     return piece._replace(packets=piece.packets._replace(state=UNTRACKED_STATE))
 
 

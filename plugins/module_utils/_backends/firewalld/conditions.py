@@ -10,7 +10,7 @@ import typing as t
 
 from ..._base import files, systemd
 from ..._base.errors import Refused
-from ..._host import native_tables
+from ..._kernel import native_tables
 from . import bus, unmanaged_runtime
 from .service import UNIT, Service
 

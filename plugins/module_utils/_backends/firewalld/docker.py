@@ -18,7 +18,7 @@ import typing as t
 
 from ..._base.commands import run
 from ..._base.errors import BackendError
-from ..._host import iptables
+from ..._kernel import saved_rules
 
 _CHAINS = ('DOCKER-ISOLATION-STAGE-1', 'DOCKER-ISOLATION-STAGE-2')
 _CHAIN = re.compile(rf'(?m)^:{_CHAINS[0]} ')
@@ -30,7 +30,7 @@ Isolation = t.Dict[str, t.List[str]]
 
 def isolation() -> Isolation:
     """Command (iptables, ip6tables) -> the isolation rules in their order; empty without Docker's chains."""
-    return _isolation_rules(iptables.saved_rules(check=False))
+    return _isolation_rules(saved_rules.read(check=False))
 
 
 @contextlib.contextmanager
@@ -64,10 +64,10 @@ def _isolation_rules(tables: t.Dict[str, str]) -> Isolation:
 def _settled_rules() -> t.Dict[str, str]:
     """The rules once no program has changed them for some time."""
     start = unchanged_since = time.monotonic()
-    tables = iptables.saved_rules(check=False)
+    tables = saved_rules.read(check=False)
     while time.monotonic() < min(unchanged_since + _QUIET, start + _PATIENCE):
         time.sleep(_PAUSE)
-        current = iptables.saved_rules(check=False)
+        current = saved_rules.read(check=False)
         if current != tables:
             tables, unchanged_since = current, time.monotonic()
     return tables

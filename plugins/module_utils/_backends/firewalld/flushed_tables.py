@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ..._base.commands import run
-from ..._host import iptables, native_tables
+from ..._kernel import native_tables, saved_rules
 
 _TABLE = re.compile(r'(?ms)^\*(\w+)\n.*?^COMMIT\n')
 # firewalld's own chains for its direct rules
@@ -20,13 +20,13 @@ _DIRECT = re.compile(r'_direct\b')
 @contextlib.contextmanager
 def preserving_iptables() -> t.Iterator[None]:
     """Load the tables again that the body flushed. A table that still has a rule was not flushed, and is left alone."""
-    before = iptables.saved_rules(check=False)
+    before = saved_rules.read(check=False)
     native = native_tables.find()
     listing = native_tables.listing(native)
     yield
     if listing and native_tables.listing(native) != listing:
         native_tables.load(listing, native)
-    now = iptables.saved_rules(check=False)
+    now = saved_rules.read(check=False)
     for command, text in before.items():
         remaining = _rules(now[command])
         flushed = [name for name, rules in _rules(text).items() if rules and not remaining.get(name)]

@@ -21,7 +21,7 @@ import typing as t
 from ..._base import files
 from ..._base.commands import PATH, exists, run
 from ..._base.errors import BackendError
-from ..._host import iptables
+from ..._kernel import saved_rules
 from . import kernel, unmanaged_runtime
 from .service import Service
 
@@ -114,7 +114,7 @@ def _surroundings(copy: str, keeps_iptables: bool) -> t.List[t.Tuple[t.List[str]
     if not os.path.exists(os.path.join(copy, 'direct.xml')):
         return []
     sets = [(['ipset', 'restore'], run(['ipset', 'save'], check=False).stdout)] if exists('ipset') else []
-    tables = iptables.saved_rules(check=False) if keeps_iptables else {}
+    tables = saved_rules.read(check=False) if keeps_iptables else {}
     return [*sets, *(([f'{command}-restore'], text) for command, text in tables.items())]
 
 

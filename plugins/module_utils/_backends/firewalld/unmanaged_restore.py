@@ -11,7 +11,7 @@ import typing as t
 
 from ..._base.commands import fits_arguments, run
 from ..._base.errors import BackendError
-from ..._host import native_tables
+from ..._kernel import native_tables
 from . import bus, unmanaged_runtime
 from .unmanaged_runtime import Runtime
 

@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from ..._base.commands import run
-from ..._host import iptables, native_tables
+from ..._kernel import native_tables, saved_rules
 from . import bus
 from .slots import PREFIX
 
@@ -79,7 +79,7 @@ def capture(version_preserves_iptables: bool) -> Runtime:
     sets = {name: bus.call('ipset', 'getEntries', 's', name) for name in names}
     direct = {method: bus.call('direct', method) for method in _DIRECT_LISTS}
     preserves = version_preserves_iptables and not any(direct.values())
-    tables = {} if preserves else {**iptables.saved_rules(), NATIVE: native_tables.listing(native_tables.find())}
+    tables = {} if preserves else {**saved_rules.read(), NATIVE: native_tables.listing(native_tables.find())}
     return Runtime(objects, sets, capture_elements(names), direct, tables, time.monotonic())
 
 

@@ -10,7 +10,7 @@ import typing as t
 
 from ..._base.commands import run
 from ..._base.errors import BackendError, Refused
-from ..._host.iptables import COMMANDS
+from ..._kernel.saving import COMMANDS
 from .user_rules import PREFIXES
 
 BUILT_IN = {'INPUT': 'input', 'OUTPUT': 'output', 'FORWARD': 'forward'}

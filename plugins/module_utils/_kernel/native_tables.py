@@ -14,9 +14,13 @@ import typing as t
 
 from .._base.commands import exists, run
 from .._base.errors import Refused
+from . import iptables, nft, surroundings as surroundings_of
+from .combining import has_native
+from .saving import COMMANDS, TABLES, save
+from .surroundings import Context, Surroundings
 
-COMMANDS = {'ip': 'iptables', 'ip6': 'ip6tables'}
-TABLES = ('raw', 'mangle', 'nat', 'filter', 'security')
+_FAMILIES = {'ipv4': 'ip', 'ipv6': 'ip6'}
+_PACKETS = {family: packets for packets, family in _FAMILIES.items()}
 Name = t.Tuple[str, str]  # family and table
 
 
@@ -29,26 +33,33 @@ class Native(t.NamedTuple):
 
 def find() -> Native:
     """Those of now; none without nft."""
-    listing = run(['nft', '-j', 'list', 'ruleset'], check=False) if exists('nft') else None
-    text = listing.stdout if listing and listing.returncode == 0 else ''
-    return parse(json.loads(text)['nftables'] if text.strip() else [])
+    result = run(['nft', '-j', '-n', 'list', 'ruleset'], check=False) if exists('nft') else None
+    text = result.stdout if result and result.returncode == 0 else ''
+    objects = json.loads(text)['nftables'] if text.strip() else []
+    if not any(_name(item) for item in objects):
+        return Native((), ())
+    saved = {command: save(command, check=False) for command in COMMANDS.values() if exists(f'{command}-save')}
+    return parse(objects, saved, surroundings_of.read())
 
 
-def parse(objects: t.Iterable[t.Dict[str, t.Any]]) -> Native:
-    """Those in OBJECTS, as `nft -j list ruleset` prints them. iptables counts with each of its rules."""
-    native: t.Dict[Name, None] = {}
-    extended: t.Set[Name] = set()
-    for item in objects:
-        rule = item.get('rule', {})
-        name = (str(rule.get('family')), str(rule.get('table')))
-        if name[0] not in COMMANDS or name[1] not in TABLES:
-            continue
-        kinds = {kind for part in rule['expr'] for kind in part}
-        if 'xt' in kinds:
-            extended.add(name)
-        elif 'counter' not in kinds:
-            native[name] = None
+def parse(objects: t.Sequence[t.Dict[str, t.Any]], saved: t.Mapping[str, str], surroundings: Surroundings) -> Native:
+    """Those in OBJECTS, as `nft -j -n list ruleset` prints them, that SAVED (command -> text) prints otherwise."""
+    native: t.List[Name] = []
+    extended = {_name(item) for item in objects if any('xt' in part for part in item.get('rule', {}).get('expr', ()))}
+    for family, command in COMMANDS.items():
+        context = Context(family, surroundings)
+        printed = {table.name: table for table in iptables.read(command, saved.get(command, ''), context, {})}
+        for table in nft.read(objects, context):
+            is_of_iptables = table.family == _FAMILIES[family] and table.name in TABLES
+            if is_of_iptables and has_native(printed.get(table.name), table):
+                native.append((table.family, table.name))
     return Native(tuple(native), tuple(name for name in native if name in extended))
+
+
+def _name(item: t.Dict[str, t.Any]) -> t.Optional[Name]:
+    rule = item.get('rule', {})
+    name = (str(rule.get('family')), str(rule.get('table')))
+    return name if name[0] in _FAMILIES.values() and name[1] in TABLES else None
 
 
 def listing(native: Native) -> str:
@@ -82,7 +93,7 @@ def require_restorable() -> None:
 
 def without(text: str, command: str, native: Native) -> str:
     """TEXT of COMMAND-save without the tables that have rules of nft."""
-    left_out = {table for family, table in native.names if COMMANDS[family] == command}
+    left_out = {table for family, table in native.names if COMMANDS[_PACKETS[family]] == command}
     kept: t.List[str] = []
     is_kept = True
     for line in text.splitlines(keepends=True):

@@ -11,16 +11,14 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._base.commands import exists, run
-from .._base.errors import BackendError
+from .._base.commands import exists
 from . import native_tables
-from .native_tables import TABLES
+from .saving import COMMANDS, save
 
-COMMANDS = {'ipv4': 'iptables', 'ipv6': 'ip6tables'}
 _COUNTERS = re.compile(r'(?m)^(:.*) \[\d+:\d+\]$')
 
 
-def saved_rules(check: bool = True) -> t.Dict[str, str]:
+def read(check: bool = True) -> t.Dict[str, str]:
     """Command (iptables, ip6tables) -> its rules, without counters and comments; a missing command is left out.
 
     Raises BackendError if they cannot be read and CHECK is set.
@@ -31,20 +29,6 @@ def saved_rules(check: bool = True) -> t.Dict[str, str]:
         command: _COUNTERS.sub(r'\1 [0:0]', _without_comments(native_tables.without(text, command, native)))
         for command, text in saved.items()
     }
-
-
-def save(program: str, check: bool = True) -> str:
-    """What PROGRAM-save prints, of the tables that it can read.
-
-    Raises BackendError if that is none of them and CHECK is set.
-    """
-    whole = run([f'{program}-save'], check=False)
-    if whole.returncode == 0:
-        return whole.stdout
-    parts = [run([f'{program}-save', '-t', table], check=False) for table in TABLES]
-    if check and all(part.returncode for part in parts):
-        raise BackendError(f'{program}-save: {(whole.stderr or whole.stdout).strip()[:300]}')
-    return ''.join(part.stdout for part in parts if part.returncode == 0)
 
 
 def _without_comments(text: str) -> str:

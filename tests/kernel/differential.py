@@ -12,6 +12,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import hand_made
 import namespaces
 import rulesets
 from namespaces import HERE, LINKS, PEERS, Packet, run
@@ -26,39 +27,59 @@ _PROTOCOLS = {'tcp': 6, 'udp': 17}
 
 
 def main() -> None:
-    first, count = int(sys.argv[1]), int(sys.argv[2])
     network = namespaces.Namespaces()
-    counts: dict[str, int] = {}
-    wrong: list[dict[str, t.Any]] = []
-    for seed in range(first, first + count):
-        _load(seed)
+    result = Result()
+    if sys.argv[1] == 'hand-made':
+        for number, (name, scripts) in enumerate(hand_made.CASES.items()):
+            result.add(name, network, scripts, _every_packet(20000 + number * 100))
+    else:
+        first, count = int(sys.argv[1]), int(sys.argv[2])
+        for seed in range(first, first + count):
+            packets = _random_packets(random.Random(seed), 20000 + seed * _PACKETS % 30000)
+            result.add(seed, network, rulesets.generate(seed), packets)
+    network.close()
+    print(json.dumps({'rulesets': result.rulesets, 'counts': result.counts, 'wrong': result.wrong}))
+
+
+class Result:
+    """`counts`: answer and what happened -> how often."""
+
+    def __init__(self) -> None:
+        self.rulesets = 0
+        self.counts: dict[str, int] = {}
+        self.wrong: list[dict[str, t.Any]] = []
+
+    def add(
+        self, name: t.Any, network: namespaces.Namespaces, scripts: t.Iterable[rulesets.Script], packets: list[Packet]
+    ) -> None:
+        """Load SCRIPTS, send PACKETS, and compare."""
+        _load(scripts)
         kernel = reader.read()
-        packets = _random_packets(random.Random(seed), 20000 + seed * _PACKETS % 30000)
         arrived = network.send(packets)
+        self.rulesets += 1
         for packet in packets:
             answer = _answer(kernel, packet)
             happened = outcome.PASSES if packet.number in arrived else outcome.DENIED
-            counts[f'{answer}, {happened}'] = counts.get(f'{answer}, {happened}', 0) + 1
+            key = f'{answer}, {happened}'
+            self.counts[key] = self.counts.get(key, 0) + 1
             if answer not in (happened, outcome.UNKNOWN):
-                wrong.append({'seed': seed, 'packet': packet, 'answer': answer, 'happened': happened})
-    network.close()
-    print(json.dumps({'rulesets': count, 'counts': counts, 'wrong': wrong}))
+                self.wrong.append({'case': name, 'packet': packet, 'answer': answer, 'happened': happened})
 
 
-def _load(seed: int) -> None:
-    """Replace all rules by those of SEED; a rule that this kernel does not have is left out."""
+def _load(scripts: t.Iterable[rulesets.Script]) -> None:
+    """Replace all rules by those of SCRIPTS; one that this kernel does not have is left out."""
     run('nft', 'flush', 'ruleset')
     for family in ('iptables', 'ip6tables'):
         for table in ('filter', 'mangle', 'raw', 'nat'):
             run(f'{family}-legacy-restore', text=_empty(table), check=False)
     run('ipset', 'destroy', check=False)
     run('ipset', 'restore', text=rulesets.IPSETS)
-    for script in rulesets.generate(seed):
+    for script in scripts:
         _load_script(script)
 
 
 def _load_script(script: rulesets.Script) -> None:
-    command = ('nft', '-f', '-') if script.program == 'nft' else (script.program,)
+    command = ('nft', '-f', '-') if script.program == 'nft' else tuple(script.program.split())
     lines = script.text.splitlines()
     for _attempt in range(len(lines)):
         try:
@@ -78,6 +99,16 @@ def _load_script(script: rulesets.Script) -> None:
 
 def _empty(table: str) -> str:
     return f'*{table}\nCOMMIT\n'
+
+
+def _every_packet(number: int) -> list[Packet]:
+    """One packet of each protocol, family and direction to several ports."""
+    packets = []
+    for peer, here in (('192.0.2.11', '192.0.2.1'), ('2001:db8::11', '2001:db8::1')):
+        for direction, *ends in (('ingress', peer, here), ('egress', here, peer)):
+            for protocol, port in (('tcp', 22), ('tcp', 80), ('tcp', 443), ('udp', 53), ('ping', 9)):
+                packets.append(Packet(direction, 'lan', *ends, protocol, port, number + len(packets)))
+    return packets
 
 
 def _random_packets(pick: random.Random, number: int) -> list[Packet]:

@@ -60,8 +60,7 @@ def follow(ruleset: Ruleset, direction: str, family: str, start: t.Iterable[Pack
     pieces = [Piece(packets) for packets in start]
     for hook in HOOKS[direction]:
         for table, base in _bases(ruleset, hook, family):
-            is_tracked = base.priority > _TRACKING.get(hook, base.priority - 1)
-            pieces = walk.base(table, base, pieces) if is_tracked else walk.untracked_base(table, base, pieces)
+            pieces = walk.at(table, base, pieces, _TRACKING.get(hook))
     return Walked(pieces, walk.decisions)
 
 
@@ -89,6 +88,16 @@ class _Walk:
         self._accepted: t.List[Piece] = []
         self._depth = 0
 
+    def at(self, table: Table, base: BaseChain, pieces: t.List[Piece], tracking: t.Optional[int]) -> t.List[Piece]:
+        """What passes a base chain of a hook, at which connections are tracked from the priority TRACKING on."""
+        if tracking is None or base.priority > tracking:
+            return self.base(table, base, pieces)
+        if base.priority < tracking:
+            return self.untracked_base(table, base, pieces)
+        # of two at the same place, either may come first
+        both = _doubtful(pieces)
+        return _merged([*self.base(table, base, both), *self.untracked_base(table, base, both)])
+
     def untracked_base(self, table: Table, base: BaseChain, pieces: t.List[Piece]) -> t.List[Piece]:
         """What passes a base chain that is asked before connections are tracked."""
         passed: t.List[Piece] = []
@@ -105,7 +114,8 @@ class _Walk:
         """What passes a base chain."""
         self._accepted = []
         number = len(self.decisions)
-        is_somewhere = base.hook in ('ingress', 'egress')  # of a device, which nft does not always print
+        # of a device, which nft does not always print; or at a place that is not that of its priority
+        is_somewhere = base.hook in ('ingress', 'egress') or (base.is_nat and base.hook == 'input')
         untranslated: t.List[Piece] = []
         if base.is_nat:
             # only the first packet of a connection is asked about
@@ -118,7 +128,8 @@ class _Walk:
             kinds = {decision.kind for decision in self.decisions[number:]}
             marks = {piece.packets.mark for piece in self._accepted} | {piece.packets.mark for piece in pieces}
             is_harmless = kinds <= {rules.ACCEPT} and len(marks) < 2
-            return pieces if is_harmless else _merged([*_doubtful(pieces), *self._accepted])
+            passed = pieces if is_harmless else [*_doubtful(pieces), *self._accepted]
+            return _merged([*passed, *untranslated])
         return _merged([*self._accepted, *untranslated])
 
     def _chain(self, table: Table, name: str, pieces: t.List[Piece], names_peers: bool = False) -> t.List[Piece]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import Refused
-from ..._kernel import neighbours, questions
+from ..._kernel import flows, neighbours, questions
 from ..._kernel.reader import Kernel as WholeKernel
 from ..._kernel.rules import Place
 from ..._model import report
@@ -119,7 +119,7 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     if policy and not state.service.active:
         open_before = (everything('firewalld is stopped'),)
     others_alone = state.whole.without_table('inet', service.UNIT)
-    documented = neighbours.flows(policy, guard, others_alone.surroundings) if policy else []
+    documented = flows.documented(policy, guard, others_alone.surroundings) if policy else []
     partly = neighbours.require_passing(others_alone, documented, _is_of_firewalld)
     before = report.Side([*state.text(), *was.lines(state.documents)], display.rules(state.documents))
     lines = display.state(_service_after(state.service, switch).text(), wanted, None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._kernel import iptables_conditions, iptables_options, neighbours
+from ..._kernel import flows, iptables_conditions, iptables_options, neighbours
 from ..._kernel.iptables_options import Line
 from ..._kernel.packets import Packets, selected
 from ..._kernel.rules import Unknown
@@ -67,7 +67,7 @@ def read(path: str, text: str, family: str) -> t.Iterator[OpenLine]:
 
 def exceeds(line: OpenLine, family: str, ruleset: Ruleset) -> bool:
     """Whether LINE allows more than RULESET does."""
-    boxes = neighbours.boxes(ruleset.allowed, line.direction, family)
+    boxes = flows.boxes(ruleset.allowed, line.direction, family)
     return line.direction in ruleset.directions and bool(neighbours.beyond(line.packets, boxes))
 
 
@@ -92,4 +92,4 @@ def _packets(line: t.Optional[Line], direction: str, family: str) -> t.List[Pack
     # files are read for any host: each interface that is named may be there, and each address may be its own
     here = Surroundings(tuple(sorted(names - {'lo'})) or ('any',), {family: whole}, {family: ()})
     selection = iptables_conditions.read(options, Context(family, here), {})
-    return selected(selection.conditions, [neighbours.everything(here, direction, family)])
+    return selected(selection.conditions, [flows.everything(here, direction, family)])

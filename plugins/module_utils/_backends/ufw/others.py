@@ -9,7 +9,7 @@ import typing as t
 
 from ..._base.errors import Refused
 from ..._kernel import neighbours, owners
-from ..._kernel.neighbours import Flow
+from ..._kernel.flows import Flow
 from ..._kernel.reader import Kernel as WholeKernel
 from ..._kernel.rules import Place
 from ..._model.openings import Opening

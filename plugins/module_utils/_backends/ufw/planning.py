@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ..._base.errors import BackendError
-from ..._kernel import neighbours, questions
-from ..._kernel.neighbours import Flow
+from ..._kernel import flows, neighbours, questions
+from ..._kernel.flows import Flow
 from ..._kernel.reader import Kernel as WholeKernel
 from ..._model import logs, report
 from ..._model.openings import Opening, diff_lines
@@ -52,7 +52,7 @@ class State(t.NamedTuple):
     whole: WholeKernel
 
     def plan(self, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> Changes:
-        documented = neighbours.flows(policy, guard, self.whole.surroundings) if policy else []
+        documented = flows.documented(policy, guard, self.whole.surroundings) if policy else []
         return plan(self, rulesets.build(policy, guard), documented)
 
     def admitted_sources(self, port: int) -> t.Optional[Peers]:

@@ -59,7 +59,10 @@ def follow(ruleset: Ruleset, direction: str, family: str, start: t.Iterable[Pack
     walk = _Walk('source' if direction == INGRESS else 'destination')
     pieces = [Piece(packets) for packets in start]
     for hook in HOOKS[direction]:
-        for table, base in _bases(ruleset, hook, family):
+        bases = _bases(ruleset, hook, family)
+        for table, base in bases:
+            if _is_order_unknown(table, base, bases):
+                pieces = [Piece(piece.packets._replace(mark=packets_of.MARKS), False) for piece in pieces]
             pieces = walk.at(table, base, pieces, _TRACKING.get(hook))
     return Walked(pieces, walk.decisions)
 
@@ -73,6 +76,15 @@ def _bases(ruleset: Ruleset, hook: str, family: str) -> t.List[t.Tuple[Table, Ba
         if base.hook == hook
     ]
     return sorted(found, key=lambda pair: _place_in_time(pair[1]))
+
+
+def _is_order_unknown(table: Table, base: BaseChain, bases: t.Iterable[t.Tuple[Table, BaseChain]]) -> bool:
+    """Whether a chain of another table at the same place may set a mark before BASE is asked, or after it."""
+    same = [other for other, one in bases if _place_in_time(one) == _place_in_time(base)]
+    sets_marks = any(
+        rule.action.kind == rules.MARK for other in same for chain in other.chains.values() for rule in chain
+    )
+    return sets_marks and any(other.key != table.key for other in same)
 
 
 def _place_in_time(base: BaseChain) -> t.Tuple[int, int]:

@@ -31,14 +31,6 @@ class Outcome(t.NamedTuple):
         ]
         return found[0] if len(found) == 1 else UNKNOWN
 
-    def stopped_by(self, packets: t.Sequence[Packets]) -> t.List[Decision]:
-        """The decisions that deny some of PACKETS, or may, or leave them to something else."""
-        return [
-            decision
-            for decision in self.decisions
-            if decision.kind != rules.ACCEPT and packets_of.common([decision.packets], packets)
-        ]
-
 
 def of(ruleset: Ruleset, direction: str, family: str, start: t.Sequence[Packets]) -> Outcome:
     """The outcome for the packets START of FAMILY in DIRECTION, which are disjoint."""

@@ -22,7 +22,6 @@ UNMARKED: Intervals = ((0, 0),)
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
 # states of connection tracking, in the order of the bits that nftables has for them; UNTRACKED is bit 64
 INVALID, ESTABLISHED, RELATED, NEW, UNTRACKED = range(5)
-STATES: Intervals = ((INVALID, UNTRACKED),)
 ONLY_NEW: Intervals = ((NEW, NEW),)
 TRACKED: Intervals = ((INVALID, NEW),)
 INVALID_STATE: Intervals = ((INVALID, INVALID),)

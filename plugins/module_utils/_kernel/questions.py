@@ -14,6 +14,7 @@ from .._model.intervals import Intervals
 from .._model.peers import Any, Peers
 from .._model.traffic import FAMILIES
 from . import outcome, packets as packets_of, rules
+from .flows import addresses_here
 from .outcome import Outcome
 from .packets import ESTABLISHED, NEW, Packets
 from .reader import Kernel
@@ -74,12 +75,10 @@ def admitted_sources(kernel: Kernel, port: int, *, exactly: bool) -> t.Optional[
 
 
 def _to_port(surroundings: Surroundings, family: str, port: int) -> Packets:
-    loopback = (traffic.interval('127.0.0.0/8' if family == 'ipv4' else '::1'),)
-    own = intervals.without(surroundings.own[family], loopback)
     return Packets(
         protocol=TCP,
         source=(traffic.whole_family(family),),
-        destination=own or (traffic.whole_family(family),),
+        destination=addresses_here(surroundings, family),
         destination_port=((port, port),),
         input=surroundings.all_interfaces(),
     )

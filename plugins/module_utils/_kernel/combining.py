@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from .rules import CONTINUE, WITH_EXTENSIONS, Rule, Table
+from .rules import CONTINUE, Rule, Table
 
 
 def combined(printed: t.Sequence[Table], listed: t.Sequence[Table]) -> t.List[Table]:
@@ -37,7 +37,7 @@ def _chain(printed: t.Sequence[Rule], listed: t.Sequence[Rule]) -> t.List[Rule]:
         return list(listed)  # it has changed in between
     rules: t.List[Rule] = []
     for line, group in zip(printed, groups):
-        if group[0].place.dialect == WITH_EXTENSIONS:
+        if group[0].place.has_extensions:
             rules.append(line)
         elif is_native(line, group):
             rules += [rule._replace(place=rule.place._replace(text=line.place.text)) for rule in group]
@@ -54,7 +54,7 @@ def has_native(printed: t.Optional[Table], listed: Table) -> bool:
         if len(lines) != len(groups):
             return True
         for line, group in zip(lines, groups):
-            if group[0].place.dialect != WITH_EXTENSIONS and is_native(line, group):
+            if not group[0].place.has_extensions and is_native(line, group):
                 return True
     return False
 

@@ -42,7 +42,8 @@ def read(objects: t.Sequence[Json], context: Context, dormant: t.Container[t.Tup
             if nft_sets.is_plain(body):
                 sets.setdefault(key, {})[body['name']] = nft_sets.entries(body.get('elem', ()))
         elif kind == 'rule':
-            place = Place('nft', *key, body['chain'], handle=body['handle'], dialect=_dialect(body['expr']))
+            has_extensions = any('xt' in statement for statement in body['expr'])
+            place = Place('nft', *key, body['chain'], handle=body['handle'], has_extensions=has_extensions)
             known = {name: one for name, one in sets.get(key, {}).items() if (*key, name) not in filled}
             found = _rules_of(context, known, place, body['expr'])
             table.chains.setdefault(body['chain'], []).extend(found or [Rule((), Action(rules.CONTINUE), place)])
@@ -68,11 +69,6 @@ def _rules_of(context: Context, sets: Sets, place: Place, statements: Json) -> t
     except Exception:  # pylint: disable=broad-exception-caught
         # a form that no version of nft is known to print: it may do anything
         return [Rule((), Action(rules.ASK), place, False)]
-
-
-def _dialect(statements: t.Sequence[Json]) -> str:
-    """Whether a rule has extensions of iptables, which only iptables prints."""
-    return rules.WITH_EXTENSIONS if any('xt' in statement for statement in statements) else ''
 
 
 def _base(body: Json) -> BaseChain:

@@ -18,9 +18,6 @@ AWAY = 'away'  # to another address: forwarded, or to be delivered elsewhere
 ASK = 'ask'  # a program decides, or something that is not known here
 
 
-WITH_EXTENSIONS = 'xt'  # dialect of a Place
-
-
 class Unknown(Exception):
     """A part of a rule that has no meaning here."""
 
@@ -38,8 +35,7 @@ class Action(t.NamedTuple):
 
 class Place(t.NamedTuple):
     """Where a rule is: the `program` (nft, iptables, iptables-legacy, ...) that lists it, its table and chain, and its
-    `text` as that program prints it; nft gives it a `handle`, and tells by its `dialect` whether it has extensions of
-    iptables."""
+    `text` as that program prints it; nft gives it a `handle`, and tells whether it `has_extensions` of iptables."""
 
     program: str
     family: str
@@ -47,7 +43,7 @@ class Place(t.NamedTuple):
     chain: str
     text: str = ''
     handle: int = 0
-    dialect: str = ''
+    has_extensions: bool = False
 
 
 class Rule(t.NamedTuple):

@@ -13,13 +13,10 @@ from __future__ import annotations
 import typing as t
 
 from .._model.directions import INGRESS
-from . import packets as packets_of, rules
+from . import hooks, packets as packets_of, rules
 from .packets import INVALID_STATE, ONLY_NEW, UNTRACKED_STATE, Packets
 from .rules import Action, BaseChain, Place, Rule, Ruleset, Table
 
-HOOKS = {'ingress': ('ingress', 'prerouting', 'input'), 'egress': ('output', 'postrouting', 'egress')}
-# where the kernel begins to track connections (NF_IP_PRI_CONNTRACK): before it, no packet has a state
-_TRACKING = {'ingress': 2**31, 'prerouting': -200, 'output': -200}
 MAX_PIECES = 20_000
 _MAX_DEPTH = 100  # of jumps; the kernel has a limit, too
 _MANY = 24  # pieces from which on they are merged, if they have become twice as many
@@ -58,39 +55,13 @@ def follow(ruleset: Ruleset, direction: str, family: str, start: t.Iterable[Pack
     """What becomes of the packets START of FAMILY in DIRECTION. Raises TooManyPieces."""
     walk = _Walk('source' if direction == INGRESS else 'destination')
     pieces = [Piece(packets) for packets in start]
-    for hook in HOOKS[direction]:
-        bases = _bases(ruleset, hook, family)
+    for hook in hooks.HOOKS[direction]:
+        bases = hooks.bases(ruleset, hook, family)
         for table, base in bases:
-            if _is_order_unknown(table, base, bases):
+            if hooks.is_order_unknown(table, base, bases):
                 pieces = [Piece(piece.packets._replace(mark=packets_of.MARKS), False) for piece in pieces]
-            pieces = walk.at(table, base, pieces, _TRACKING.get(hook))
+            pieces = walk.at(table, base, pieces, hooks.TRACKING.get(hook))
     return Walked(pieces, walk.decisions)
-
-
-def _bases(ruleset: Ruleset, hook: str, family: str) -> t.List[t.Tuple[Table, BaseChain]]:
-    found = [
-        (table, base)
-        for table in ruleset.tables
-        if table.packets == family
-        for base in table.bases
-        if base.hook == hook
-    ]
-    return sorted(found, key=lambda pair: _place_in_time(pair[1]))
-
-
-def _is_order_unknown(table: Table, base: BaseChain, bases: t.Iterable[t.Tuple[Table, BaseChain]]) -> bool:
-    """Whether a chain of another table at the same place may set a mark before BASE is asked, or after it."""
-    same = [other for other, one in bases if _place_in_time(one) == _place_in_time(base)]
-    sets_marks = any(
-        rule.action.kind == rules.MARK for other in same for chain in other.chains.values() for rule in chain
-    )
-    return sets_marks and any(other.key != table.key for other in same)
-
-
-def _place_in_time(base: BaseChain) -> t.Tuple[int, int]:
-    """Chains of address translation have one place at each hook, and an order among themselves."""
-    place = {'prerouting': -100, 'output': -100}.get(base.hook, 100) if base.is_nat else base.priority
-    return place, base.priority
 
 
 class _Walk:

@@ -132,7 +132,9 @@ def _protocol_name(number: int) -> str:
     return next((name for name, known in protocols.NUMBERS.items() if known == number), str(number))
 
 
-def require_passing(kernel: Kernel, documented: t.Sequence[Flow], is_own: Chooses) -> t.List[str]:
+def require_passing(
+    kernel: Kernel, documented: t.Sequence[Flow], is_own: Chooses = lambda _place: False
+) -> t.List[str]:
     """Warnings about DOCUMENTED flows that rules which are not IS_OWN stop in part, or perhaps.
 
     Raises Refused for those that cannot pass.

@@ -10,7 +10,6 @@ import typing as t
 from ..._base.errors import Refused
 from ..._kernel import flows, neighbours, questions
 from ..._kernel.reader import Kernel as WholeKernel
-from ..._kernel.rules import Place
 from ..._model import report
 from ..._model.openings import everything
 from ..._model.peers import ANY, Peers
@@ -104,14 +103,7 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
     changed.update({path: None for path in state.files if path not in contents})
     warnings = conditions.warnings() if policy else ()
     orders_before: others.Orders = state.kernel.orders() if state.kernel else {}
-    orders = orders_before
-    if transition == 'reload' or {'start', 'stop'} & set(switch.steps):
-        conditions.require_restorable(state.service)
-    if transition == 'reload' or 'start' in switch.steps:
-        tried, doubts = _try_out(state.service, changed)
-        orders, warnings = others.after_reload(orders, tried.orders() if tried else {}), (*warnings, *doubts)
-    if transition != 'none':
-        conditions.require_changeable(state.service)
+    orders, doubts = _orders_after(state, orders_before, changed, switch, transition)
     priorities = state.unmanaged.priorities
     was = others.effect(orders_before, wanted, priorities)
     effect = others.effect(orders, wanted, priorities)
@@ -120,7 +112,7 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         open_before = (everything('firewalld is stopped'),)
     others_alone = state.whole.without_table('inet', service.UNIT)
     documented = flows.documented(policy, guard, others_alone.surroundings) if policy else []
-    partly = neighbours.require_passing(others_alone, documented, _is_of_firewalld)
+    partly = neighbours.require_passing(others_alone, documented)
     before = report.Side([*state.text(), *was.lines(state.documents)], display.rules(state.documents))
     lines = display.state(_service_after(state.service, switch).text(), wanted, None)
     after = report.Side([*lines, *effect.lines(wanted)], display.rules(wanted))
@@ -135,14 +127,25 @@ def plan(state: State, policy: t.Optional[Policy], guard: t.Iterable[Rule]) -> C
         others_alone,
         report.diff(before, after, service.UNIT),
         report.counts(before.rules, after.rules),
-        (*unmanaged_rules.warnings(state.unmanaged, policy, effect), *warnings, *partly),
+        (*unmanaged_rules.warnings(state.unmanaged, policy, effect), *warnings, *doubts, *partly),
         closing=tuple(opening for opening in open_before if opening not in open_after),
         staying=open_after,
     )
 
 
-def _is_of_firewalld(_place: Place) -> bool:
-    return False  # its table is left out
+def _orders_after(
+    state: State, now: others.Orders, changed: t.Mapping[str, t.Optional[str]], switch: Switch, transition: str
+) -> t.Tuple[others.Orders, t.Tuple[str, ...]]:
+    """(what others decide after the change, NOW before it; warnings). Raises Refused if it cannot be carried out."""
+    doubts: t.Tuple[str, ...] = ()
+    if transition == 'reload' or {'start', 'stop'} & set(switch.steps):
+        conditions.require_restorable(state.service)
+    if transition == 'reload' or 'start' in switch.steps:
+        tried, doubts = _try_out(state.service, changed)
+        now = others.after_reload(now, tried.orders() if tried else {})
+    if transition != 'none':
+        conditions.require_changeable(state.service)
+    return now, doubts
 
 
 def _try_out(

@@ -29,6 +29,24 @@ _OWN_CHAINS = frozenset(
 )
 
 
+class Others(t.NamedTuple):
+    """What unmanaged rules allow beyond the policy (`all`), whether that is open before and after the change, and what
+    ufw's defaults allow before it."""
+
+    all: t.Tuple[Opening, ...]
+    is_open_before: bool
+    is_open_after: bool
+    defaults: t.Tuple[Opening, ...]
+
+    @property
+    def open_before(self) -> t.Tuple[Opening, ...]:
+        return self.defaults or (self.all if self.is_open_before else ())
+
+    @property
+    def open_after(self) -> t.Tuple[Opening, ...]:
+        return self.all if self.is_open_after else ()
+
+
 def openings(
     whole: WholeKernel, documented: t.Sequence[Flow], directions: t.Iterable[str], from_files: Tables
 ) -> t.List[t.Tuple[Place, Opening]]:

@@ -138,32 +138,16 @@ def _target(state: State, edited: Edited, family: str, before: Table, after: Tab
     return Target(after, ufw_chains, transactions.known_rules(before, after), state.live[family])
 
 
-class _Others(t.NamedTuple):
-    """What unmanaged rules allow beyond the policy (`all`), whether that is open before and after the change, and what
-    ufw's defaults allow before it."""
-
-    all: t.Tuple[Opening, ...]
-    is_open_before: bool
-    is_open_after: bool
-    defaults: t.Tuple[Opening, ...]
-
-    @property
-    def open_before(self) -> t.Tuple[Opening, ...]:
-        return self.defaults or (self.all if self.is_open_before else ())
-
-    @property
-    def open_after(self) -> t.Tuple[Opening, ...]:
-        return self.all if self.is_open_after else ()
-
-
-def _others(state: State, edited: Edited, ruleset: Ruleset, outside: t.Iterable[Opening]) -> _Others:
+def _others(state: State, edited: Edited, ruleset: Ruleset, outside: t.Iterable[Opening]) -> others_of.Others:
     if not ruleset.is_managed:
-        return _Others((), True, True, ())
+        return others_of.Others((), True, True, ())
     defaults = display.default_openings(state.service.settings)
     was_exclusive = notes.is_exclusive(display.managed(state.live, state.texts)[0])
     # where everything is open, nothing is closed
     is_open_before = bool(defaults) or not was_exclusive
-    return _Others((*display.extra_openings(edited), *outside), is_open_before, not ruleset.exclusive, defaults)
+    return others_of.Others(
+        (*display.extra_openings(edited), *outside), is_open_before, not ruleset.exclusive, defaults
+    )
 
 
 def _policies_without_ufw(state: State) -> t.Dict[str, t.Dict[str, str]]:
@@ -174,7 +158,7 @@ def _policies_without_ufw(state: State) -> t.Dict[str, t.Dict[str, str]]:
     return {family: table.policies for family, table in state.live.items() if not table.has_ufw(family)}
 
 
-def _warnings(state: State, edited: Edited, ruleset: Ruleset, others: _Others) -> t.Tuple[str, ...]:
+def _warnings(state: State, edited: Edited, ruleset: Ruleset, others: others_of.Others) -> t.Tuple[str, ...]:
     if not ruleset.is_managed:
         return ()
     from_service = service.warnings(state.service, is_starting(state, edited))
@@ -202,7 +186,7 @@ def _expected_tables(state: State, edited: Edited, ruleset: Ruleset, has_changes
 
 
 def _sides(
-    state: State, edited: Edited, expected_before: Tables, ufw_chains: UfwChains, others: _Others
+    state: State, edited: Edited, expected_before: Tables, ufw_chains: UfwChains, others: others_of.Others
 ) -> t.Tuple[report.Side, report.Side]:
     """Both sides of the diff."""
     deviations: t.List[str] = []

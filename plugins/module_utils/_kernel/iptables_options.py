@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many values each option of iptables' matches takes, as iptables-save writes it.
+"""The options of a rule of iptables, as iptables-save writes it, and how many values each takes.
 
-From the manual iptables-extensions(8) of iptables 1.8; the extensions of all distributions are those of iptables.
+Which take two, and which a text, is from the manual iptables-extensions(8) of iptables 1.8.
 """
 
 from __future__ import annotations
@@ -13,18 +13,6 @@ import typing as t
 
 from .rules import Unknown
 
-_NONE = frozenset(
-    (
-        '-f', '--syn', '--set', '--rcheck', '--update', '--remove', '--reap', '--rttl', '--rsource', '--rdest',
-        '--return-nomatch', '--update-counters', '--update-subcounters', '--soft', '--rt-0-res', '--rt-0-not-strict',
-        '--ahres', '--fragres', '--fragfirst', '--fragmore', '--fraglast', '--limit-iface-in', '--limit-iface-out',
-        '--loose', '--validmark', '--accept-local', '--invert', '--nowildcard', '--transparent', '--restore-skmark',
-        '--physdev-is-in', '--physdev-is-out', '--physdev-is-bridged', '--strict', '--next', '--kerneltz',
-        '--contiguous', '--utc', '--icase', '--ecn-tcp-cwr', '--ecn-tcp-ece', '--socket-exists', '--suppl-groups',
-        '--hashlimit-rate-match', '--connlimit-saddr', '--connlimit-daddr', '--ipvs', '--rateest-lt', '--rateest-gt',
-        '--rateest-eq', '--rateest-delta',
-    )
-)  # fmt: skip
 _TWO = frozenset(('--tcp-flags', '--match-set'))
 # options whose value is a text, which may begin like an option
 _TEXTS = frozenset(('--comment', '--string', '--hex-string', '--name', '--helper', '--u32', '--bytecode', '--path'))
@@ -90,10 +78,8 @@ def _canonical(words: t.Iterable[str]) -> t.Iterator[str]:
 
 
 def _number_of_values(name: str, following: t.Sequence[str]) -> int:
-    if name in _NONE:
-        return 0
     if name in _TWO:
         return 2
-    # of options that are not known here (extensions of others), only what follows tells it
+    # what is no value of an option is the next one, or its negation; so extensions of others are read as well
     is_option = bool(following) and (following[0] == '!' or following[0].startswith('-'))
     return 1 if name in _TEXTS or not is_option else 0

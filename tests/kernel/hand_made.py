@@ -89,6 +89,17 @@ CASES: dict[str, list[Script]] = {
         ),
         nft('meta mark 7 tcp dport 22 drop'),
     ],
+    'a port is changed to one that is open': [nft('tcp dport 22 tcp dport set 8443', **RAW)],
+    'a set whose entries have a rate': [
+        nft(
+            'ip saddr @m drop',
+            more='set m {\ntype ipv4_addr\nlimit rate 1/hour burst 1 packets\nelements = { 192.0.2.11 }\n}',
+        )
+    ],
+    'translation before its priority': [
+        nft('tcp dport 22 meta mark set 7', hook='prerouting', priority=0, table='inet y'),
+        nft('meta mark 7 drop', hook='prerouting', priority=10, kind='nat', table='ip tr'),
+    ],
     'the protocol of a frame': [nft('meta protocol ip drop')],
     'the kind of an outgoing packet': [nft('meta pkttype host drop', hook='output')],
     'rules of nft among those of iptables': [

@@ -37,7 +37,7 @@ def read(program: str, text: str, context: Context, sets: Sets) -> t.List[Table]
             name, policy = (line[1:].split() + ['-'])[:2]
             tables[-1].chains[name] = []
             if policy != '-':
-                tables[-1] = tables[-1]._replace(bases=(*tables[-1].bases, base_chain(tables[-1].name, name, policy)))
+                tables[-1] = tables[-1]._replace(bases=(*tables[-1].bases, _base_chain(tables[-1].name, name, policy)))
         elif line.startswith('-A ') and tables:
             name = (line.split(None, 2) + [''])[1]
             tables[-1].chains.setdefault(name, []).append(_rule(tables[-1], name, line, context, sets))
@@ -49,7 +49,7 @@ def filled_sets(text: str) -> t.Set[str]:
     return set(re.findall(r'(?m)^-A .* -j SET .*?--(?:add|del)-set (\S+)', text))
 
 
-def base_chain(table: str, chain: str, policy: str) -> BaseChain:
+def _base_chain(table: str, chain: str, policy: str) -> BaseChain:
     """A built-in CHAIN, with the priority that iptables gives it."""
     is_nat = table == 'nat'
     priority = _NAT_OF_SOURCES if is_nat and chain in ('INPUT', 'POSTROUTING') else _PRIORITIES.get(table, 0)
@@ -84,8 +84,7 @@ def _action(line: iptables_options.Line) -> Action:
         return Action(rules.REDIRECT, port=int(port) if port.isdigit() else None)
     if target == 'SET':
         return Action(rules.MARK if '--map-mark' in line.rest else rules.CONTINUE)
-    if target in ('NFQUEUE', 'QUEUE', 'SYNPROXY', 'CLUSTERIP', 'TPROXY'):
-        return Action(rules.ASK)
+    # what is no chain (a queue, a proxy, an extension of others) decides by itself: see walk
     return Action(rules.GOTO if line.verb == '-g' else rules.JUMP, target)
 
 

@@ -39,7 +39,7 @@ def of(ruleset: Ruleset, direction: str, family: str, start: t.Sequence[Packets]
     except walk.TooManyPieces:
         return Outcome([], [], list(start), [])
     decisions = [decision._replace(packets=_as_sent(decision.packets, start)) for decision in walked.decisions]
-    passed = packets_of.merged(_as_sent(piece.packets, start) for piece in walked.passed)
+    passed = packets_of.merged(_as_sent(packets, start) for packets in walked.passed)
     stopped = [decision for decision in decisions if decision.kind != rules.ACCEPT]
     asked = [decision.packets for decision in stopped if decision.kind == rules.ASK]
     denied = packets_of.merged(decision.packets for decision in stopped)

@@ -4,8 +4,8 @@
 """Follow sets of packets through the chains of the kernel, as it would take them.
 
 A rule that is known takes exactly the packets that it selects. One that is not (a rate, a name that cannot be resolved,
-a module that is not known here) may take them or not: they go both ways, marked as doubtful. So what is not doubtful
-has happened for certain, and packets whose every way ends alike have that end for certain, too.
+a module that is not known here) may take them or not: they go both ways. So what is decided about them is known where
+all their ways end alike, and only there.
 """
 
 from __future__ import annotations
@@ -26,11 +26,6 @@ class TooManyPieces(Exception):
     """The rules divide the packets into more sets than can be followed."""
 
 
-class Piece(t.NamedTuple):
-    packets: Packets
-    is_certain: bool = True
-
-
 class Decision(t.NamedTuple):
     """A rule (or, without a text, the policy of a base chain) that decides about `packets`. `kind`: accept, deny, or
     ask where something else than the rules decides. `names_peers`: it, or a jump to it, is about certain peers, as
@@ -38,7 +33,6 @@ class Decision(t.NamedTuple):
 
     kind: str
     packets: Packets
-    is_certain: bool
     place: Place
     names_peers: bool = False
 
@@ -47,19 +41,19 @@ class Walked(t.NamedTuple):
     """What passes all hooks, and every decision on the way. Packets that are sent elsewhere are among those of `ask`;
     if it is another port of this host, they pass with that one, too."""
 
-    passed: t.List[Piece]
+    passed: t.List[Packets]
     decisions: t.List[Decision]
 
 
 def follow(ruleset: Ruleset, direction: str, family: str, start: t.Iterable[Packets]) -> Walked:
     """What becomes of the packets START of FAMILY in DIRECTION. Raises TooManyPieces."""
     walk = _Walk('source' if direction == INGRESS else 'destination')
-    pieces = [Piece(packets) for packets in start]
+    pieces = list(start)
     for hook in hooks.HOOKS[direction]:
         bases = hooks.bases(ruleset, hook, family)
         for table, base in bases:
             if hooks.is_order_unknown(table, base, bases):
-                pieces = [Piece(piece.packets._replace(mark=packets_of.MARKS), False) for piece in pieces]
+                pieces = [piece._replace(mark=packets_of.MARKS) for piece in pieces]
             pieces = walk.at(table, base, pieces, hooks.TRACKING.get(hook))
     return Walked(pieces, walk.decisions)
 
@@ -68,54 +62,50 @@ class _Walk:
     def __init__(self, peer_field: str) -> None:
         self._peer_field = peer_field
         self.decisions: t.List[Decision] = []
-        self._accepted: t.List[Piece] = []
+        self._accepted: t.List[Packets] = []
         self._depth = 0
 
-    def at(self, table: Table, base: BaseChain, pieces: t.List[Piece], tracking: t.Optional[int]) -> t.List[Piece]:
+    def at(self, table: Table, base: BaseChain, pieces: t.List[Packets], tracking: t.Optional[int]) -> t.List[Packets]:
         """What passes a base chain of a hook, at which connections are tracked from the priority TRACKING on."""
         if tracking is None or base.priority > tracking:
             return self.base(table, base, pieces)
         if base.priority < tracking:
             return self.untracked_base(table, base, pieces)
         # of two at the same place, either may come first
-        both = _doubtful(pieces)
-        return _merged([*self.base(table, base, both), *self.untracked_base(table, base, both)])
+        return _merged([*self.base(table, base, pieces), *self.untracked_base(table, base, pieces)])
 
-    def untracked_base(self, table: Table, base: BaseChain, pieces: t.List[Piece]) -> t.List[Piece]:
+    def untracked_base(self, table: Table, base: BaseChain, pieces: t.List[Packets]) -> t.List[Packets]:
         """What passes a base chain that is asked before connections are tracked."""
-        passed: t.List[Piece] = []
+        passed: t.List[Packets] = []
         for piece in pieces:
-            state = piece.packets.state
-            is_new = state != UNTRACKED_STATE
-            start = piece._replace(packets=piece.packets._replace(state=INVALID_STATE)) if is_new else piece
+            start = piece if piece.state == UNTRACKED_STATE else piece._replace(state=INVALID_STATE)
             for one in self.base(table, base, [start]):
-                is_changed = one.packets.state == UNTRACKED_STATE
-                passed.append(one if is_changed else one._replace(packets=one.packets._replace(state=state)))
+                passed.append(one if one.state == UNTRACKED_STATE else one._replace(state=piece.state))
         return _merged(passed)
 
-    def base(self, table: Table, base: BaseChain, pieces: t.List[Piece]) -> t.List[Piece]:
+    def base(self, table: Table, base: BaseChain, pieces: t.List[Packets]) -> t.List[Packets]:
         """What passes a base chain."""
         self._accepted = []
         number = len(self.decisions)
         # of a device, which nft does not always print; or at a place that is not that of its priority
         is_somewhere = base.hook in ('ingress', 'egress') or (base.is_nat and base.hook == 'input')
-        untranslated: t.List[Piece] = []
+        untranslated: t.List[Packets] = []
         if base.is_nat:
             # only the first packet of a connection is asked about
-            untranslated = [piece for piece in pieces if piece.packets.state != ONLY_NEW]
-            pieces = [piece for piece in pieces if piece.packets.state == ONLY_NEW]
-        rest = self._chain(table, base.chain, _doubtful(pieces) if is_somewhere else pieces)
+            untranslated = [piece for piece in pieces if piece.state != ONLY_NEW]
+            pieces = [piece for piece in pieces if piece.state == ONLY_NEW]
+        rest = self._chain(table, base.chain, pieces)
         place = Place(table.program, table.family, table.name, base.chain)
         self._decide(base.policy, rest, place)
         if is_somewhere:
             kinds = {decision.kind for decision in self.decisions[number:]}
-            marks = {piece.packets.mark for piece in self._accepted} | {piece.packets.mark for piece in pieces}
+            marks = {piece.mark for piece in self._accepted} | {piece.mark for piece in pieces}
             is_harmless = kinds <= {rules.ACCEPT} and len(marks) < 2
-            passed = pieces if is_harmless else [*_doubtful(pieces), *self._accepted]
+            passed = pieces if is_harmless else [*pieces, *self._accepted]
             return _merged([*passed, *untranslated])
         return _merged([*self._accepted, *untranslated])
 
-    def _chain(self, table: Table, name: str, pieces: t.List[Piece], names_peers: bool = False) -> t.List[Piece]:
+    def _chain(self, table: Table, name: str, pieces: t.List[Packets], names_peers: bool = False) -> t.List[Packets]:
         """What the chain NAME leaves undecided; NAMES_PEERS: only certain peers get there."""
         self._depth += 1
         if self._depth > _MAX_DEPTH:
@@ -125,9 +115,9 @@ class _Walk:
         return undecided
 
     def _follow_rules(
-        self, table: Table, chain: t.Iterable[Rule], pieces: t.List[Piece], names_peers: bool
-    ) -> t.List[Piece]:
-        returned: t.List[Piece] = []
+        self, table: Table, chain: t.Iterable[Rule], pieces: t.List[Packets], names_peers: bool
+    ) -> t.List[Packets]:
+        returned: t.List[Packets] = []
         many = _MANY
         for rule in chain:
             if not pieces:
@@ -157,70 +147,54 @@ class _Walk:
                 many = max(_MANY, 2 * len(pieces))
         return _merged([*pieces, *returned])
 
-    def _decide(self, kind: str, pieces: t.List[Piece], place: Place, names_peers: bool = False) -> None:
+    def _decide(self, kind: str, pieces: t.List[Packets], place: Place, names_peers: bool = False) -> None:
         if kind == rules.ACCEPT:
             self._accepted += pieces
         kind = kind if kind in (rules.ACCEPT, rules.DENY) else rules.ASK
-        self.decisions += [Decision(kind, piece.packets, piece.is_certain, place, names_peers) for piece in pieces]
+        self.decisions += [Decision(kind, piece, place, names_peers) for piece in pieces]
         if len(self.decisions) > MAX_PIECES:
             raise TooManyPieces
 
 
-def _doubtful(pieces: t.Iterable[Piece]) -> t.List[Piece]:
-    return [piece._replace(is_certain=False) for piece in pieces]
-
-
-def _marked(piece: Piece, action: Action) -> Piece:
-    packets = piece.packets
-    ((first, last),) = packets.mark if len(packets.mark) == 1 else ((0, 1),)
+def _marked(piece: Packets, action: Action) -> Packets:
+    ((first, last),) = piece.mark if len(piece.mark) == 1 else ((0, 1),)
     if action.keep is None or (first != last and action.keep):
-        return Piece(packets._replace(mark=packets_of.MARKS), False)
+        return piece._replace(mark=packets_of.MARKS)
     value = (first & action.keep) ^ action.flip
-    return piece._replace(packets=packets._replace(mark=((value, value),)))
+    return piece._replace(mark=((value, value),))
 
 
-def _untracked(piece: Piece, _action: Action) -> Piece:
-    if piece.packets.state != INVALID_STATE:
-        return piece  # it is tracked already
-    return piece._replace(packets=piece.packets._replace(state=UNTRACKED_STATE))
+def _untracked(piece: Packets, _action: Action) -> Packets:
+    # one with another state is tracked already
+    return piece._replace(state=UNTRACKED_STATE) if piece.state == INVALID_STATE else piece
 
 
-_CHANGES: t.Dict[str, t.Callable[[Piece, Action], Piece]] = {rules.MARK: _marked, rules.UNTRACK: _untracked}
+_CHANGES: t.Dict[str, t.Callable[[Packets, Action], Packets]] = {rules.MARK: _marked, rules.UNTRACK: _untracked}
 
 
-def _redirected(piece: Piece, action: Action) -> Piece:
-    """Doubtful, since these are other packets now than those that PIECE tells apart."""
+def _redirected(piece: Packets, action: Action) -> Packets:
     ports = packets_of.PORTS if action.port is None else ((action.port, action.port),)
-    return Piece(piece.packets._replace(destination_port=ports), False)
+    return piece._replace(destination_port=ports)
 
 
-def _split(rule: Rule, pieces: t.List[Piece]) -> t.Tuple[t.List[Piece], t.List[Piece]]:
+def _split(rule: Rule, pieces: t.List[Packets]) -> t.Tuple[t.List[Packets], t.List[Packets]]:
     """(those of PIECES that RULE takes, those that it leaves)."""
-    taken: t.List[Piece] = []
-    left: t.List[Piece] = []
+    taken: t.List[Packets] = []
+    left: t.List[Packets] = []
     bounds = packets_of.outer_bounds(rule.conditions[0]) if rule.conditions else []
     for piece in pieces:
-        packets = piece.packets
         # most rules are about other packets
-        if any(packets[field][0][0] > last or packets[field][-1][1] < first for field, first, last in bounds):
+        if any(piece[field][0][0] > last or piece[field][-1][1] < first for field, first, last in bounds):
             left.append(piece)
             continue
-        matched, rest = packets_of.select(rule.conditions, packets)
-        if not matched:
-            left.append(piece)
-            continue
-        left += [Piece(part, piece.is_certain) for part in rest]
-        taken += [Piece(part, piece.is_certain and rule.is_known) for part in matched]
-        if not rule.is_known:
-            left += [Piece(part, False) for part in matched]
+        matched, rest = packets_of.select(rule.conditions, piece)
+        taken += matched
+        left += [piece] if not rule.is_known or not matched else rest
     return taken, left
 
 
-def _merged(pieces: t.List[Piece]) -> t.List[Piece]:
-    if len(pieces) < 2:
-        return pieces
-    kinds = {flag: [piece.packets for piece in pieces if piece.is_certain is flag] for flag in (True, False)}
-    result = [Piece(packets, flag) for flag, sets in kinds.items() for packets in packets_of.merged(sets)]
+def _merged(pieces: t.List[Packets]) -> t.List[Packets]:
+    result = packets_of.merged(pieces)
     if len(result) > MAX_PIECES:
         raise TooManyPieces
     return result

@@ -100,6 +100,14 @@ CASES: dict[str, list[Script]] = {
         nft('tcp dport 22 meta mark set 7', hook='prerouting', priority=0, table='inet y'),
         nft('meta mark 7 drop', hook='prerouting', priority=10, kind='nat', table='ip tr'),
     ],
+    'two tables at one place': [
+        iptables('-A OUTPUT -m mark --mark 0x0 -p tcp -j REJECT', program='iptables-legacy-restore'),
+        nft('meta mark set 0x7', hook='output'),
+    ],
+    'and the other way round': [
+        iptables('-A OUTPUT -m mark --mark 0x7 -p tcp -j REJECT', program='iptables-legacy-restore'),
+        nft('meta mark set 0x7', hook='output'),
+    ],
     'the protocol of a frame': [nft('meta protocol ip drop')],
     'the kind of an outgoing packet': [nft('meta pkttype host drop', hook='output')],
     'rules of nft among those of iptables': [

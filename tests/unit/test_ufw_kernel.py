@@ -66,6 +66,9 @@ CHAINS = """
         (['-m limit --limit 1/min -j ACCEPT'], UNKNOWN),
         (['-m time --timestart 10:00 -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], UNKNOWN),
         (['-m time --timestart 10:00 -j ACCEPT', '-p tcp -m tcp --dport 22 -j ACCEPT'], PASSES),
+        # what is no chain decides by itself: a queue, an extension of others
+        (['-j NFQUEUE --queue-num 1'], UNKNOWN),
+        (['-j CHAOS --tarpit', '-j ACCEPT'], UNKNOWN),
         (['-m geoip --src-cc CN -j DROP', '-p tcp -m tcp --dport 22 -j ACCEPT'], UNKNOWN),
         (['-m comment --comment "-j DROP" -p tcp -m tcp --dport 22 -j ACCEPT'], PASSES),
     ],

@@ -113,7 +113,7 @@ def _to_data(flow: Flow) -> dict[str, t.Any]:
         'id': flow.id,
         'title': flow.title,
         'note': flow.note,
-        'source': list(dict.fromkeys(source for source, _destination in flow.pairs)),
+        'source': list(dict.fromkeys(source for source, _destination in flow.pairs if source)),
         'destination': list(dict.fromkeys(destination for _source, destination in flow.pairs)),
         'protocol': list(flow.protocols),
         'ports': list(flow.ports),

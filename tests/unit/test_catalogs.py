@@ -51,7 +51,7 @@ def test_a_catalog_allows_what_the_document_states(product):
             if flow.id in table
             for source, destination in flow.pairs
             for protocol in flow.protocols
-            for port in table[flow.id]
+            for port in table[flow.id].ports
         }
         assert allowed == expected, (options, platform)
 
@@ -64,7 +64,7 @@ def test_every_flow_cites_exactly_the_rows_that_state_it_under_its_condition(pro
         cited: dict[tuple, set] = {}
         for flow in CATALOGS[product].flows:
             for (source, destination), protocol, port in itertools.product(
-                flow.pairs, flow.protocols, table.get(flow.id, ())
+                flow.pairs, flow.protocols, table[flow.id].ports if flow.id in table else ()
             ):
                 cited.setdefault((source, destination, protocol, port), set()).update(
                     (entry['section'], entry['row']) for entry in flow.citations

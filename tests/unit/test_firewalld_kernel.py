@@ -32,7 +32,7 @@ TABLE = [
     rule(f'{POLICY}_allow', match(SOURCE, '192.0.2.1'), match(PORT, 443), {'accept': None}),
     rule(POLICY, {'drop': None}),
 ]
-EXPECTED = {('ingress', 'ipv4', 'tcp', 'destination', (443, 443), ((3221225985, 3221225985),)): 1}
+EXPECTED = {('ingress', 'ipv4', 'tcp', 'destination', (443, 443), ((3221225985, 3221225985),), ''): 1}
 
 
 def with_parts(change):

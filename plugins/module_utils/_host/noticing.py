@@ -42,7 +42,7 @@ def _is_allowed(service: _Service, allowed: AllowedTraffic) -> bool:
     protocol, port = service
     return any(
         (known.direction, known.protocol) == (INGRESS, protocol)
-        and known.port_side != 'source'
+        and known.is_for_host
         and known.low <= port <= known.high
         for known in allowed
     )

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model import intervals, protocols, traffic
+from .._model import icmp_types, intervals, protocols, traffic
 from .._model.directions import INGRESS
 from .._model.intervals import Intervals
 from .._model.peers import Any
-from .._model.policy import Policy, Rule, peers_by_family, ports_text
+from .._model.policy import Policy, Rule, peers_by_family, service_text
 from .._model.traffic import AllowedTraffic
 from . import packets as packets_of
 from .packets import Packets
@@ -35,7 +35,7 @@ def documented(policy: Policy, guard: t.Iterable[Rule], surroundings: Surroundin
     found = []
     for rule in (*guard, *policy.rules):
         names = ', '.join(rule.flows)
-        ports = ', '.join(map(ports_text, rule.ports))
+        ports = ', '.join(service_text(rule.protocol, span) for span in rule.ports)
         text = ' '.join(filter(None, (rule.direction, rule.protocol, ports, f'({names})')))
         for family, peers in peers_by_family(rule):
             spans = [traffic.whole_family(family)]
@@ -47,22 +47,31 @@ def documented(policy: Policy, guard: t.Iterable[Rule], surroundings: Surroundin
 
 
 def _packets(rule: Rule, family: str, peers: Intervals, surroundings: Surroundings) -> Packets:
-    number = protocols.NUMBERS[rule.protocol]
     types = _ASKING.get(rule.protocol, packets_of.NUMBERS)
+    if rule.side == traffic.TYPE:
+        # what only answers is part of a connection, however its rule reads
+        types = intervals.common(types, intervals.merge(icmp_types.types(rule.ports))) or types
     own = addresses_here(surroundings, family)
-    if rule.protocol in protocols.GROUP_ADDRESSES and rule.direction == INGRESS:
+    if rule.to:
+        own = intervals.merge(map(traffic.interval, traffic.members_of(family, rule.to)))
+    elif rule.protocol in protocols.GROUP_ADDRESSES and rule.direction == INGRESS:
         own = intervals.merge((*own, *MULTICAST[family]))
     is_ingress = rule.direction == INGRESS
     everywhere = surroundings.all_interfaces()
     return Packets(
-        protocol=((number, number),),
+        protocol=_numbers(rule.protocol),
         source=peers if is_ingress else own,
         destination=own if is_ingress else peers,
-        destination_port=intervals.merge(rule.ports) or packets_of.PORTS,
+        destination_port=intervals.merge(rule.ports) if rule.side == 'destination' else packets_of.PORTS,
         icmp_type=types,
         input=everywhere if is_ingress else packets_of.NO_INTERFACE,
         output=packets_of.NO_INTERFACE if is_ingress else everywhere,
     )
+
+
+def _numbers(protocol: str) -> Intervals:
+    number = protocols.number(protocol)
+    return packets_of.NUMBERS if number is None else ((number, number),)
 
 
 def addresses_here(surroundings: Surroundings, family: str) -> Intervals:
@@ -72,13 +81,14 @@ def addresses_here(surroundings: Surroundings, family: str) -> Intervals:
 
 
 def boxes(allowed: AllowedTraffic, direction: str, family: str) -> t.List[Packets]:
-    """What is ALLOWED in DIRECTION, as packets; whatever has ports at its source is left out."""
+    """What is ALLOWED in DIRECTION, as packets, without what ports of the peer, types of ICMP or addresses of groups
+    restrict further."""
     whole = (traffic.whole_family(family),)
     interfaces = ((1, 2**16),)
     is_ingress = direction == INGRESS
     return [
         Packets(
-            protocol=((protocols.NUMBERS[service.protocol],) * 2,),
+            protocol=_numbers(service.protocol),
             source=peers if is_ingress else whole,
             destination=whole if is_ingress else peers,
             destination_port=((service.low, service.high),) if service.port_side else packets_of.PORTS,
@@ -86,7 +96,7 @@ def boxes(allowed: AllowedTraffic, direction: str, family: str) -> t.List[Packet
             output=packets_of.NO_INTERFACE if is_ingress else interfaces,
         )
         for service, peers in allowed.items()
-        if (service.direction, service.family) == (direction, family) and service.port_side != 'source'
+        if (service.direction, service.family) == (direction, family) and service.is_for_host
     ]
 
 

@@ -18,6 +18,7 @@ from .outcome import Outcome
 from .packets import Packets
 from .reader import Kernel
 from .rules import Place
+from .surroundings import MULTICAST
 from .walk import Decision
 
 # whether a rule is one of those that are asked about
@@ -110,12 +111,17 @@ def beyond(sets: t.Sequence[Packets], documented: t.Iterable[Packets]) -> t.List
         for part in packets_of.split(packets, {'protocol': icmpv6, 'icmp_type': _NEEDED_ICMPV6})[1]
     ]
     for flow in documented:
-        # a flow is documented for the addresses of this host
-        box = flow._replace(destination=packets_of.ALL_ADDRESSES) if flow.input != packets_of.NO_INTERFACE else flow
+        # what is documented for addresses of this host is not for others of it
+        is_for_host = flow.input != packets_of.NO_INTERFACE and not _is_for_group(flow)
+        box = flow._replace(destination=packets_of.ALL_ADDRESSES) if is_for_host else flow
         rest = packets_of.without(rest, [box])
         if not rest or len(rest) > _MAX_BOXES:
             break
     return rest
+
+
+def _is_for_group(flow: Packets) -> bool:
+    return any(not intervals.without(flow.destination, spans) for spans in MULTICAST.values())
 
 
 def opening(direction: str, text: str, extra: t.Sequence[Packets]) -> Opening:

@@ -4,21 +4,22 @@
 """The policy of one host: what its firewall must allow, in terms of no particular back end.
 
 A policy document is JSON: `format` (1), `egress` (allow or deny), `exclusive`, `log_denied` and `local_bridges` (bool;
-the latter: admit what bridges of the host need), `management`
-(`sources`: CIDRs or ["any"]; `ports`: in addition to the observed ones; `declared`: false if the sources are a
-default), `groups` (label -> canonical CIDRs), `rules` (`direction`, `protocol`, `ports`, `group` or null for any,
-`flows`), `citations` (flow -> texts). Everything that no rule allows is denied: ingress always, egress if `egress` is
-deny.
+the latter: admit what bridges of the host need), `management` (`sources`: CIDRs or ["any"]; `ports`: in addition to the
+observed ones; `declared`: false if the sources are a default), `groups` (label -> canonical CIDRs), `rules`
+(`direction`, `protocol`, `ports`, for ICMP its types, `group` or null for any, `to`: addresses of groups to which what
+comes in is sent, `flows`), `citations` (flow -> texts). Everything that no rule allows is denied: ingress always,
+egress if `egress` is deny.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import typing as t
 
 from .._base.errors import PortmatrixError
-from . import peers as peers_of, protocols, traffic
+from . import icmp_types, peers as peers_of, protocols, traffic
 from .directions import EGRESS, INGRESS
 from .peers import ANY, Any, Members, Peers
 from .traffic import Ports
@@ -29,7 +30,8 @@ BASELINE = 'baseline'  # product of the flows that every host needs
 
 
 class Rule(t.NamedTuple):
-    """What is allowed. `ports` is empty for protocols without ports; `label` names the group of peers."""
+    """What is allowed. `ports` is empty for protocols without ports, for ICMP they are types (_model.icmp_types), all
+    if empty; `label` names the group of peers; `to`: only what is sent to these addresses of groups."""
 
     direction: str
     protocol: str
@@ -37,6 +39,12 @@ class Rule(t.NamedTuple):
     label: str
     peers: Peers
     flows: t.Tuple[str, ...]
+    to: t.Tuple[str, ...] = ()
+
+    @property
+    def side(self) -> str:
+        """Which number tells its packets apart; see traffic.Service."""
+        return '' if not self.ports else traffic.TYPE if self.protocol in protocols.WITH_TYPES else 'destination'
 
 
 class Policy(t.NamedTuple):
@@ -71,10 +79,11 @@ def parse(text: str) -> Policy:
         Rule(
             rule['direction'],
             rule['protocol'],
-            tuple(parse_ports(ports) for ports in rule['ports']),
+            tuple(parse_service(rule['protocol'], ports) for ports in rule['ports']),
             rule['group'] or 'any',
             Members(tuple(data['groups'][rule['group']])) if rule['group'] else ANY,
             tuple(rule['flows']),
+            tuple(rule.get('to', ())),
         )
         for rule in data['rules']
     )
@@ -112,6 +121,8 @@ def peers_by_family(rule: Rule) -> t.Iterator[t.Tuple[str, Peers]]:
     for family in traffic.FAMILIES:
         if traffic.ONLY_IN.get(rule.protocol, family) != family:
             continue
+        if rule.to and not traffic.members_of(family, rule.to):
+            continue
         if isinstance(rule.peers, Any):
             yield family, ANY
             continue
@@ -121,15 +132,29 @@ def peers_by_family(rule: Rule) -> t.Iterator[t.Tuple[str, Peers]]:
             yield family, Members((*((groups[family],) if groups else ()), *members))
 
 
+def destinations(rule: Rule, family: str) -> t.Tuple[str, ...]:
+    """The addresses of groups in FAMILY to which what RULE allows is sent; ("",) without any."""
+    return traffic.members_of(family, rule.to) or ('',)
+
+
 def allowed_traffic(policy: Policy, guard_rules: t.Iterable[Rule]) -> traffic.AllowedTraffic:
     """Everything that POLICY and its guard allow, in the directions that the policy enforces."""
     builder = traffic.Builder()
     for rule in (*guard_rules, *policy.rules):
-        side = 'destination' if rule.ports else ''
         for family, peers in peers_by_family(rule) if rule.direction in policy.enforced_directions else ():
-            for ports in rule.ports or (traffic.NO_PORTS,):
-                builder.add(rule.direction, family, rule.protocol, side, ports, peers)
+            for ports, group in itertools.product(rule.ports or (traffic.NO_PORTS,), destinations(rule, family)):
+                builder.add(rule.direction, family, rule.protocol, rule.side, ports, peers, group)
     return builder.allowed()
+
+
+def parse_service(protocol: str, text: str) -> Ports:
+    """Ports, or the types of ICMP, as (first, last)."""
+    return icmp_types.interval(text) if protocol in protocols.WITH_TYPES else parse_ports(text)
+
+
+def service_text(protocol: str, ports: Ports) -> str:
+    """The opposite of `parse_service`."""
+    return icmp_types.text(ports) if protocol in protocols.WITH_TYPES else ports_text(ports)
 
 
 def parse_ports(text: str) -> Ports:

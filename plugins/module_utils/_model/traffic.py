@@ -18,14 +18,17 @@ from .peers import ANY, Any, Members, Peer, Peers
 
 FAMILIES = {'ipv4': (socket.AF_INET, 32), 'ipv6': (socket.AF_INET6, 128)}
 # In IPv6, AH is an extension header that firewalls skip: no rule can match it there.
-ONLY_IN = {'icmp': 'ipv4', 'icmpv6': 'ipv6', 'ah': 'ipv4'}
+ONLY_IN = {'icmp': 'ipv4', 'icmpv6': 'ipv6', 'ah': 'ipv4', 'igmp': 'ipv4'}
 Ports = t.Tuple[int, int]  # first and last; (0, 0) for protocols without ports
 ALL_PORTS: Ports = (0, 65535)
 NO_PORTS: Ports = (0, 0)
+TYPE = 'type'  # the `port_side` of types of ICMP
 
 
 class Service(t.NamedTuple):
-    """`port_side` is the end whose port is matched: "destination", "source", or "" for protocols without ports."""
+    """`port_side` is the end whose port is matched: "destination", "source", or "" for protocols without ports; or it
+    is "type", and the numbers are types of ICMP (_model.icmp_types). `to`: only what is sent to this address of a
+    group; "" for what is sent to the host."""
 
     direction: str
     family: str
@@ -33,6 +36,12 @@ class Service(t.NamedTuple):
     port_side: str
     low: int
     high: int
+    to: str = ''
+
+    @property
+    def is_for_host(self) -> bool:
+        """Whether the rest of its fields says all of it: what is sent to an address of the host, by its ports."""
+        return self.port_side in ('', 'destination') and not self.to
 
 
 class TrafficRule(t.NamedTuple):
@@ -44,6 +53,7 @@ class TrafficRule(t.NamedTuple):
     port_side: str
     ports: Ports
     peers: t.Union[Any, t.Tuple[Interval, ...]]
+    to: str = ''
 
 
 AllowedTraffic = t.Dict[Service, t.Tuple[Interval, ...]]
@@ -64,13 +74,14 @@ class Builder:
         port_side: str,
         ports: Ports,
         peers: Peers,
+        to: str = '',
     ) -> None:
         """Add one rule; the parameters are the fields of TrafficRule, PEERS as text."""
         intervals = peers if isinstance(peers, Any) else merge(map(interval, peers.addresses))
-        self.rules[TrafficRule(direction, family, protocol, port_side, ports, intervals)] += 1
+        self.rules[TrafficRule(direction, family, protocol, port_side, ports, intervals, to)] += 1
         for name in [family] if family else list(FAMILIES):
             if ONLY_IN.get(protocol, name) == name:
-                service = Service(direction, name, protocol, port_side, *ports)
+                service = Service(direction, name, protocol, port_side, *ports, to)
                 whole = [whole_family(name)] if isinstance(intervals, Any) else intervals
                 self._intervals.setdefault(service, []).extend(whole)
 
@@ -92,7 +103,7 @@ def allows_span(
         (service.low, service.high)
         for service, intervals in allowed.items()
         if service[:3] == (direction, family_name, protocol)
-        and service.port_side != 'source'
+        and service.is_for_host
         and any(low <= span[0] and span[1] <= high for low, high in intervals)
     )
     return any(low <= ports[0] and ports[1] <= high for low, high in spans)

@@ -75,6 +75,20 @@ def parse_peer(text: str, where: str) -> list[str]:
     return [str(network) for network in networks]
 
 
+def parse_group(text: str, where: str) -> list[str]:
+    """Canonical CIDRs of one multicast or broadcast address. The broadcast address of a network cannot be told from
+    one of a host, so that every address of IPv4 is accepted."""
+    text = str(text).strip()
+    if not is_address(text):
+        raise PortmatrixError(f'{where}: {text!r} is not an address; write for example 239.1.2.3 or ff02::1:3')
+    network = netaddr.IPNetwork(text)
+    if network.version == 6 and not network.ip.is_multicast():
+        raise PortmatrixError(f'{where}: {text!r} is no multicast address; IPv6 has no others that reach a group')
+    if network.ip.is_loopback() or network.ip.is_reserved() and str(network.ip) != '255.255.255.255':
+        raise PortmatrixError(f'{where}: {text!r} reaches no group of hosts; write a multicast or broadcast address')
+    return [str(network)]
+
+
 def is_address(text: str) -> bool:
     """Whether TEXT is one IPv4 or IPv6 address in full notation."""
     return netaddr.valid_ipv4(text, netaddr.INET_PTON) or netaddr.valid_ipv6(text)

@@ -1,30 +1,82 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check the references inside a catalog: names that exist, ports in range, addresses that can be peers."""
+"""Check the references inside a catalog: names that exist, and addresses that can be peers."""
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from ...module_utils._model.protocols import WITH_PORTS
 from .._base import addresses
-from .schema import PORT
+from .options import Options
 
 MAX_FLOWS, MAX_PAIRS = 2000, 2500  # of a catalog, of a flow
+_NETWORK_OPTION = re.compile(r'[a-z][a-z0-9_]*')
 
 
-def check_component(name: str, component: dict[str, t.Any], where: str, problems: list[str]) -> None:
-    """Append to PROBLEMS what is wrong with a component; make its addresses canonical."""
-    place = f'{where}: components.{name}.addresses'
-    if component['addresses'] and not component['external']:
-        problems.append(f'{place}: only an external component has fixed addresses; remove them, or set external: true')
+def check_component(name: str, component: dict[str, t.Any], options: Options, where: str, problems: list[str]) -> None:
+    """Append to PROBLEMS what is wrong with a component; make its addresses canonical, and list the options among them
+    as `networks`."""
+    place = f'{where}: components.{name}'
+    for key in ('addresses', 'names'):
+        if component[key] and not component['external']:
+            problems.append(
+                f'{place}.{key}: only an external component has fixed {key}; remove them, or set external: true'
+            )
+    if component['unstated'] and component['external']:
+        problems.append(
+            f'{place}.unstated: an external component is open to any unless it is declared, one that the document does '
+            'not state is refused; remove one of both'
+        )
+    problems.extend(
+        f'{place}.names: {text!r} is not the name of a host; write it in full, without a pattern'
+        for text in component['names']
+        if not addresses.is_name(text) or '.' not in text
+    )
+    component['networks'] = [text for text in component['addresses'] if _NETWORK_OPTION.fullmatch(text)]
+    for option in component['networks']:
+        check_option(option, 'networks', options, f'{place}.addresses', problems)
     try:
-        parsed = (cidr for text in component['addresses'] for cidr in addresses.parse_peer(text, place))
+        fixed = [text for text in component['addresses'] if text not in component['networks']]
+        parsed = (cidr for text in fixed for cidr in addresses.parse_peer(text, f'{place}.addresses'))
         component['addresses'] = addresses.merge(parsed)
     except PortmatrixError as error:
         problems.extend(error.problems)
+
+
+def check_option(name: str, kind: str, options: Options, where: str, problems: list[str]) -> None:
+    """Append to PROBLEMS what is wrong with a reference to the option NAME, which must have the type KIND."""
+    if name not in options:
+        problems.append(unknown(where, f'option of type {kind}', name, options))
+    elif options[name]['type'] != kind:
+        problems.append(f'{where}: the option {name!r} must have type {kind}, got {options[name]["type"]}')
+
+
+def check_option_components(data: dict[str, t.Any], where: str, problems: list[str]) -> None:
+    """Options that belong to components which do not exist."""
+    problems.extend(
+        unknown(f'{where}: options.{name}.component', 'component', component, data['components'])
+        for name, option in data['options'].items()
+        for component in option['component']
+        if component not in data['components']
+    )
+
+
+def check_owners(
+    used: t.Iterable[str], destinations: list[str], options: Options, where: str, problems: list[str]
+) -> None:
+    """An option that belongs to a component says something about this listener only."""
+    for name in dict.fromkeys(used):
+        owners = options.get(name, {}).get('component', [])
+        others = [component for component in destinations if owners and component not in owners]
+        if others:
+            problems.append(
+                f'{where}: the option {name!r} belongs to {", ".join(owners)}, but {", ".join(others)} '
+                f'listen{"s" if len(others) == 1 else ""} here; write a flow of its own, or remove component from the '
+                'option'
+            )
 
 
 def check_groups(data: dict[str, t.Any], where: str, problems: list[str]) -> None:
@@ -85,45 +137,6 @@ def pairs(sources: list[str], destinations: list[str], where: str, problems: lis
         )
         return ()
     return tuple((source, destination) for source in sources for destination in destinations)
-
-
-def check_ports(
-    entry: dict[str, t.Any], protocols: tuple[str, ...], options: dict[str, t.Any], where: str, problems: list[str]
-) -> None:
-    names = ', '.join(protocols)
-    with_ports = [protocol for protocol in protocols if protocol in WITH_PORTS]
-    if with_ports and len(with_ports) != len(protocols):
-        problems.append(f'{where}: protocol: {names} cannot be combined, since only some have ports; write two flows')
-    elif with_ports and not entry['ports']:
-        problems.append(f'{where}: ports: missing; {with_ports[0]} needs at least one port')
-    elif entry['ports'] and not with_ports:
-        problems.append(f'{where}: ports: {names} has no ports; remove them')
-    for number, text in enumerate(entry['ports']):
-        _check_port(text, options, f'{where}: ports[{number}]', problems)
-
-
-def _check_port(text: str, options: dict[str, t.Any], where: str, problems: list[str]) -> None:
-    match = PORT.fullmatch(text)
-    if not match:
-        problems.append(
-            f'{where}: {text!r} is not a port; write a decimal number, a range a-b, the name of a port '
-            'option, or name+N'
-        )
-    elif match['option']:
-        _check_port_option(match['option'], options, where, problems)
-    else:
-        low, high = int(match['low']), int(match['high'] or match['low'])
-        if not (1 <= low <= 65535 and 1 <= high <= 65535):
-            problems.append(f'{where}: must be from 1 to 65535, got {text!r}')
-        elif low > high:
-            problems.append(f'{where}: the range {text!r} is reversed; write {high}-{low}')
-
-
-def _check_port_option(name: str, options: dict[str, t.Any], where: str, problems: list[str]) -> None:
-    if name not in options:
-        problems.append(unknown(where, 'port option', name, options))
-    elif options[name]['type'] != 'port':
-        problems.append(f'{where}: the option {name!r} must have type port, got {options[name]["type"]}')
 
 
 def unknown(where: str, kind: str, name: str, known: t.Iterable[str]) -> str:

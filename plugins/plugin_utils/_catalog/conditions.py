@@ -38,6 +38,14 @@ def check(expression: str, options: Options, where: str, problems: list[str]) ->
     return 0
 
 
+def names(expression: str) -> set[str]:
+    """The options that a condition names; none if it cannot be read."""
+    try:
+        return domains.fields(_parse(expression, '')) if expression else set()
+    except (PortmatrixError, RecursionError):
+        return set()
+
+
 def evaluate(expression: str, scope: dict[str, t.Any], where: str) -> bool:
     """The value of a condition. Raises PortmatrixError if it is not a boolean, or cannot be evaluated."""
     try:

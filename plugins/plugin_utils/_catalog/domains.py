@@ -15,12 +15,19 @@ Node = t.Mapping[str, t.Any]  # a parsed JMESPath expression: `type`, `children`
 _OTHERS = ('another', 'one more', 'a third')
 _ORDERING = ('lt', 'lte', 'gt', 'gte')
 _PLATFORM_OPTION = {'type': 'choice', 'choices': list(PLATFORMS), 'default': PLATFORMS[0]}
-_TYPES = {
+_TYPES: dict[str, tuple[type, str]] = {
     'bool': (bool, '`true` or `false`'),
     'port': (int, 'a number in `backticks`'),
     'int': (int, 'a number in `backticks`'),
     'list': (list, 'a list in `backticks`'),
     'choice': (str, "a text in 'single quotes'"),
+}
+# a condition can only ask whether these are set; each with some value
+_ONLY_SET = {
+    'port_range': '1-2',
+    'ports': ['1'],
+    'networks': ['192.0.2.0/24'],
+    'group_addresses': ['239.0.0.1/32'],
 }
 
 
@@ -70,6 +77,8 @@ class Domains:
         """The default first."""
         option = self._options[name]
         values: list[t.Any] = [option['default']]
+        if option['type'] in _ONLY_SET:
+            return values if values != [None] else [None, _ONLY_SET[option['type']]]
         if option['type'] == 'bool':
             values += [False, True]
         elif option['type'] == 'choice':
@@ -94,7 +103,7 @@ class Domains:
     def _numbers(self, kind: str) -> t.Iterator[int]:
         named = {number for number in self._literals if isinstance(number, int) and not isinstance(number, bool)}
         in_use = [option for name, option in self._options.items() if name in self._names]
-        named.update(option['default'] for option in in_use if option['type'] in ('port', 'int'))
+        named.update(option['default'] for option in in_use if option['type'] in ('port', 'int') and option['default'])
         low, high = (1, 65535) if kind == 'port' else (-math.inf, math.inf)
         near = sorted(
             {number + step for number in named for step in (-1, 0, 1)} | ({1, 65535} if kind == 'port' else {0})
@@ -115,6 +124,10 @@ def _literals(node: Node) -> t.Iterator[t.Any]:
 
 def _compared(node: Node, field_is_first: bool, option: dict[str, t.Any], literal: t.Any) -> list[t.Any]:
     """Those of the values in LITERAL that the option, compared with it by NODE, can never have."""
+    if literal is None and node['value'] in ('eq', 'ne') and option['default'] is None:
+        return []
+    if option['type'] in _ONLY_SET:
+        return [literal]
     expected = _TYPES[option['type']][0]
     if node['type'] == 'function_expression':
         # contains(option, 'value') asks for a member, contains(`["a", "b"]`, option) for one of several values
@@ -138,6 +151,9 @@ def _is_of(value: t.Any, kind: type) -> bool:
 
 
 def _wrong(name: str, option: dict[str, t.Any], value: t.Any, node: Node) -> str:
+    if option['type'] in _ONLY_SET or value is None:
+        reason = 'ask only whether it is set: name != `null`' if option['default'] is None else 'it always has a value'
+        return f'{value!r} is no value of {name}, which is of type {option["type"]}; {reason}'
     if node['value'] in _ORDERING and _TYPES[option['type']][0] is not int:
         return f'{name} is of type {option["type"]} and has no order; compare it with == or !='
     if option['type'] == 'list' and node['type'] == 'comparator' and isinstance(value, str):

@@ -1,53 +1,62 @@
-# Copyright: (c) 2026, the portmatrix.firewall authors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
 """What a listener listens on: conditions and port options, evaluated once for each distinct set of options."""
 
 from __future__ import annotations
 
-import re
 import typing as t
 
-from ...module_utils._base.errors import PortmatrixError
-from ...module_utils._model import traffic
-from ...module_utils._model.policy import ports_text
+from . import ports
 from .conditions import evaluate
-from .model import Catalog
-from .options import PLATFORM
-from .schema import PORT
+from .model import Catalog, Flow
+from .options import PLATFORM, VERSION
 
-PortTable = dict[str, list[str]]  # flow id -> ports as text, sorted; empty for protocols without ports
+
+class Listening(t.NamedTuple):
+    """Where a listener listens for one flow: `ports` as text, sorted, empty for protocols without ports; `groups`: the
+    addresses of groups (canonical CIDRs) to which packets go instead of its own; `unset`: options without a value that
+    it needs, so that the rest is not known."""
+
+    ports: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+
+    @classmethod
+    def from_data(cls, data: t.Iterable[t.Iterable[str]]) -> Listening:
+        """From the same as lists, by way of JSON."""
+        return cls(*map(tuple, data))
+
+
+PortTable = dict[str, Listening]  # by the id of a flow
 
 
 def port_table(catalog: Catalog, values: dict[str, t.Any], platform: str) -> PortTable:
-    """The flows that apply to a listener with these option VALUES, and their ports.
+    """The flows that apply to a listener with these option VALUES, and where it listens for them.
 
-    Raises PortmatrixError if a derived port is above 65535.
+    Raises PortmatrixError if a derived port is above 65535, or a derived range is reversed.
     """
     table: PortTable = {}
     scope = {**values, PLATFORM: platform}
     for flow in catalog.flows:
         where = f'{catalog.path}: flow {flow.id!r}'
+        if flow.versions and values[VERSION] not in flow.versions:
+            continue
         if flow.when is None or evaluate(flow.when, scope, f'{where}: when'):
-            table[flow.id] = _ports(flow.ports, values, where)
+            listening = _listening(flow, values, where)
+            if listening is not None:
+                table[flow.id] = listening
     return table
 
 
-def _ports(ports: tuple[str, ...], values: dict[str, t.Any], where: str) -> list[str]:
-    """Resolved ports in numeric order. Overlapping entries become one; adjacent ones stay as the document has them."""
-    merged: list[traffic.Ports] = []
-    for low, high in sorted({_resolve(text, values, where) for text in ports}):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return [ports_text(span) for span in merged]
-
-
-def _resolve(text: str, values: dict[str, t.Any], where: str) -> traffic.Ports:
-    match = t.cast('re.Match[str]', PORT.fullmatch(text))  # the catalog was checked when it was loaded
-    low = values[match['option']] + int(match['offset'] or 0) if match['option'] else int(match['low'])
-    high = int(match['high']) if match['high'] else low
-    if high > 65535:
-        raise PortmatrixError(f'{where}: port {text!r}: must be at most 65535, got {high}; lower {match["option"]}')
-    return low, high
+def _listening(flow: Flow, values: dict[str, t.Any], where: str) -> Listening | None:
+    """None: with these options, the flow has no port."""
+    entries = flow.ports
+    if flow.ports_by:
+        option, by_choice = flow.ports_by
+        entries = tuple(by_choice[values[option]])
+        if not entries:
+            return None
+    group_options = [name for name in flow.group_addresses if name in values]
+    unset = tuple(dict.fromkeys(name for name in (*ports.options_in(entries), *group_options) if values[name] is None))
+    if unset:
+        return Listening((), (), unset)
+    groups = [cidr for name in flow.group_addresses for cidr in values.get(name, [name])]
+    return Listening(tuple(ports.resolve(entries, values, where)), tuple(dict.fromkeys(groups)))

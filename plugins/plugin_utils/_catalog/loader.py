@@ -13,10 +13,9 @@ from pathlib import Path
 import yaml
 
 from ...module_utils._base.errors import PortmatrixError
-from . import checks, collisions, conditions, strict_yaml
-from .model import Catalog, Catalogs, Flow
-from .options import check_options
-from .schema import check_shape
+from . import collisions, strict_yaml
+from .building import build
+from .model import Catalog, Catalogs
 
 DATA = Path(__file__).parent / 'data'
 SHIPPED = DATA / 'products'
@@ -99,65 +98,3 @@ def load_file(path: Path) -> Catalog:
             f'{path}: not valid YAML: {strict_yaml.explain(error)}; fix the line that it names'
         ) from None
     return build(data, str(path), hashlib.sha256(content).hexdigest())
-
-
-def build(data: t.Any, where: str, sha256: str) -> Catalog:
-    """The catalog in DATA, which has the form of a catalog file. WHERE is its origin in errors."""
-    data = check_shape(data, where)
-    if len(data['flows']) > checks.MAX_FLOWS:
-        raise PortmatrixError(
-            f'{where}: has {len(data["flows"])} flows, at most {checks.MAX_FLOWS} are read; split it into two products'
-        )
-    problems: list[str] = []
-    check_options(data['options'], where, problems)
-    data['checked_options'], data['checked_results'] = None if problems else data['options'], 0
-    checks.check_groups(data, where, problems)
-    flows = [
-        _flow(entry, data, f'{where}: flows[{number}] ({entry["id"]!r})', problems)
-        for number, entry in enumerate(data['flows'])
-    ]
-    checks.check_ids([flow.id for flow in flows], where, problems)
-    for name, component in data['components'].items():
-        checks.check_component(name, component, where, problems)
-    if problems:
-        raise PortmatrixError(*problems)
-    return Catalog(
-        data['product'],
-        data['title'],
-        where,
-        sha256,
-        data['documents'],
-        data['options'],
-        data['components'],
-        tuple(data['notes']),
-        tuple(flows),
-    )
-
-
-def _flow(entry: dict[str, t.Any], data: dict[str, t.Any], where: str, problems: list[str]) -> Flow:
-    sources = checks.members(entry['source'], data, f'{where}: source', problems)
-    destinations = checks.members(entry['destination'], data, f'{where}: destination', problems)
-    protocols = tuple(dict.fromkeys(entry['protocol']))
-    checks.check_ports(entry, protocols, data['options'], where, problems)
-    if entry['when'] is not None and data['checked_options'] is not None:
-        data['checked_results'] += conditions.check(entry['when'], data['checked_options'], f'{where}: when', problems)
-        if data['checked_results'] > conditions.MAX_IN_CATALOG:
-            raise PortmatrixError(
-                f'{where}: when: the conditions so far depend on more than {conditions.MAX_IN_CATALOG} combinations of '
-                'options; use fewer options in them'
-            )
-    checks.check_citations(entry['citations'], data['documents'], where, problems)
-    return Flow(
-        id=entry['id'],
-        product=data['product'],
-        title=entry['title'],
-        note=entry['note'],
-        pairs=checks.pairs(sources, destinations, where, problems),
-        protocols=protocols,
-        ports=tuple(entry['ports']),
-        when=entry['when'],
-        between=entry['between'],
-        optional=entry['optional'],
-        assumed=entry['assumed'],
-        citations=tuple({key: entry[key] for key in ('document', 'section', 'row')} for entry in entry['citations']),
-    )

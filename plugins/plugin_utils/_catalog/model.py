@@ -8,12 +8,21 @@ from __future__ import annotations
 import typing as t
 
 SAME = 'same'  # the usual value of `between`
+NEVER_EXPOSE = 'never_expose'
+ADVICE = (NEVER_EXPOSE,)
+# what a document may leave open, so that a catalog infers it
+INFERRED = ('port', 'protocol', 'source', 'destination', 'direction')
 Citation = dict[str, str]  # `document`, `section`, `row`
+
+_TUPLES = ('protocols', 'ports', 'citations', 'icmp_types', 'group_addresses', 'versions', 'inferred')
 
 
 class Flow(t.NamedTuple):
     """One documented flow. `pairs` are (source, destination) components of its product; `ports` are not resolved yet
-    ("22", "80-90", "api_port+1"); `between` (same, different, any) says which deployments it joins."""
+    ("22", "80-90", "api_port+1", "low-high"), and neither are `ports_by`: (option, its value -> ports), `icmp_types`
+    are canonical; `group_addresses` are CIDRs and names of options; `between` (same, different, any) says which
+    deployments it joins; `inferred`: what the document does not state; `doubtful`: a reason; `forwarded`: traffic
+    that does not end at the listener; `advice`: it is no flow, but one that must not be."""
 
     id: str
     product: str
@@ -27,6 +36,14 @@ class Flow(t.NamedTuple):
     assumed: bool
     citations: tuple[Citation, ...]
     between: str = SAME
+    ports_by: tuple[str, dict[str, list[str]]] | None = None
+    icmp_types: tuple[str, ...] = ()
+    group_addresses: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    inferred: tuple[str, ...] = ()
+    doubtful: str | None = None
+    forwarded: bool = False
+    advice: str | None = None
 
     @property
     def name(self) -> str:
@@ -35,8 +52,10 @@ class Flow(t.NamedTuple):
     @classmethod
     def from_data(cls, data: dict[str, t.Any]) -> Flow:
         """From the result of `_asdict`, by way of JSON."""
-        lists = {name: tuple(data[name]) for name in ('protocols', 'ports', 'citations')}
-        return cls(**{**data, **lists, 'pairs': tuple((source, destination) for source, destination in data['pairs'])})
+        lists = {name: tuple(data[name]) for name in _TUPLES}
+        own = {'pairs': tuple((source, destination) for source, destination in data['pairs'])}
+        own.update({'ports_by': tuple(data['ports_by'])} if data['ports_by'] else {})
+        return cls(**{**data, **lists, **own})
 
 
 class Catalog(t.NamedTuple):

@@ -1,75 +1,16 @@
 # Copyright: (c) 2026, the portmatrix.firewall authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The form of a catalog file: what each key may contain. ansible-core's own validator checks the shapes."""
+"""Check the shape of a catalog file against its form. ansible-core's own validator does the work."""
 
 from __future__ import annotations
 
 import difflib
-import re
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from ...module_utils._model.protocols import NUMBERS
 from .._base.ansible_core import validate
-from .model import SAME
-
-OPTION_TYPES = ('bool', 'port', 'int', 'list', 'choice')
-NAME = re.compile(r'[a-z][a-z0-9_]{0,63}')
-_TAKEN = re.compile(r'(ansible|portmatrix)(_|$)')
-FLOW_ID = re.compile(r'[a-z0-9][a-z0-9_-]{0,63}')
-_NUMBER = '0|[1-9][0-9]{0,4}'
-PORT = re.compile(rf'(?P<low>{_NUMBER})(-(?P<high>{_NUMBER}))?|(?P<option>[a-z][a-z0-9_]*)(\+(?P<offset>{_NUMBER}))?')
-BETWEEN = (SAME, 'different', 'any')
-
-_CATALOG = dict(
-    product=dict(type='str', required=True),
-    title=dict(type='str', required=True),
-    documents=dict(type='dict', required=True),
-    options=dict(type='dict', default={}),
-    components=dict(type='dict', required=True),
-    groups=dict(type='dict', default={}),
-    notes=dict(type='list', elements='str', default=[]),
-    flows=dict(type='list', elements='dict', required=True),
-)
-_DISTINCTIVE = {'product', 'documents', 'components', 'flows'}
-_DOCUMENT = dict(
-    title=dict(type='str', required=True),
-    version=dict(type='str', required=True),
-    retrieved=dict(type='str', required=True),
-)
-_OPTION = dict(
-    type=dict(type='str', required=True, choices=list(OPTION_TYPES)),
-    choices=dict(type='list', elements='str'),
-    default=dict(type='raw', required=True),
-    description=dict(type='str', required=True),
-)
-_COMPONENT = dict(
-    title=dict(type='str', required=True),
-    external=dict(type='bool', default=False),
-    addresses=dict(type='list', elements='str', default=[]),
-)
-_CITATION = dict(
-    document=dict(type='str', required=True),
-    section=dict(type='str', required=True),
-    row=dict(type='str', required=True),
-)
-_FLOW = dict(
-    id=dict(type='str', required=True),
-    title=dict(type='str', required=True),
-    note=dict(type='str'),
-    source=dict(type='list', elements='str', required=True),
-    destination=dict(type='list', elements='str', required=True),
-    protocol=dict(type='list', elements='str', required=True, choices=list(NUMBERS)),
-    ports=dict(type='list', elements='str', default=[]),
-    when=dict(type='str'),
-    optional=dict(type='bool', default=False),
-    assumed=dict(type='bool', default=False),
-    between=dict(type='str', choices=list(BETWEEN), default=SAME),
-    citations=dict(type='list', elements='dict', required=True, options=_CITATION),
-)
-_NEVER_EMPTY = {'product', 'components', 'flows', 'source', 'destination', 'protocol', 'id'}
-_PARTS = (('documents', _DOCUMENT), ('options', _OPTION), ('components', _COMPONENT))
+from .form import CATALOG, DISTINCTIVE, FLOW, FLOW_ID, NAME, NEVER_EMPTY, PARTS, TAKEN
 
 
 def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
@@ -80,18 +21,18 @@ def check_shape(data: t.Any, where: str) -> dict[str, t.Any]:
     problems: list[str] = list(_not_plain(data, ''))
     problems = [f'{where}: {problem}' for problem in problems]
     _raise(problems)
-    if isinstance(data, dict) and not _DISTINCTIVE & set(data):
+    if isinstance(data, dict) and not DISTINCTIVE & set(data):
         # nothing of it is quoted: it may be a file that nobody else may read
-        raise PortmatrixError(f'{where}: is no catalog: it must be a mapping with {", ".join(sorted(_CATALOG))}')
-    catalog = _checked(_CATALOG, data, where, problems)
+        raise PortmatrixError(f'{where}: is no catalog: it must be a mapping with {", ".join(sorted(CATALOG))}')
+    catalog = _checked(CATALOG, data, where, problems)
     _raise(problems)
-    for part, spec in _PARTS:
+    for part, spec in PARTS:
         catalog[part] = {
             str(name): _checked(spec, entry, f'{where}: {part}.{name}', problems)
             for name, entry in catalog[part].items()
         }
     catalog['flows'] = [
-        _checked(_FLOW, flow, f'{where}: flows[{number}]{_label(flow)}', problems)
+        _checked(FLOW, flow, f'{where}: flows[{number}]{_label(flow)}', problems)
         for number, flow in enumerate(catalog['flows'])
     ]
     _raise(problems)
@@ -116,7 +57,7 @@ def _checked(spec: dict[str, t.Any], data: t.Any, where: str, problems: list[str
     problems.extend(f'{where}: unknown key {key!r}; {_advice(key, spec)}' for key in unknown)
     given = {str(key): value for key, value in data.items() if value is not None and str(key) not in unknown}
     values, messages = validate(spec, given)
-    empty = [key for key in _NEVER_EMPTY & given.keys() if not given[key]]
+    empty = [key for key in NEVER_EMPTY & given.keys() if not given[key]]
     nothing = [key for key, value in given.items() if isinstance(value, list) and None in value]
     problems.extend(f'{where}: {message}' for message in messages)
     problems.extend(
@@ -175,7 +116,7 @@ def _check_names(catalog: dict[str, t.Any], where: str, problems: list[str]) -> 
         for part, name in names
         if not NAME.fullmatch(str(name))
     )
-    if _TAKEN.match(str(catalog['product'])):
+    if TAKEN.match(str(catalog['product'])):
         problems.append(
             f'{where}: product: {catalog["product"]!r}: variables that begin with ansible_ or portmatrix_ have another '
             'meaning; choose another name'

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from .._base import addresses
 from .._catalog.listeners import PortTable, port_table
 from .._catalog.model import Catalogs, product_of
 from . import deployments, shared_addresses
@@ -20,8 +21,8 @@ from .settings import ProductOptions
 
 class Host(t.NamedTuple):
     """What the inventory declares of one host. `components` are "product.component", `options` complete values by
-    product, `addresses` canonical CIDRs, `deployments` its deployments by product;
-    one that is not `managed` is a peer of others only."""
+    product, `addresses` canonical CIDRs, `deployments` its deployments by product; one that is not `managed` is a peer
+    of others only; `floating`: addresses that it may hold in turn with others."""
 
     name: str
     components: tuple[str, ...]
@@ -30,11 +31,12 @@ class Host(t.NamedTuple):
     options: ProductOptions
     deployments: dict[str, Deployments] = {}
     managed: bool = True
+    floating: tuple[str, ...] = ()
 
     @classmethod
     def from_data(cls, data: dict[str, t.Any]) -> Host:
         """From the result of `_asdict`, by way of JSON."""
-        tuples = {name: tuple(data[name]) for name in ('components', 'addresses')}
+        tuples = {name: tuple(data[name]) for name in ('components', 'addresses', 'floating')}
         own = {product: tuple(names) for product, names in data['deployments'].items()}
         return cls(**{**data, **tuples, 'deployments': own})
 
@@ -99,7 +101,7 @@ class Contents(t.NamedTuple):
         return AddressBook(lambda component: self.entries.get(component, []), self.port_tables)
 
 
-def build(hosts: t.Iterable[Host], catalogs: Catalogs) -> Contents:
+def build(hosts: t.Collection[Host], catalogs: Catalogs) -> Contents:
     """The address book of HOSTS."""
     option_sets: dict[str, int] = {}
     port_tables: list[PortTable] = []
@@ -113,7 +115,16 @@ def build(hosts: t.Iterable[Host], catalogs: Catalogs) -> Contents:
                 port_tables.append(port_table(catalogs[product], host.options[product], host.platform))
             entry = Entry(host.name, host.addresses, option_sets[key], host.deployments_of(product))
             entries.setdefault(component, []).append(entry)
+    # an address that moves between hosts is no mistake, wherever one of them is meant
     shared = [
         one for component, members in sorted(entries.items()) for one in shared_addresses.find(component, members)
     ]
-    return Contents(entries, port_tables, shared)
+    floating = {host.name: host.floating for host in hosts}
+    whole = {
+        component: [
+            entry._replace(addresses=tuple(addresses.ordered((*entry.addresses, *floating[entry.host]))))
+            for entry in members
+        ]
+        for component, members in entries.items()
+    }
+    return Contents(whole, port_tables, shared)

@@ -29,6 +29,7 @@ def render(hosts: dict[str, Host]) -> str:
             'options': host.options,
             'deployments': host.deployments,
             'managed': host.managed,
+            'floating': host.floating,
         }
         for name, host in hosts.items()
     }
@@ -66,15 +67,16 @@ class _Entry(t.NamedTuple):
     options: dict[str, t.Any]
     deployments: dict[str, t.Any]
     managed: t.Any
+    floating: list[str]
 
     @classmethod
     def from_data(cls, data: dict[str, t.Any]) -> _Entry:
         lists = list(data['components']), list(data['addresses'])
-        # files of former versions have neither deployments nor unmanaged hosts
+        # files of former versions have neither deployments nor unmanaged hosts nor floating addresses
         own = dict(data.get('deployments', {})), data.get('managed', True)
         if not all(isinstance(values, dict) for values in data['options'].values()) or None in own[0].values():
             raise ValueError('options and deployments must not be empty')
-        return cls(*lists, data['platform'], dict(data['options']), *own)
+        return cls(*lists, data['platform'], dict(data['options']), *own, list(data.get('floating', [])))
 
 
 def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
@@ -83,6 +85,7 @@ def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
     }
     variables.update({f'{product}_{deployments.SUFFIX}': names for product, names in entry.deployments.items()})
     variables.update(portmatrix_platform=entry.platform, portmatrix_managed=entry.managed)
+    variables.update(portmatrix_floating_addresses=entry.floating)
     host_variables = HostVariables(where, variables)
     host_components = components.combine(where, entry.components, (), catalogs)
     cidrs = addresses.ordered(cidr for text in entry.addresses for cidr in addresses.parse_peer(text, where))
@@ -94,4 +97,5 @@ def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
         settings.read_options(host_variables, host_components, catalogs),
         deployments.of_components(host_variables, host_components),
         settings.read_managed(host_variables),
+        settings.read_floating(host_variables),
     )

@@ -64,6 +64,7 @@ def _read_host(variables: HostVariables, by_groups: t.Iterable[str], catalogs: C
         settings.read_options(variables, host_components, catalogs),
         deployments.of_components(variables, host_components),
         settings.read_managed(variables),
+        settings.read_floating(variables),
     )
     return _Read(host, declared, machines.read(variables))
 

@@ -113,6 +113,18 @@ def read_addresses(variables: HostVariables) -> DeclaredAddresses:
     return DeclaredAddresses((), (target,), host)
 
 
+def read_floating(variables: HostVariables) -> tuple[str, ...]:
+    """The addresses that the host may hold in turn with others: portmatrix_floating_addresses."""
+    declared, where = (
+        variables.get('portmatrix_floating_addresses', []),
+        f'{variables.host}: portmatrix_floating_addresses',
+    )
+    peers = addresses.parse_peers(declared, where, variables.names.cidrs)
+    if isinstance(peers, Any):
+        raise PortmatrixError(f'{where}: must be a list of addresses, got {declared!r}')
+    return peers.addresses
+
+
 def read_managed(variables: HostVariables) -> bool:
     """Whether the host gets a policy; otherwise it is only a peer of others."""
     return read_flag(variables, 'portmatrix_managed', default=True)

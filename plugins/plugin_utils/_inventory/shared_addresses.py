@@ -39,8 +39,9 @@ def _overlapping(component: str, members: list[Entry]) -> t.Iterator[Shared]:
             yield (
                 frozenset([furthest[3], host]),
                 f'{component}: the hosts {furthest[3]} and {host} {same}; set distinct ones in ansible_host or '
-                'portmatrix_addresses; an address that moves between them (of keepalived, of a load balancer) belongs '
-                f'in portmatrix_peers[{component!r}] of the hosts that use it',
+                'portmatrix_addresses; an address that moves between them (of keepalived, of a cluster) belongs in '
+                'portmatrix_floating_addresses of both, one of a load balancer before them in '
+                f'portmatrix_peers[{component!r}] of the hosts that use it',
             )
         if not furthest or furthest[0] != version or last > furthest[2]:
             furthest = span

@@ -30,6 +30,7 @@ KNOWN = frozenset(
         'portmatrix_deployment',
         'portmatrix_egress',
         'portmatrix_exclusive',
+        'portmatrix_floating_addresses',
         'portmatrix_local_bridges',
         'portmatrix_log_denied',
         'portmatrix_managed',

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import typing as t
 
+from ...module_utils._base.errors import PortmatrixError
 from ...module_utils._model.directions import EGRESS, INGRESS
 from ...module_utils._model.peers import ANY, Members, Peers
 from .._base import addresses
 from .._base.words import few
-from .._catalog.listeners import PortTable, port_table
-from .._catalog.model import SAME, Catalogs, Flow, products_of
+from .._catalog.listeners import Listening, PortTable, port_table
+from .._catalog.model import Catalogs, Flow, products_of
 from .._catalog.options import PLATFORMS
-from .._inventory import deployments
 from .._inventory.address_book import AddressBook, Entry, Host
-from .._inventory.deployments import Deployments
 from .._inventory.settings import Settings
-from .rules import Gap, HostPlan, Rule
-
-_NO_EGRESS_RULE = (
-    'egress is not enforced, so there is no egress rule for them; before you set portmatrix_egress: deny, declare '
-    'their hosts, or set portmatrix_peers to their addresses (an empty list for what nobody has)'
-)
-
+from . import exposure
+from .declared_peers import DeclaredPeers
+from .notes import Notes
+from .rule_set import RuleSet
+from .rules import HostPlan, Mention
 
 IPV4, IPV6 = 4, 6
 
@@ -34,165 +31,122 @@ def families(addresses_of_host: t.Iterable[str]) -> frozenset[int]:
 
 
 def plan_host(host: Host, settings: Settings, catalogs: Catalogs, book: AddressBook) -> HostPlan:
-    """The plan of HOST: all its components, in both directions."""
+    """The plan of HOST: all its components, in both directions. Raises PortmatrixError with every option that has no
+    value but is needed."""
     return _HostPlanner(host, settings, catalogs, book).plan()
 
 
 class _HostPlanner:
     def __init__(self, host: Host, settings: Settings, catalogs: Catalogs, book: AddressBook) -> None:
-        self.host, self.settings, self.catalogs, self.book = host, settings, catalogs, book
-        self.rules: dict[tuple[str, str, tuple[str, ...], Peers], Rule] = {}
-        # (text, direction, product) of a warning -> flows
-        self.notes: dict[tuple[str, str, str], list[str]] = {}
-        # product -> components without an egress rule, because no host has them
-        self.without_rule: dict[str, set[str]] = {}
-        self.gaps: set[Gap] = set()
+        self._host, self._settings, self._catalogs, self._book = host, settings, catalogs, book
+        self._rules, self._notes = RuleSet(), Notes()
+        self._declared = DeclaredPeers(host, settings, catalogs, book, self._notes)
+        self._mentions: dict[bool, dict[Mention, None]] = {True: {}, False: {}}  # by whether they are forwarded
+        self._unset: dict[str, None] = {}
         self._merged: dict[frozenset[str], Members] = {}
-        self.families = families(host.addresses)
+        self._families = families(host.addresses)
 
     def plan(self) -> HostPlan:
-        for product in products_of(self.host.components):
+        for product in products_of(self._host.components):
             self._plan_product(product)
-        warnings = sorted(
-            f'{text} (flows: {few(list(dict.fromkeys(flows)))})' for (text, *_), flows in self.notes.items()
+        if self._unset:
+            raise PortmatrixError(*self._unset)
+        rules = self._rules.rules()
+        forwarded, never_expose = tuple(sorted(self._mentions[True])), tuple(sorted(self._mentions[False]))
+        warnings = (*self._notes.texts(), *self._declared.warnings(), *exposure.contradictions(rules, never_expose))
+        return HostPlan(
+            rules, warnings, tuple(sorted(self._declared.gaps)), forwarded=forwarded, never_expose=never_expose
         )
-        # nothing depends on these, so one warning for all of them is enough
-        for product, components in self.without_rule.items():
-            where = deployments.text(self.host.deployments_of(product), self._elsewhere(*components))
-            warnings.append(f'{", ".join(sorted(components))}: no host has these components{where}; {_NO_EGRESS_RULE}')
-        rules = tuple(sorted(self.rules.values(), key=Rule.order))
-        return HostPlan(rules, tuple(warnings), tuple(sorted(self.gaps)))
-
-    def _elsewhere(self, *components: str) -> tuple[str, ...]:
-        """The deployments in which hosts have COMPONENTS that this one does not find in its own."""
-        return tuple(sorted({name for component in components for name in self.book.deployments_with(component)}))
 
     def _plan_product(self, product: str) -> None:
-        catalog, options = self.catalogs[product], self.host.options[product]
+        catalog, options = self._catalogs[product], self._host.options[product]
         prefix = f'{product}.'
-        own = {name[len(prefix) :] for name in self.host.components if name.startswith(prefix)}
+        own = {name[len(prefix) :] for name in self._host.components if name.startswith(prefix)}
         tables = {platform: port_table(catalog, options, platform) for platform in PLATFORMS}
-        listening = tables[self.host.platform]
+        listening = tables[self._host.platform]
         for flow in catalog.flows:
             for source, destination in flow.pairs:
+                peer = prefix + source if source else ''
                 if destination in own and flow.id in listening:
-                    self._plan_ingress(flow, prefix + source, listening[flow.id])
-                if source in own:
+                    if flow.forwarded or flow.advice:
+                        self._mention(flow, peer, listening[flow.id])
+                    else:
+                        self._plan_ingress(flow, peer, listening[flow.id])
+                if source in own and not flow.advice:
                     self._plan_egress(flow, prefix + destination, tables)
 
-    def _plan_ingress(self, flow: Flow, component: str, ports: list[str]) -> None:
+    def _mention(self, flow: Flow, peer: str, listening: Listening) -> None:
+        if not self._is_unset(flow, listening, self._host.name):
+            for protocol in flow.protocols:
+                self._mentions[flow.forwarded][Mention(flow.name, protocol, listening.ports, peer)] = None
+
+    def _plan_ingress(self, flow: Flow, component: str, listening: Listening) -> None:
         others = self._others(component, flow)
         self._note_families(component, others, flow, INGRESS)
         cidrs = {address for entry in others for address in entry.addresses}
-        declared = self._declared_peers(component, flow, INGRESS)
-        if declared is ANY:
-            self._add(INGRESS, flow, component, ports, ANY)
-            return
-        cidrs.update(declared.addresses if declared else ())
-        if cidrs:
-            self._add(INGRESS, flow, component, ports, self._members(cidrs))
+        declared = self._declared.of(component, flow, INGRESS)
+        if declared is not ANY:
+            cidrs.update(declared.addresses if isinstance(declared, Members) else ())
+            if not cidrs:
+                return
+        if not self._is_unset(flow, listening, self._host.name):
+            self._add(INGRESS, flow, component, listening, ANY if declared is ANY else self._members(cidrs))
 
     def _plan_egress(self, flow: Flow, component: str, tables: dict[str, PortTable]) -> None:
-        by_ports: dict[tuple[str, ...], set[str]] = {}
-        others = self._others(component, flow)
-        listening = {
-            number: self.book.listening(number).get(flow.id) for number in {entry.option_set for entry in others}
-        }
-        others = [entry for entry in others if listening[entry.option_set] is not None]
+        by_listening: dict[Listening, set[str]] = {}
+        others: list[Entry] = []
+        for entry in self._others(component, flow):
+            listening = self._book.listening(entry.option_set).get(flow.id)
+            if listening is not None:
+                others.append(entry)
+                if not self._is_unset(flow, listening, entry.host):
+                    by_listening.setdefault(listening, set()).update(entry.addresses)
         self._note_families(component, others, flow, EGRESS)
-        for entry in others:
-            by_ports.setdefault(tuple(listening[entry.option_set] or ()), set()).update(entry.addresses)
-        open_ports: tuple[str, ...] | None = None
+        of_any: Listening | None = None
         applying = [platform for platform in PLATFORMS if flow.id in tables[platform]]
-        declared = self._declared_peers(component, flow, EGRESS) if applying else None
-        if declared is ANY or (declared and declared.addresses):
+        declared = self._declared.of(component, flow, EGRESS) if applying else None
+        if declared is ANY or (isinstance(declared, Members) and declared.addresses):
             # a listener that is known only by addresses has the options of this host
-            ports_of_addresses = tuple(tables[applying[0]][flow.id])
-            if declared is ANY:
-                open_ports = ports_of_addresses
-                by_ports.setdefault(ports_of_addresses, set())
-            elif declared:
-                by_ports.setdefault(ports_of_addresses, set()).update(declared.addresses)
+            own = tables[applying[0]][flow.id]
+            if self._is_unset(flow, own, f'{self._host.name} ({component} is known only by addresses)'):
+                return
+            of_any = own if declared is ANY else None
+            by_listening.setdefault(own, set()).update(declared.addresses if isinstance(declared, Members) else ())
             self._warn_of_platform(component, flow, applying)
-        for listened, cidrs in by_ports.items():
-            peers = ANY if listened == open_ports else self._members(cidrs)
-            self._add(EGRESS, flow, component, list(listened), peers)
+        for listening, cidrs in by_listening.items():
+            self._add(EGRESS, flow, component, listening, ANY if listening == of_any else self._members(cidrs))
+
+    def _is_unset(self, flow: Flow, listening: Listening, host: str) -> bool:
+        """Whether the flow needs an option that has no value, which is a problem then."""
+        for name in listening.unset:
+            text = (
+                f'{host}: {flow.product}_{name}: has no value, but the flow {flow.name} ({flow.title}) applies and '
+                'needs it; set it in the inventory'
+            )
+            self._unset[text] = None
+        return bool(listening.unset)
 
     def _warn_of_platform(self, component: str, flow: Flow, applying: list[str]) -> None:
         if len(applying) < len(PLATFORMS):
             text = 'known only by addresses, so its platform is unknown; the flows of every platform are planned'
-            self._note(f'{component}: {text}', EGRESS, flow)
+            self._notes.add(f'{component}: {text}', EGRESS, flow)
 
     def _others(self, component: str, flow: Flow) -> list[Entry]:
         """The other hosts with COMPONENT that FLOW joins with this one."""
-        entries = self.book.peers(component, self.host.deployments_of(flow.product), flow.between)
-        return [entry for entry in entries if entry.host != self.host.name]
+        entries = self._book.peers(component, self._host.deployments_of(flow.product), flow.between)
+        return [entry for entry in entries if entry.host != self._host.name]
 
     def _note_families(self, component: str, others: list[Entry], flow: Flow, direction: str) -> None:
         """Name the hosts that no packet reaches: they have addresses of the other family only."""
-        apart = [entry.host for entry in others if self.families.isdisjoint(families(entry.addresses))]
-        if apart and self.families:
-            known, missing = ('IPv6', 'IPv4') if IPV6 in self.families else ('IPv4', 'IPv6')
-            self._note(
+        apart = [entry.host for entry in others if self._families.isdisjoint(families(entry.addresses))]
+        if apart and self._families:
+            known, missing = ('IPv6', 'IPv4') if IPV6 in self._families else ('IPv4', 'IPv6')
+            self._notes.add(
                 f'{component}: {few(apart)}: {missing} addresses only, and the inventory gives none of these here, '
                 f'only {known} ones, so no packet passes; declare the other addresses in portmatrix_addresses',
                 direction,
                 flow,
             )
-
-    def _deployments_without(self, component: str, flow: Flow) -> Deployments:
-        """The deployments of this host in which no host has COMPONENT; a flow between them may find it elsewhere."""
-        own = self.host.deployments_of(flow.product)
-        if flow.between != SAME and self.book.peers(component, own, flow.between):
-            return ()
-        return tuple(name for name in own if not self.book.peers(component, (name,), SAME))
-
-    def _declared_peers(self, component: str, flow: Flow, direction: str) -> Peers | None:
-        """The addresses of COMPONENT other than those of inventory hosts: declared ones, or what applies if it has
-        neither hosts nor addresses. None: there are none."""
-        definition = self.catalogs[flow.product].components[component.partition('.')[2]]
-        declared = self.settings.peers.get(component)
-        missing = () if declared is not None else self._deployments_without(component, flow)
-        if not missing:
-            return declared
-        if definition['addresses']:
-            return Members(tuple(definition['addresses']))
-        own = self.host.deployments_of(flow.product)
-        if definition['external'] and missing != own:
-            return declared
-        if definition['external']:
-            self._note(
-                f'{component}: external and without addresses, so {direction} is open to any; set '
-                f'portmatrix_peers[{component!r}] to restrict it',
-                direction,
-                flow,
-            )
-            return ANY
-        return self._unresolved_peers(component, flow, direction, missing)
-
-    def _unresolved_peers(self, component: str, flow: Flow, direction: str, own: Deployments) -> Peers | None:
-        """OWN: the deployments of this host in which no host has COMPONENT."""
-        elsewhere = self._elsewhere(component)
-        advice = (
-            f'no host has this component{deployments.text(own, elsewhere)}; declare one, or set '
-            f'portmatrix_peers[{component!r}] to its addresses (an empty list if no host has this component)'
-        )
-        is_enforced = direction == INGRESS or self.settings.egress == 'deny'
-        is_refused = self.settings.unresolved == 'fail' and is_enforced
-        self.gaps.add(Gap(component, direction, is_refused, own, elsewhere))
-        if self.settings.unresolved == 'any':
-            text = f'{component}: {advice}; portmatrix_unresolved is any, so {direction} is open to any'
-            self._note(text, direction, flow)
-            return ANY
-        if not is_enforced:
-            self.without_rule.setdefault(flow.product, set()).add(component)
-        elif not is_refused:
-            text = f'{component}: {advice}; portmatrix_unresolved is skip, so there is no {direction} rule for it'
-            self._note(text, direction, flow)
-        return None
-
-    def _note(self, text: str, direction: str, flow: Flow) -> None:
-        self.notes.setdefault((text, direction, flow.product), []).append(flow.name)
 
     def _members(self, cidrs: t.Iterable[str]) -> Members:
         key = frozenset(cidrs)
@@ -200,14 +154,9 @@ class _HostPlanner:
             self._merged[key] = Members(tuple(addresses.merge(key)))
         return self._merged[key]
 
-    def _add(self, direction: str, flow: Flow, component: str, ports: list[str], peers: Peers) -> None:
-        """Add a rule for each protocol. What is documented twice is one rule with both citations."""
-        for protocol in flow.protocols:
-            key = (direction, protocol, tuple(ports), peers)
-            rule = self.rules.get(key) or Rule(direction, protocol, tuple(ports), component, peers, (), (), True)
-            new_citations = (citation for citation in flow.citations if citation not in rule.citations)
-            self.rules[key] = rule._replace(
-                flows=(*rule.flows, *({flow.name} - set(rule.flows))),
-                assumed=rule.assumed and flow.assumed,
-                citations=(*rule.citations, *new_citations),
-            )
+    def _add(self, direction: str, flow: Flow, component: str, listening: Listening, peers: Peers) -> None:
+        if flow.doubtful:
+            self._notes.add(f'{component}: the document is doubtful: {flow.doubtful}', direction, flow)
+        if direction == EGRESS and listening.groups:
+            peers = self._members(listening.groups)  # that is where the packets go
+        self._rules.add(direction, flow, component, listening, peers)

@@ -15,7 +15,7 @@ from ...module_utils._model.peers import ANY
 from ...module_utils._model.traffic import without_full_prefix
 from .._catalog.model import Catalogs, Flow, citation_text, flows_by_name, products_of
 from .._inventory.address_book import Host
-from .rules import HostPlan, Plans, Rule
+from .rules import HostPlan, Mention, Plans, Rule
 
 FORMAT = 1
 _HEAD = ('HOST', 'DIRECTION', 'PORT', 'PEER', 'FLOW', 'DOCUMENT, SECTION, ROW')
@@ -49,14 +49,25 @@ def _host(host: Host, plan: HostPlan) -> dict[str, t.Any]:
         'components': list(host.components),
         'deployments': {product: list(names) for product, names in sorted(host.deployments.items())},
         'addresses': [without_full_prefix(address) for address in host.addresses],
+        **({'floating_addresses': list(map(without_full_prefix, host.floating))} if host.floating else {}),
         'rules': [_rule(rule) for rule in plan.rules],
         'baseline': [_rule(rule) for rule in plan.baseline],
+        **_mentions('forwarded', plan.forwarded),
+        **_mentions('never_expose', plan.never_expose),
         'warnings': list(plan.warnings),
     }
 
 
+def _mentions(key: str, mentions: t.Sequence[Mention]) -> dict[str, t.Any]:
+    """Nothing if there are none."""
+    entries = [{**mention._asdict(), 'ports': list(mention.ports)} for mention in mentions]
+    return {key: entries} if entries else {}
+
+
 def _rule(rule: Rule) -> dict[str, t.Any]:
-    """`flows` lists all flows of a rule, `flow` the first of them."""
+    """`flows` lists all flows of a rule, `flow` the first of them. A key that says nothing of a rule is left out, if
+    few rules have it."""
+    more = {'icmp_types': rule.icmp_types, 'to': rule.to, 'doubtful': rule.doubtful}
     return {
         'flow': rule.flows[0],
         'flows': list(rule.flows),
@@ -67,6 +78,7 @@ def _rule(rule: Rule) -> dict[str, t.Any]:
         'peers': peers_of.to_data(rule.peers),
         'citations': list(rule.citations),
         'assumed': rule.assumed,
+        **{key: list(values) for key, values in more.items() if values},
     }
 
 

@@ -33,6 +33,8 @@ def asymmetries(hosts: dict[str, Host], plans: Plans, catalogs: Catalogs, book: 
     flows = flows_by_name(catalogs)
     problems: list[str] = []
     for traffic in sorted({*found[INGRESS], *found[EGRESS]}):
+        if flows[traffic[0]].forwarded or flows[traffic[0]].group_addresses:
+            continue  # the listener has no rule for it, or what is sent goes to no host
         ends = _Ends(flows[traffic[0]], traffic, [hosts[name] for name in names], coverage, book)
         for direction in (INGRESS, EGRESS):
             rules, counterparts = found[direction].get(traffic, {}), found[opposite(direction)].get(traffic, {})
@@ -100,5 +102,5 @@ class _Ends:
         return self._joined[key]
 
     def _listens(self, option_set: int) -> bool:
-        ports = self._book.listening(option_set).get(self._flow.id)
-        return ports is not None and tuple(ports) == self._ports
+        listening = self._book.listening(option_set).get(self._flow.id)
+        return listening is not None and listening.ports == self._ports

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
-from ...module_utils._model import peers as peers_of
+from ...module_utils._model import peers as peers_of, protocols
 from ...module_utils._model.directions import INGRESS
 from ...module_utils._model.peers import ANY, Any
 from ...module_utils._model.policy import FORMAT
@@ -25,6 +25,7 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
     """
     rules = [rule for rule in (*plan.rules, *baseline.rules) if rule.direction == INGRESS or settings.egress == 'deny']
     _refuse_ah_over_ipv6(rules)
+    _refuse_everything(rules)
     flows = flows_by_name(catalogs)
     groups, labels = _groups(rules)
     return {
@@ -43,7 +44,9 @@ def build_policy(plan: HostPlan, baseline: HostPlan, settings: Settings, catalog
             {
                 'direction': rule.direction,
                 'protocol': rule.protocol,
-                'ports': list(rule.ports),
+                # types of ICMP tell its messages apart as ports do
+                'ports': list(rule.icmp_types or rule.ports),
+                **({'to': list(rule.to)} if rule.to else {}),
                 'flows': list(rule.flows),
                 'group': None if rule.peers is ANY else labels[rule.direction, rule.peers],
             }
@@ -73,6 +76,17 @@ def _groups(rules: list[Rule]) -> tuple[dict[str, list[str]], dict[tuple[str, pe
         labels[key] = label if label not in groups else f'{label} {rule.flows[0]} {"/".join(rule.ports)}'
         groups[labels[key]] = list(rule.peers.addresses)
     return groups, labels
+
+
+def _refuse_everything(rules: list[Rule]) -> None:
+    problems = [
+        f'{rule.flows[0]}: would open this host to everybody, with all protocols; set '
+        f'portmatrix_peers[{rule.peer!r}] to addresses'
+        for rule in rules
+        if rule.protocol == protocols.ALL and rule.peers is ANY and rule.direction == INGRESS
+    ]
+    if problems:
+        raise PortmatrixError(*problems)
 
 
 def _refuse_ah_over_ipv6(rules: list[Rule]) -> None:

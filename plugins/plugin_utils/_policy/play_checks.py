@@ -55,8 +55,12 @@ def check(
             continue
         denies_egress = denies_egress or declared.egress == 'deny'
         kinds[name] = kind(hosts[name], declared, warnings.get(name, []))
-        if kinds[name] not in gaps:
-            gaps[kinds[name]] = planner.plan_host(hosts[name], declared, catalogs, book).refused
+        try:
+            if kinds[name] not in gaps:
+                gaps[kinds[name]] = planner.plan_host(hosts[name], declared, catalogs, book).refused
+        except PortmatrixError as error:
+            problems.extend(error.problems)
+            continue
         for gap in gaps[kinds[name]]:
             missing.setdefault(gap, []).append(name)
     problems.extend(unresolved(gap, members) for gap, members in sorted(missing.items()))
@@ -75,10 +79,11 @@ def unresolved(gap: Gap, hosts: list[str]) -> str:
     """The problem of a component that has neither hosts nor addresses."""
     where = deployments.text(gap.deployments, gap.elsewhere)
     elsewhere = f'; hosts in {", ".join(gap.elsewhere)} have it' if gap.elsewhere else ''
+    reason = f'; {gap.reason}' if gap.reason else ''
     return (
         f'{gap.component}: has neither hosts nor addresses{where}, but {gap.direction} rules need it (on {few(hosts)})'
-        f'{elsewhere}; declare its hosts, or set portmatrix_peers[{gap.component!r}] to its addresses (an empty list '
-        'if no host has this component)'
+        f'{elsewhere}{reason}; declare its hosts, or set portmatrix_peers[{gap.component!r}] to its addresses (an '
+        'empty list if no host has this component)'
     )
 
 

@@ -21,6 +21,7 @@ from .._inventory import (
     components,
     controller_settings,
     deployments,
+    document_names,
     jump_hosts,
     machines,
     minimum,
@@ -91,6 +92,7 @@ def _run(inventory: Inventory, egress: str | None) -> Preflight:
     found = Found(address_book_file.read(book_path, products), []) if book_path else read_hosts(inventory, products)
     hosts = found.hosts
     variable_names.refuse_unknown(inventory, hosts, products)
+    catalogs = document_names.resolve(catalogs, hosts.values(), inventory.names)
     contents = _build_book(found, catalogs, inventory)
     minimum.require(inventory, hosts, products)
     result = Preflight(catalogs, hosts, contents, _warnings(inventory, hosts, products))

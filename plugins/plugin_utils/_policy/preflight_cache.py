@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...module_utils._base.errors import PortmatrixError
 from .._base.ansible_core import run_folder
+from .._catalog.listeners import Listening
 from .._catalog.model import Catalog, Catalogs
 from .._inventory.address_book import AddressBook, Entry, Host
 from .._inventory.jump_hosts import Hop
@@ -91,6 +92,10 @@ def load(folder: Path, host: str) -> HostPreflight:
             cache[component] = [Entry.from_data(entry) for entry in _load(file)] if file.exists() else []
         return cache[component]
 
+    port_tables = [
+        {flow: Listening.from_data(listening) for flow, listening in table.items()}
+        for table in _load(folder / _PORT_TABLES)
+    ]
     catalogs = {name: Catalog.from_data(data) for name, data in _load(folder / _CATALOGS).items()}
     file = folder / _host_file(host)
     data = _load(file) if file.exists() else {'host': None, 'warnings': [], 'hops': [], 'kind': ''}
@@ -98,7 +103,7 @@ def load(folder: Path, host: str) -> HostPreflight:
     hops = [Hop(jump, target, port, tuple(cidrs)) for jump, target, port, cidrs in data['hops']]
     return HostPreflight(
         catalogs,
-        AddressBook(members, _load(folder / _PORT_TABLES)),
+        AddressBook(members, port_tables),
         own,
         data['warnings'],
         hops,

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from ..._base import files
-from ..._model import logs
+from ..._model import logs, protocols
 from ..._model.directions import INGRESS, peer_side
 from ..._model.peers import ANY, Any, Peer
 from .documents import DescriptionKey, Documents, PolicyDocument, RichRule, SetDocument
+from .elements import ICMP_TYPE, NONE, PORT, VALUE_KEYS
 from .slots import PREFIX, SLOTS, ZONES
 
 FOLDERS = {'policies': '/etc/firewalld/policies', 'ipsets': '/etc/firewalld/ipsets'}
@@ -104,11 +105,12 @@ def _rule(rule: RichRule, direction: str) -> str:
     if not isinstance(rule.peer, Any):
         kind, value = ('ipset', rule.set_name) if rule.set_name else ('address', rule.peer)
         peer = f'<{peer_side(direction)} {kind}={quoteattr(value)}/>'
-    if rule.element == 'protocol':
-        service = f'value={quoteattr(rule.value)}'
-    else:
-        service = f'port={quoteattr(rule.value)} protocol={quoteattr(rule.protocol)}'
-    return f'<rule{family}>{peer}<{rule.element} {service}/><accept/></rule>'
+    group = f'<destination address={quoteattr(rule.to)}/>' if rule.to else ''
+    service = ''
+    if rule.element:
+        protocol = f' protocol={quoteattr(rule.protocol)}' if rule.element == PORT else ''
+        service = f'<{rule.element} {VALUE_KEYS[rule.element]}={quoteattr(rule.value)}{protocol}/>'
+    return f'<rule{family}>{peer}{group}{service}<accept/></rule>'
 
 
 def _set(document: SetDocument) -> str:
@@ -179,11 +181,14 @@ def _is_same(one: ElementTree.Element, other: ElementTree.Element) -> bool:
 def _parse_rule(element: ElementTree.Element, direction: str) -> t.Optional[RichRule]:
     """The rule in ELEMENT, or None if it has another form than those that portmatrix writes."""
     parts = {child.tag: child for child in element}
-    peer_element = parts.pop(peer_side(direction), None)
-    service = next((parts.pop(tag) for tag in ('port', 'protocol') if tag in parts), None)
-    if service is None or list(parts) != ['accept'] or set(element.attrib) - {'family'} or len(parts['accept']):
+    if len(parts) != len(element):
         return None
-    if len(element) != 2 + (peer_element is not None):
+    peer_element = parts.pop(peer_side(direction), None)
+    group = parts.pop('destination', None)
+    service = next((parts.pop(tag) for tag in VALUE_KEYS if tag in parts), None)
+    if list(parts) != ['accept'] or set(element.attrib) - {'family'} or len(parts['accept']):
+        return None
+    if group is not None and set(group.attrib) != {'address'}:
         return None
     peer: Peer = ANY
     if peer_element is not None:
@@ -191,8 +196,14 @@ def _parse_rule(element: ElementTree.Element, direction: str) -> t.Optional[Rich
         if len(peer_element.attrib) != 1 or not (set_name or address):
             return None
         peer = f'@{set_name}' if set_name else str(address)
-    value = service.get('value' if service.tag == 'protocol' else 'port') or ''
-    return RichRule(element.get('family'), peer, service.tag, value, service.get('protocol') or value)
+    family, to = element.get('family'), group.get('address') or '' if group is not None else ''
+    if service is None:
+        return RichRule(family, peer, NONE, '', protocols.ALL, to) if peer_element is not None else None
+    value = service.get(VALUE_KEYS[service.tag]) or ''
+    protocol = service.get('protocol') or value
+    if service.tag == ICMP_TYPE:
+        protocol = protocols.system_name('icmpv6' if family == 'ipv6' else 'icmp')
+    return RichRule(family, peer, service.tag, value, protocol, to)
 
 
 def _source(element: ElementTree.Element) -> str:

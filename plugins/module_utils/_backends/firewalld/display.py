@@ -10,7 +10,7 @@ import typing as t
 from ..._model import logs, protocols, traffic
 from ..._model.directions import INGRESS, preposition
 from ..._model.peers import ANY, Any, Peer
-from ..._model.policy import ports_text
+from ..._model.policy import service_text
 from ..._model.report import MAX_PEERS, AtomicRule, DisplayRule, display_rules, shorten
 from ..._model.traffic import TrafficRule
 from .documents import Documents, PolicyDocument, RichRule, description_key, kernel_rules
@@ -50,10 +50,10 @@ def state(service: str, documents: Documents, kernel: t.Optional[Kernel]) -> t.L
 
 def _atomic_rules(document: PolicyDocument, rule: RichRule, documents: Documents) -> t.Iterator[AtomicRule]:
     flows = document.described.get(description_key(rule), ())
-    ports = '' if rule.element == 'protocol' else rule.value
+    ports = rule.matches().text + (f' to {rule.to}' if rule.to else '')
     for peer in _peers(rule, documents):
         protocol = protocols.catalog_name(rule.protocol)
-        yield AtomicRule(document.direction, protocol, ports, peer, flows)
+        yield AtomicRule(document.direction, protocol, ports.strip(), peer, flows)
 
 
 def _peers(rule: RichRule, documents: Documents) -> t.Sequence[Peer]:
@@ -73,8 +73,10 @@ def _drift(kernel: Kernel, documents: Documents) -> t.Iterator[str]:
 
 
 def _traffic_text(rule: TrafficRule) -> str:
-    ports = f' {"from port " if rule.port_side == "source" else ""}{ports_text(rule.ports)}' if rule.port_side else ''
-    return f'{rule.direction} {rule.protocol}{ports} {preposition(rule.direction)} {_peers_text(rule)}'
+    words = {'source': 'from port ', traffic.TYPE: 'type '}.get(rule.port_side, '')
+    ports = f' {words}{service_text(rule.protocol, rule.ports)}' if rule.port_side else ''
+    group = f' to {rule.to}' if rule.to else ''
+    return f'{rule.direction} {rule.protocol}{ports}{group} {preposition(rule.direction)} {_peers_text(rule)}'
 
 
 def _peers_text(rule: TrafficRule) -> str:

@@ -10,11 +10,14 @@ for each family, so that the number of rules grows with flows and not with peers
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ..._model import logs, peers as peers_of, policy as policies, protocols, traffic
 from ..._model.directions import EGRESS, peer_side
 from ..._model.peers import ANY, Any, Members, Peer, Peers
+from . import elements
+from .elements import PROTOCOL, Element
 from .slots import Slot, slot_of
 
 _WHOLE = {'ipv4': '0.0.0.0/0', 'ipv6': '::/0'}
@@ -22,13 +25,18 @@ DescriptionKey = t.Tuple[str, str, str]
 
 
 class RichRule(t.NamedTuple):
-    """One rule of a policy. `peer` is ANY, an address, or "@NAME" of a set; `element` is port or protocol."""
+    """One rule of a policy. `peer` is ANY, an address, or "@NAME" of a set; `element`, `value` and `protocol` are an
+    Element; `to`: the address of a group to which it is sent, or ""."""
 
     family: t.Optional[str]
     peer: Peer
     element: str
     value: str
     protocol: str
+    to: str = ''
+
+    def matches(self) -> Element:
+        return Element(self.element, self.value, self.protocol)
 
     @property
     def set_name(self) -> t.Optional[str]:
@@ -43,11 +51,8 @@ class RichRule(t.NamedTuple):
         if not isinstance(self.peer, Any):
             kind, value = ('ipset', self.set_name) if self.set_name else ('address', self.peer)
             words.append(f'{peer_side(direction)} {kind}="{value}"')
-        if self.element == 'protocol':
-            words.append(f'protocol value="{self.value}"')
-        else:
-            words.append(f'{self.element} port="{self.value}" protocol="{self.protocol}"')
-        return ' '.join([*words, 'accept'])
+        words += [f'destination address="{self.to}"'] if self.to else []
+        return ' '.join([*words, *self.matches().words(), 'accept'])
 
 
 # after all other rules of a policy (priority), before its target
@@ -136,11 +141,11 @@ def _rich_rules(
     sets: t.Dict[str, SetDocument],
     described: t.Dict[DescriptionKey, t.Tuple[str, ...]],
 ) -> t.Iterator[RichRule]:
-    protocol = protocols.system_name(rule.protocol)
-    elements = [('port', policies.ports_text(ports)) for ports in rule.ports] or [('protocol', protocol)]
+    found = elements.of_rule(rule)
     for family, peer in _peers(rule, sets):
-        for name, value in elements:
-            rich_rule = RichRule(family, peer, name, value, protocol)
+        groups = policies.destinations(rule, family) if family else ('',)
+        for element, group in itertools.product(found, map(traffic.without_full_prefix, groups)):
+            rich_rule = RichRule(family, peer, *element, group)
             key = description_key(rich_rule)
             described[key] = tuple(dict.fromkeys([*described.get(key, ()), *rule.flows]))
             yield rich_rule
@@ -148,12 +153,13 @@ def _rich_rules(
 
 def _peers(rule: policies.Rule, sets: t.Dict[str, SetDocument]) -> t.Iterator[t.Tuple[t.Optional[str], Peer]]:
     """(family, peer) of each rich rule that RULE needs; adds the sets that they refer to."""
-    if isinstance(rule.peers, Any):
+    if isinstance(rule.peers, Any) and not rule.to and rule.side != traffic.TYPE:
         yield None, ANY
         return
     for family, peers in policies.peers_by_family(rule):
         if isinstance(peers, Any):
-            continue  # the family of a rule whose peers are listed is never open to any
+            yield family, ANY  # what else it matches belongs to one family
+            continue
         members = tuple(map(traffic.without_full_prefix, peers.addresses))
         to_group_address = rule.protocol in protocols.GROUP_ADDRESSES and rule.direction == EGRESS
         if len(members) == 1 or rule.label == policies.GUARD or to_group_address:
@@ -171,7 +177,8 @@ def description_key(rule: RichRule) -> DescriptionKey:
         label = _WHOLE[rule.family]  # everybody in one family is not everybody
     else:
         label = rule.set_name or peers_of.peer_text(rule.peer)
-    return rule.protocol, '' if rule.element == 'protocol' else rule.value, label
+    number = '' if rule.element == PROTOCOL else rule.value
+    return rule.protocol, f'{number}>{rule.to}' if rule.to else number, label
 
 
 def allowed_traffic(documents: Documents) -> traffic.AllowedTraffic:
@@ -186,13 +193,10 @@ def kernel_rules(documents: Documents) -> t.Counter[traffic.TrafficRule]:
 
 def _collect(documents: Documents) -> traffic.Builder:
     builder = traffic.Builder()
-    sides = {'protocol': '', 'port': 'destination'}
     for document in documents.active.values():
         for rule in document.rules:
-            side = sides[rule.element]
-            ports = policies.parse_ports(rule.value) if side else traffic.NO_PORTS
-            protocol = protocols.catalog_name(rule.protocol)
-            builder.add(document.direction, rule.family, protocol, side, ports, _peers_of(rule, documents))
+            service = rule.matches().service()
+            builder.add(document.direction, rule.family, *service, _peers_of(rule, documents), rule.to)
     return builder
 
 

@@ -11,9 +11,9 @@ import typing as t
 from ..._base.commands import run
 from ..._model import logs, protocols, traffic
 from ..._model.directions import DIRECTIONS, INGRESS, peer_side
-from ..._model.peers import ANY, Members, Peers
+from ..._model.peers import ANY, Any, Members, Peers
 from ..._model.traffic import Ports, TrafficRule
-from . import nft_text, precedence
+from . import elements, nft_text, precedence
 from .expressions import FAMILIES, NftRule, address_text, jump, only_logs, without_counters
 from .precedence import BASE, POLICY_CHAIN, Order
 from .slots import PREFIX, SLOTS, Slot
@@ -142,7 +142,7 @@ def _is_jump(rule: NftRule) -> bool:
     return len(rule) == 1 and 'jump' in rule[0]
 
 
-ParsedRule = t.Tuple[t.Optional[str], str, str, Ports, Peers]
+ParsedRule = t.Tuple[t.Optional[str], str, str, Ports, Peers, str]
 
 
 def _add_rule(direction: str, rule: NftRule, sets: Sets, builder: traffic.Builder) -> bool:
@@ -155,14 +155,15 @@ def _add_rule(direction: str, rule: NftRule, sets: Sets, builder: traffic.Builde
 
 
 def _parse_rule(direction: str, rule: NftRule, sets: Sets) -> ParsedRule:
-    """(family, protocol, port side, ports, peers) of a RULE that accepts.
+    """(family, protocol, port side, ports, peers, address of a group) of a RULE that accepts.
 
     Raises ValueError, or the error that an unknown form of JSON leads to.
     """
     family: t.Optional[str] = None
     protocol: t.Optional[str] = None
     peers: Peers = ANY
-    side, ports = '', traffic.NO_PORTS
+    side, ports, group = '', traffic.NO_PORTS, ''
+    icmp: t.Dict[str, t.Any] = {}
     for part in rule[:-1]:
         left, right = part['match']['left'], part['match']['right']
         field = left.get('payload', {})
@@ -173,6 +174,11 @@ def _parse_rule(direction: str, rule: NftRule, sets: Sets) -> ParsedRule:
         if field.get('protocol') in FAMILIES and field.get('field') == peer_side(direction)[0] + 'addr':
             family = FAMILIES[field['protocol']]
             peers = _peers(right, sets)
+        elif field.get('protocol') in FAMILIES and field.get('field') == 'daddr':
+            family, group = FAMILIES[field['protocol']], address_text(right)
+        elif field.get('protocol') in protocols.WITH_TYPES:
+            protocol = str(field['protocol'])
+            icmp[field['field']] = right
         elif field.get('field') in ('dport', 'sport'):
             protocol, side = field['protocol'], 'destination' if field['field'] == 'dport' else 'source'
             low, high = right['range'] if isinstance(right, dict) else (right, right)
@@ -183,9 +189,12 @@ def _parse_rule(direction: str, rule: NftRule, sets: Sets) -> ParsedRule:
             family = str(right)
         else:
             raise ValueError(part)
-    if protocol is None or list(rule[-1]) != ['accept']:
+    if list(rule[-1]) != ['accept'] or (protocol is None and isinstance(peers, Any)):
         raise ValueError(rule)
-    return family, protocol, side, ports, peers
+    if icmp:
+        side, ports = traffic.TYPE, elements.icmp_numbers(protocol or '', icmp.pop('type'), icmp.pop('code', None))
+        family = traffic.ONLY_IN[protocol or '']
+    return family, protocol or protocols.ALL, side, ports, peers, group
 
 
 def _peers(right: t.Any, sets: Sets) -> Peers:

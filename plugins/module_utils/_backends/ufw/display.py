@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._model import openings, protocols, traffic
+from ..._model import icmp_types, openings, protocols, traffic
 from ..._model.directions import EGRESS, INGRESS
 from ..._model.openings import Opening, everything
 from ..._model.peers import ANY, Members, Peer
@@ -22,8 +22,9 @@ from .tuples import Tuple
 _DENIED = {'DROP': 'dropped', 'REJECT': 'rejected', 'ACCEPT': 'accepted'}
 _DEFAULT_NAMES = {INGRESS: 'incoming', EGRESS: 'outgoing'}
 _LINE = re.compile(
-    r'-A ufw6?-(?:user|before)-(?P<chain>input|output)(?: -s (?P<src>\S+))?(?: -d (?P<dst>\S+))? -p (?P<protocol>\S+)'
-    r'(?: -m \S+)?(?: --dports? (?P<ports>\S+))? -j ACCEPT'
+    r'-A ufw6?-(?:user|before)-(?P<chain>input|output)(?: -s (?P<src>\S+))?(?: -d (?P<dst>\S+))?'
+    r'(?: -p (?P<protocol>\S+))?(?: -m \S+)?(?: --dports? (?P<ports>\S+))?(?: --icmp(?:v6)?-type (?P<type>\S+))?'
+    r' -j ACCEPT'
 )
 MAX_DENIALS = 3
 
@@ -47,8 +48,9 @@ def _from_tuples(managed_tuples: t.Iterable[Tuple]) -> t.Iterator[AtomicRule]:
     for rule in managed_tuples:
         if rule.action == 'allow':
             peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
+            group = '' if rule.direction != INGRESS or tuples.is_anywhere(rule.dst) else f' to {rule.dst}'
             for port, flows in notes.flows_of(rule):
-                yield AtomicRule(rule.direction, rule.protocol, port, peer, flows)
+                yield AtomicRule(rule.direction, rule.protocol, f'{port}{group}'.strip(), peer, flows)
 
 
 def _from_section(text: str) -> t.Iterator[AtomicRule]:
@@ -58,18 +60,28 @@ def _from_section(text: str) -> t.Iterator[AtomicRule]:
         if match:
             direction, protocol = _service(match)
             for port, flows in notes.flows_of(note._replace(dport=match.group('ports') or 'any')):
-                yield AtomicRule(direction, protocol, port, _peer(match), flows)
+                ports = f'{port}{_restriction(match)}'.strip()
+                yield AtomicRule(direction, protocol, ports, _peer(match), flows)
         elif line.startswith(f'# {notes.MARK} '):
             note = note._replace(comment=tuples.comment(line[2:]))
 
 
 def _service(match: t.Match[str]) -> t.Tuple[str, str]:
     direction = INGRESS if match.group('chain') == CHAINS[INGRESS] else EGRESS
-    return direction, protocols.catalog_name(match.group('protocol'))
+    return direction, protocols.catalog_name(match.group('protocol') or protocols.ALL)
 
 
 def _peer(match: t.Match[str]) -> Peer:
-    return match.group('src') or match.group('dst') or ANY
+    is_ingress = match.group('chain') == CHAINS[INGRESS]
+    return match.group('src' if is_ingress else 'dst') or ANY
+
+
+def _restriction(match: t.Match[str]) -> str:
+    """What a line matches beside ports: a type of ICMP, the address of a group."""
+    direction, protocol = _service(match)
+    kind = match.group('type')
+    text = f' type {icmp_types.name(protocol, kind) or kind}' if kind else ''
+    return f'{text} to {match.group("dst")}' if match.group('dst') and direction == INGRESS else text
 
 
 def line_text(line: str) -> str:
@@ -80,6 +92,7 @@ def line_text(line: str) -> str:
     direction, protocol = _service(match)
     peer = _peer(match)
     ports = (match.group('ports') or '').replace(':', '-').replace(',', ', ')
+    ports = f'{ports}{_restriction(match)}'.strip()
     peers = Members((traffic.without_full_prefix(peer),)) if isinstance(peer, str) else ANY
     return DisplayRule(direction, protocol, ports, peers, ()).traffic_text()
 

@@ -58,14 +58,22 @@ def log_line(family: str, direction: str) -> str:
     return f'-A {PREFIXES[family]}-after-{CHAINS[direction]} {limit} -j LOG --log-prefix "{logs.PREFIX}"'
 
 
-def accept_line(family: str, direction: str, protocol: str, peer: Peer, ports: str) -> str:
-    """An iptables line that accepts; PORTS as of port_text."""
+def accept_line(
+    family: str, direction: str, protocol: str, peer: Peer, ports: str, group: str = '', icmp_type: str = ''
+) -> str:
+    """An iptables line that accepts; PORTS as of port_text. What comes in is sent to the address GROUP, if there is
+    one."""
     several = any(mark in ports for mark in ',:')
     option = '' if ports == 'any' else f' --dport {ports}'
     if several:
         option = f' -m multiport --dports {ports}'
+    if icmp_type:
+        option = f' --{protocol}-type {icmp_type}'
     address = ''
     if not isinstance(peer, Any):
         address = f' {"-s" if direction == INGRESS else "-d"} {traffic.without_full_prefix(peer)}'
+    if group:
+        address += f' -d {traffic.without_full_prefix(group)}'
     chain = f'{PREFIXES[family]}-before-{CHAINS[direction]}'
-    return f'-A {chain}{address} -p {protocols.system_name(protocol)}{option} -j ACCEPT'
+    matched = '' if protocol == protocols.ALL else f' -p {protocols.system_name(protocol)}'
+    return f'-A {chain}{address}{matched}{option} -j ACCEPT'

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model import policy as policies, traffic
+from ..._model import icmp_types, policy as policies, protocols, traffic
 from ..._model.directions import INGRESS, preposition
 from ..._model.peers import ANY, Any, Peer
 from ..._model.traffic import AllowedTraffic
@@ -21,11 +21,21 @@ from .tuples import Tuple
 from .user_rules import PREFIXES
 
 # The protocols of catalogs that every ufw since 0.36 supports in tuples.
-IN_TUPLES = ('tcp', 'udp', 'esp', 'ah', 'gre')
+IN_TUPLES = ('tcp', 'udp', 'esp', 'ah', 'gre', protocols.ALL)
 MAX_PORT_SLOTS = 15  # ports that iptables compares in one rule; a range takes two
 _ALL_SOURCE_PORTS = '1:65535'
 _TAILS = {'ingress': 'in', 'egress': 'out'}
-_Service = t.Tuple[str, str, str, Peer]  # family, direction, protocol, peer
+
+
+class _Service(t.NamedTuple):
+    """`side` and `to` are those of traffic.Service."""
+
+    family: str
+    direction: str
+    protocol: str
+    peer: Peer
+    side: str
+    to: str
 
 
 class Ruleset(t.NamedTuple):
@@ -57,12 +67,12 @@ def build(policy: t.Optional[policies.Policy], guard: t.Iterable[policies.Rule])
     guard = tuple(guard)
     tuples_of: t.Dict[str, t.List[Tuple]] = {family: [] for family in PREFIXES}
     lines: t.Dict[str, t.List[str]] = {family: _citations(policy) for family in PREFIXES}
-    for (family, direction, protocol, peer), port_flows in _services(policy, guard).items():
-        for chunk in _chunks(port_flows):
-            if protocol in IN_TUPLES:
-                tuples_of[family].append(_tuple(family, direction, protocol, peer, chunk))
+    for service, port_flows in _services(policy, guard).items():
+        for chunk in _chunks(service, port_flows):
+            if service.protocol in IN_TUPLES:
+                tuples_of[service.family].append(_tuple(service, chunk))
             else:
-                lines[family].extend(_section_lines(family, direction, protocol, peer, chunk))
+                lines[service.family].extend(_section_lines(service, chunk))
     if policy.exclusive:
         for family in PREFIXES:
             tuples_of[family].extend(_denial(family, direction) for direction in policy.enforced_directions)
@@ -85,16 +95,20 @@ def _services(policy: policies.Policy, guard: t.Iterable[policies.Rule]) -> t.Di
         for family, peers in policies.peers_by_family(rule) if rule.direction in policy.enforced_directions else ():
             for address in (ANY,) if isinstance(peers, Any) else peers.addresses:
                 peer = ANY if address == tuples.ANYWHERE[family] else address
-                service = (family, rule.direction, rule.protocol, peer)
-                port_flows = services.setdefault(service, {})
-                for ports in rule.ports or (traffic.NO_PORTS,):
-                    flows = port_flows.setdefault(ports, [])
-                    flows.extend(flow for flow in rule.flows if flow not in flows)
+                for group in policies.destinations(rule, family):
+                    service = _Service(family, rule.direction, rule.protocol, peer, rule.side, group)
+                    port_flows = services.setdefault(service, {})
+                    for ports in rule.ports or (traffic.NO_PORTS,):
+                        flows = port_flows.setdefault(ports, [])
+                        flows.extend(flow for flow in rule.flows if flow not in flows)
     return services
 
 
-def _chunks(port_flows: PortFlows) -> t.Iterator[PortFlows]:
-    """The ports in parts that fit into one rule of iptables."""
+def _chunks(service: _Service, port_flows: PortFlows) -> t.Iterator[PortFlows]:
+    """The ports in parts that fit into one rule of iptables; it compares one type of ICMP."""
+    if service.side == traffic.TYPE:
+        yield from ({ports: flows} for ports, flows in sorted(port_flows.items()))
+        return
     chunk: PortFlows = {}
     used = 0
     for ports, flows in sorted(port_flows.items()):
@@ -107,12 +121,13 @@ def _chunks(port_flows: PortFlows) -> t.Iterator[PortFlows]:
     yield chunk
 
 
-def _tuple(family: str, direction: str, protocol: str, peer: Peer, port_flows: PortFlows) -> Tuple:
-    ports, anywhere = port_text(port_flows), tuples.ANYWHERE[family]
-    address = anywhere if isinstance(peer, Any) else traffic.without_full_prefix(peer)
-    src, dst = (address, anywhere) if direction == INGRESS else (anywhere, address)
+def _tuple(service: _Service, port_flows: PortFlows) -> Tuple:
+    ports, anywhere = port_text(port_flows), tuples.ANYWHERE[service.family]
+    address = anywhere if isinstance(service.peer, Any) else traffic.without_full_prefix(service.peer)
+    own = traffic.without_full_prefix(service.to) if service.to else anywhere
+    src, dst = (address, own) if service.direction == INGRESS else (own, address)
     comment = tuples.comment(note(port_flows))
-    return Tuple('allow', protocol, ports, dst, 'any', src, _TAILS[direction], comment=comment)
+    return Tuple('allow', service.protocol, ports, dst, 'any', src, _TAILS[service.direction], comment=comment)
 
 
 def _denial(family: str, direction: str) -> Tuple:
@@ -123,10 +138,14 @@ def _denial(family: str, direction: str) -> Tuple:
     return Tuple(action, 'any', 'any', anywhere, 'any', anywhere, _TAILS[direction], log='log', comment=comment)
 
 
-def _section_lines(family: str, direction: str, protocol: str, peer: Peer, port_flows: PortFlows) -> t.Tuple[str, str]:
-    return f'# {note(port_flows)}', managed_section.accept_line(
-        family, direction, protocol, peer, port_text(port_flows)
-    )
+def _section_lines(service: _Service, port_flows: PortFlows) -> t.Tuple[str, str]:
+    family, direction, protocol, peer, side, group = service
+    if side == traffic.TYPE:
+        (span,) = port_flows
+        line = managed_section.accept_line(family, direction, protocol, peer, 'any', group, icmp_types.text(span))
+    else:
+        line = managed_section.accept_line(family, direction, protocol, peer, port_text(port_flows), group)
+    return f'# {note(port_flows)}', line
 
 
 def make_distinct(
@@ -144,7 +163,8 @@ def make_distinct(
             rules.append(rule._replace(sport=_ALL_SOURCE_PORTS))
         else:
             peer: Peer = ANY if tuples.is_anywhere(rule.peer) else rule.peer
-            accept = managed_section.accept_line(family, rule.direction, rule.protocol, peer, rule.dport)
+            group = '' if rule.direction != INGRESS or tuples.is_anywhere(rule.dst) else rule.dst
+            accept = managed_section.accept_line(family, rule.direction, rule.protocol, peer, rule.dport, group)
             lines.extend((f'# {rule.note()}', accept))
     return tuple(rules), lines
 

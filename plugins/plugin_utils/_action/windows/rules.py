@@ -13,7 +13,8 @@ from ....module_utils._base.errors import PortmatrixError
 from ....module_utils._model import policy as policies
 from ....module_utils._model.directions import INGRESS
 from ....module_utils._model.peers import ANY, Any, Members, Peers
-from ....module_utils._model.protocols import NUMBERS
+from ....module_utils._model.protocols import number
+from ....module_utils._model.traffic import TYPE
 from ..._base import addresses
 
 MARK = 'portmatrix'
@@ -21,6 +22,7 @@ MAX_ADDRESSES = 1000  # in one rule of Windows
 _MAX_SOURCE = 2000  # characters
 _MAX_FLOWS = 4000  # characters; Windows accepts descriptions of 10,000
 _WITH_PORTS = ('tcp', 'udp')
+_ALL_PROTOCOLS = 256  # in Windows
 _WHOLE_FAMILIES = {'0.0.0.0/0', '::/0'}
 
 
@@ -63,8 +65,16 @@ def management(policy: policies.Policy, ports: t.Iterable[int] = ()) -> list[Rul
 
 
 def _windows_rules(rule: policies.Rule, policy: policies.Policy) -> t.Iterator[Rule]:
-    if rule.protocol not in NUMBERS:
-        raise PortmatrixError(f'{rule.flows[0]}: the protocol {rule.protocol} is not supported on Windows hosts')
+    if rule.side == TYPE:
+        raise PortmatrixError(
+            f'{rule.flows[0]}: on Windows hosts, types of {rule.protocol} are not told apart, and a rule for all of '
+            'them would allow too much; remove the flow for this host, or its icmp_types'
+        )
+    if rule.to:
+        raise PortmatrixError(
+            f'{rule.flows[0]}: on Windows hosts, there are no rules for what is sent to {", ".join(rule.to)} only, and '
+            'one for all addresses would allow too much; remove the flow for this host'
+        )
     if rule.ports and rule.protocol not in _WITH_PORTS:
         raise PortmatrixError(
             f'{rule.flows[0]}: Windows Firewall supports ports only for TCP and UDP, and {rule.protocol} without '
@@ -114,6 +124,12 @@ def _description(flows: t.Sequence[str], policy: policies.Policy) -> str:
     source = ''.join(map(_plain_character, '; '.join(dict.fromkeys(texts)))).strip()
     shortened = source[:_MAX_SOURCE] + ('...' if len(source) > _MAX_SOURCE else '')
     return f'Flows: {", ".join(flows)}. Source: {shortened}'
+
+
+def protocol_number(protocol: str) -> int:
+    """As Windows counts them."""
+    known = number(protocol)
+    return _ALL_PROTOCOLS if known is None else known
 
 
 def flows_in(description: str) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from ....module_utils._model.directions import INGRESS
 from ....module_utils._model.peers import Any, Peers
 from ....module_utils._model.policy import Policy
-from ....module_utils._model.protocols import NUMBERS
 from . import program, rules as windows_rules, wire
 from .rules import MARK, Rule
 from .sentences import REASONS, REFUSALS
@@ -21,7 +20,7 @@ PATH = 'portmatrix.ps1'
 SSH_PORT = 22
 _PARTS = Path(__file__).parent / 'rendered'
 # the names of protocols for New-NetFirewallRule; others have their number
-_NAMES = {'tcp': 'TCP', 'udp': 'UDP', 'icmp': 'ICMPv4', 'icmpv6': 'ICMPv6'}
+_NAMES = {'tcp': 'TCP', 'udp': 'UDP', 'icmp': 'ICMPv4', 'icmpv6': 'ICMPv6', 'any': 'Any'}
 _HELP = """#Requires -Version 5.1
 #Requires -RunAsAdministrator
 <#
@@ -172,7 +171,7 @@ def _rule(rule: Rule) -> str:
     return (
         f'    @{{ Name = {_quote(f"{MARK}-{way}-{digest}")}; DisplayName = {_quote(rule.name)}; '
         f"Direction = '{'Inbound' if rule.direction == INGRESS else 'Outbound'}'; "
-        f'Protocol = {_quote(str(_NAMES.get(rule.protocol, NUMBERS[rule.protocol])))}; '
+        f'Protocol = {_quote(_NAMES.get(rule.protocol, str(windows_rules.protocol_number(rule.protocol))))}; '
         f'Ports = {_list(rule.ports) if rule.ports else "$null"}; Peers = {_peers(rule.peers)}; '
         f'Description = {_quote(rule.description)} }}'
     )

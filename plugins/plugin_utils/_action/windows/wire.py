@@ -16,7 +16,6 @@ import typing as t
 from ....module_utils._model import policy as policies
 from ....module_utils._model.directions import INGRESS
 from ....module_utils._model.peers import Any
-from ....module_utils._model.protocols import NUMBERS
 from . import rules as windows_rules
 from .rules import Rule
 
@@ -81,7 +80,7 @@ def _policy(policy: policies.Policy) -> dict[str, t.Any]:
             rule.name,
             rule.description,
             'in' if rule.direction == INGRESS else 'out',
-            NUMBERS[rule.protocol],
+            windows_rules.protocol_number(rule.protocol),
             ','.join(rule.ports),
             index(rule),
         ]

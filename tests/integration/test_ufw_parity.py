@@ -25,6 +25,11 @@ SEED = int(os.environ.get('PORTMATRIX_PARITY_SEED', '1'))
 HOSTS = {'mgmt1': ('firewalld', 0), 'data1': ('ufw', 0), 'mgmt2': ('firewalld', 1), 'data2': ('ufw', 1)}
 WITH_PORTS = ('tcp', 'udp', 'sctp')
 PROTOCOLS = ('tcp',) * 6 + ('udp',) * 4 + ('sctp', 'icmp', 'icmpv6', 'esp', 'ah', 'gre', 'vrrp')
+PROTOCOLS += ('igmp', 'ipip', 'ospf', 'pim', '115', '94', 'any')
+# types of ICMP that begin a connection: only of these it shows whether a rule allows them
+TYPES = {'icmp': ('8', '13'), 'icmpv6': ('128',)}
+# groups of which the tested namespace is a member, and one of which it is not
+GROUPS = ['239.1.2.3', 'ff0e::1:3']
 MANAGEMENT = 22
 Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
@@ -48,15 +53,19 @@ def random_policy(rng: random.Random, peers: Peers) -> dict:
     rules = []
     for number in range(rng.randint(1, 8)):
         protocol = rng.choice(PROTOCOLS)
-        rules.append(
-            {
-                'direction': rng.choice(['ingress', 'ingress', 'egress']),
-                'protocol': protocol,
-                'ports': random_ports(rng) if protocol in WITH_PORTS else [],
-                'group': rng.choice([*groups, *groups, None]),
-                'flows': [f'p/f{number}'],
-            }
-        )
+        rule = {
+            'direction': rng.choice(['ingress', 'ingress', 'egress']),
+            'protocol': protocol,
+            'ports': random_ports(rng)
+            if protocol in WITH_PORTS
+            else rng.choice([[], list(TYPES.get(protocol, ())[-1:])]),
+            # everything from everybody is refused by the controller
+            'group': rng.choice([*groups, *groups, *([None] if protocol != 'any' else [])]),
+            'flows': [f'p/f{number}'],
+        }
+        if protocol in ('udp', 'esp', 'sctp') and rule['direction'] == 'ingress' and rng.random() < 0.5:
+            rule['to'] = GROUPS
+        rules.append(rule)
     return {
         'format': 1,
         'egress': rng.choice(['allow', 'deny']),
@@ -108,15 +117,24 @@ def random_network(members: t.Iterable[str], version: int, rng: random.Random, p
 def variants(rule: dict, network: Network, rng: random.Random) -> t.Iterator[dict]:
     """A packet from NETWORK that RULE allows, and others that differ from it in one respect."""
     inside = network[rng.randrange(network.num_addresses)]
-    span = rng.choice([tuple(map(int, text.split('-'))) for text in rule['ports']] or [(80,)])
+    protocol = rng.choice(PROTOCOLS[:-1]) if rule['protocol'] == 'any' else rule['protocol']
+    with_ports = rule['ports'] if protocol in WITH_PORTS else []
+    span = rng.choice([tuple(map(int, text.split('-'))) for text in with_ports] or [(80,)])
     port = rng.randint(span[0], span[-1])
-    allowed = {'direction': rule['direction'], 'protocol': rule['protocol'], 'peer': inside, 'dport': port}
+    allowed = {'direction': rule['direction'], 'protocol': protocol, 'peer': inside, 'dport': port}
+    groups = [group for group in rule.get('to', ()) if ipaddress.ip_address(group).version == network.version]
+    if groups:
+        allowed['to'] = groups[0]
+        yield {key: value for key, value in allowed.items() if key != 'to'}
     yield allowed
+    for kind in TYPES.get(protocol, ()):
+        yield {**allowed, 'icmp_type': int(kind)}
     for address in (network[0] - 1, network[-1] + 1):
         yield {**allowed, 'peer': address}
     for other in (span[0] - 1, span[-1] + 1):
         yield {**allowed, 'dport': other}
-    yield {**allowed, 'protocol': rng.choice(PROTOCOLS)}
+    yield {**allowed, 'protocol': rng.choice(PROTOCOLS[:-1])}
+    allowed.pop('to', None)
     yield {**allowed, 'direction': 'egress' if rule['direction'] == 'ingress' else 'ingress'}
     # a new connection that looks like a reply of a management port
     reply = {'direction': 'egress', 'protocol': 'tcp', 'sport': MANAGEMENT, 'dport': rng.randint(40000, 60000)}
@@ -129,7 +147,7 @@ def distinguishable(candidates: t.Iterable[dict], rng: random.Random) -> list[di
     directions: dict[tuple, str] = {}
     for packet in candidates:
         # in IPv6, AH is an extension header, which neither firewall can match
-        family = {'icmp': 4, 'icmpv6': 6, 'ah': 4}.get(packet['protocol'])
+        family = {'icmp': 4, 'icmpv6': 6, 'ah': 4, 'igmp': 4}.get(packet['protocol'])
         if (family is None or family == packet['peer'].version) and packet['dport'] > 0:
             # without ports, a packet in the other direction would pass as the reply to the first
             key = (packet['protocol'], packet['peer'])
@@ -154,14 +172,21 @@ def allows(document: dict, packet: dict, host: str) -> bool:
         return True
     return any(
         rule['direction'] == packet['direction']
-        and rule['protocol'] == packet['protocol']
-        and (not rule['ports'] or any(low <= packet['dport'] <= high for low, high in map(bounds, rule['ports'])))
+        and rule['protocol'] in (packet['protocol'], 'any')
+        and (not rule['ports'] or any(low <= number(packet) <= high for low, high in map(bounds, rule['ports'])))
+        and (not rule.get('to') or packet.get('to') in rule['to'])
         and (
             rule['group'] is None
             or any(peer in ipaddress.ip_network(entry) for entry in document['groups'][rule['group']])
         )
         for rule in document['rules']
     )
+
+
+def number(packet: dict) -> int:
+    """What the ports of a rule are compared with."""
+    defaults = {name: int(types[0]) for name, types in TYPES.items()}
+    return packet.get('icmp_type', defaults.get(packet['protocol'], packet['dport']))
 
 
 def bounds(text: str) -> tuple[int, int]:
@@ -176,7 +201,7 @@ def is_default_opening(packet: dict, host: str) -> bool:
     if packet['direction'] == 'egress':
         return firewall == 'ufw' and packet['protocol'] == 'icmpv6'
     if packet['protocol'] in ('icmp', 'icmpv6'):
-        return firewall == 'ufw' or testbed.HOSTS[host]['lab_image'] == 'debian13'
+        return number(packet) in (8, 128) if firewall == 'ufw' else testbed.HOSTS[host]['lab_image'] == 'debian13'
     return firewall == 'firewalld' and (packet['protocol'], packet['dport']) == ('tcp', 22)
 
 

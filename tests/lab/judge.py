@@ -7,7 +7,8 @@ judge.py load firewalld|ufw  < {"PATH": "TEXT"}    load these files into the fir
 judge.py send                < [PACKET, ...]       send every packet; print, in order, which ones pass the firewall
 judge.py close                                     remove the namespaces
 
-PACKET: {"direction", "protocol", "peer", "dport", "sport"}. Each packet carries its number (IPv4: identification, IPv6:
+PACKET: {"direction", "protocol", "peer", "dport", "sport"}; "icmp_type" is its type (that of a ping), "to": the address
+of a group to which it is sent, instead of that of the host. Each packet carries its number (IPv4: identification, IPv6:
 flow label), and a chain after all others (priority 500) records the numbers that it sees: a packet that the firewall
 denies does not get there. Packets of the kernel (resets, ICMP errors) have numbers, too; but none of them has a hop
 limit of 255 and a flow label, so only packets with 255 count."""
@@ -25,6 +26,9 @@ import sys
 
 TESTED = {4: "198.18.0.1", 6: "2001:db8:ffff::1"}
 NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "vrrp": 112, "sctp": 132}
+NUMBERS.update(igmp=2, ipip=4, ospf=89, pim=103)
+# groups of which "tested" is a member
+GROUPS = {4: "239.1.2.3", 6: "ff0e::1:3"}
 HOOK = """
 table inet judge {
   set seen4 { typeof ip id; size 65535; }
@@ -54,6 +58,8 @@ def start():
         for name in ("tested", "outside"):
             version = "-6" if ":" in address else "-4"
             sh(f"ip netns exec {name} ip {version} route add default dev cable")
+    for address, width in ((GROUPS[4], 32), (GROUPS[6], 128)):
+        sh(f"ip netns exec tested ip addr add {address}/{width} dev cable autojoin")
     mac = sh("ip netns exec tested cat /sys/class/net/cable/address").strip()
     for address in TESTED.values():
         sh(f"ip netns exec outside ip neigh add {address} lladdr {mac} dev cable")
@@ -118,7 +124,7 @@ def send(packets):
     for direction, where in (("ingress", "outside"), ("egress", "tested")):
         raw = [
             (
-                packet["peer"] if direction == "egress" else TESTED[6 if ":" in packet["peer"] else 4],
+                packet["peer"] if direction == "egress" else target_of(packet),
                 build(number, packet).hex(),
             )
             for number, packet in sent[direction]
@@ -129,6 +135,10 @@ def send(packets):
         listing = sh(f"ip netns exec tested nft list set inet judge {name}")
         seen |= {int(number) for number in re.findall(r"\d+", listing.partition("elements = {")[2].partition("}")[0])}
     return [number in seen for number in range(1, len(packets) + 1)]
+
+
+def target_of(packet):
+    return packet.get("to") or TESTED[6 if ":" in packet["peer"] else 4]
 
 
 def raw(packets):
@@ -144,16 +154,19 @@ def build(number, packet):
     version = 6 if ":" in packet["peer"] else 4
     family = {4: socket.AF_INET, 6: socket.AF_INET6}[version]
     peer, own = (socket.inet_pton(family, address) for address in (packet["peer"], TESTED[version]))
-    source, target = (peer, own) if packet["direction"] == "ingress" else (own, peer)
-    protocol = NUMBERS[packet["protocol"]]
-    body = payload(packet["protocol"], packet["sport"], packet["dport"], number)
+    source, target = (own, peer)
+    if packet["direction"] == "ingress":
+        source, target = peer, socket.inet_pton(family, target_of(packet))
+    protocol = NUMBERS.get(packet["protocol"]) or int(packet["protocol"])
+    body = payload(packet, number)
     if version == 4:
         head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), number, 0, 255, protocol, 0) + source + target
         return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
     return struct.pack("!IHBB", (6 << 28) | number, len(body), protocol, 255) + source + target + body
 
 
-def payload(protocol, sport, dport, number):
+def payload(packet, number):
+    protocol, sport, dport = packet["protocol"], packet["sport"], packet["dport"]
     if protocol == "tcp":
         return struct.pack("!HHIIBBHHH", sport, dport, random.getrandbits(32), 0, 0x50, 0x02, 1024, 0, 0)
     if protocol == "udp":
@@ -161,7 +174,8 @@ def payload(protocol, sport, dport, number):
     if protocol == "sctp":
         return struct.pack("!HHII", sport, dport, 0, 0) + struct.pack("!BBHIIHHI", 1, 0, 20, 1, 65536, 1, 1, 1)
     if protocol in ("icmp", "icmpv6"):
-        return struct.pack("!BBHHH", 8 if protocol == "icmp" else 128, 0, 0, sport, number & 0xFFFF)
+        kind = packet.get("icmp_type", 8 if protocol == "icmp" else 128)
+        return struct.pack("!BBHHH", kind, 0, 0, sport, number & 0xFFFF)
     return struct.pack("!IIII", 0, 0, number, 0)
 
 

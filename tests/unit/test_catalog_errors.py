@@ -14,12 +14,18 @@ from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog impor
 from hypothesis import given, settings, strategies as st
 
 CASES = Path(__file__).parent / 'cases'
-BAD = yaml.safe_load((CASES / 'bad_catalogs.yml').read_text())
+# the file with the cases -> the catalog that they change
+BASES = {'bad_catalogs': 'good_catalog.yml', 'bad_extensions': 'wide_catalog.yml'}
+BAD = [
+    {**case, 'base': base}
+    for name, base in BASES.items()
+    for case in yaml.safe_load((CASES / f'{name}.yml').read_text())
+]
 
 
-def catalog_with(path: str, value) -> str:
-    """The text of the good catalog with VALUE (None: nothing) at PATH."""
-    data = yaml.safe_load((CASES / 'good_catalog.yml').read_text())
+def catalog_with(path: str, value, base: str = 'good_catalog.yml') -> str:
+    """The text of the catalog BASE with VALUE (None: nothing) at PATH."""
+    data = yaml.load((CASES / base).read_text(), yaml.BaseLoader if base != 'good_catalog.yml' else yaml.SafeLoader)
     *parents, last = [int(part) if part.isdigit() else part for part in path.split('.')]
     parent = data
     for key in parents:
@@ -43,7 +49,7 @@ def text_of(case) -> str:
     ((path, value),) = case['set'].items()
     for word, (part, times) in case.get('repeat', {}).items():
         value = value.replace(word, part * times)
-    return catalog_with(path, value)
+    return catalog_with(path, value, case['base'])
 
 
 @pytest.mark.parametrize('case', BAD, ids=lambda case: case['name'])

@@ -71,9 +71,9 @@ def test_files_contain_the_plan_and_are_parsed_as_they_were_rendered(catalog, ho
                         ]
                         side = 'destination' if rule.ports else ''
                         if networks:
-                            expected.setdefault((rule.direction, family, rule.protocol, side, low, high, ''), []).extend(
-                                networks
-                            )
+                            expected.setdefault(
+                                (rule.direction, family, rule.protocol, side, low, high, ''), []
+                            ).extend(networks)
         allowed = documents.allowed_traffic(built)
         assert {
             key: [(int(net[0]), int(net[-1])) for net in ipaddress.collapse_addresses(nets)]

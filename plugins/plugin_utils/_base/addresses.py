@@ -75,18 +75,19 @@ def parse_peer(text: str, where: str) -> list[str]:
     return [str(network) for network in networks]
 
 
-def parse_group(text: str, where: str) -> list[str]:
-    """Canonical CIDRs of one multicast or broadcast address. The broadcast address of a network cannot be told from
-    one of a host, so that every address of IPv4 is accepted."""
+def parse_group(text: str, where: str) -> str:
+    """One multicast or broadcast address. The broadcast address of a network cannot be told from one of a host, so that
+    every address of IPv4 is accepted."""
     text = str(text).strip()
     if not is_address(text):
         raise PortmatrixError(f'{where}: {text!r} is not an address; write for example 239.1.2.3 or ff02::1:3')
     network = netaddr.IPNetwork(text)
     if network.version == 6 and not network.ip.is_multicast():
         raise PortmatrixError(f'{where}: {text!r} is no multicast address; IPv6 has no others that reach a group')
-    if network.ip.is_loopback() or network.ip.is_reserved() and str(network.ip) != '255.255.255.255':
+    is_reserved = network.version == 4 and network.ip in netaddr.IPNetwork('240.0.0.0/4')
+    if network.ip.is_loopback() or (is_reserved and str(network.ip) != '255.255.255.255') or int(network.ip) == 0:
         raise PortmatrixError(f'{where}: {text!r} reaches no group of hosts; write a multicast or broadcast address')
-    return [str(network)]
+    return str(network.ip)
 
 
 def is_address(text: str) -> bool:

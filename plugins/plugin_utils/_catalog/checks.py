@@ -56,12 +56,13 @@ def check_option(name: str, kind: str, options: Options, where: str, problems: l
 
 def check_option_components(data: dict[str, t.Any], where: str, problems: list[str]) -> None:
     """Options that belong to components which do not exist."""
-    problems.extend(
-        unknown(f'{where}: options.{name}.component', 'component', component, data['components'])
-        for name, option in data['options'].items()
-        for component in option['component']
-        if component not in data['components']
-    )
+    for name, option in data['options'].items():
+        stray = [component for component in option['component'] if component not in data['components']]
+        problems.extend(
+            unknown(f'{where}: options.{name}.component', 'component', component, data['components'])
+            for component in stray
+        )
+        option['component'] = [component for component in option['component'] if component not in stray]
 
 
 def check_owners(

@@ -12,7 +12,7 @@ from .options import PLATFORM, VERSION
 
 class Listening(t.NamedTuple):
     """Where a listener listens for one flow: `ports` as text, sorted, empty for protocols without ports; `groups`: the
-    addresses of groups (canonical CIDRs) to which packets go instead of its own; `unset`: options without a value that
+    addresses of groups to which packets go instead of its own; `unset`: options without a value that
     it needs, so that the rest is not known."""
 
     ports: tuple[str, ...]

@@ -20,7 +20,7 @@ _TUPLES = ('protocols', 'ports', 'citations', 'icmp_types', 'group_addresses', '
 class Flow(t.NamedTuple):
     """One documented flow. `pairs` are (source, destination) components of its product; `ports` are not resolved yet
     ("22", "80-90", "api_port+1", "low-high"), and neither are `ports_by`: (option, its value -> ports), `icmp_types`
-    are canonical; `group_addresses` are CIDRs and names of options; `between` (same, different, any) says which
+    are canonical; `group_addresses` are addresses and names of options; `between` (same, different, any) says which
     deployments it joins; `inferred`: what the document does not state; `doubtful`: a reason; `forwarded`: traffic
     that does not end at the listener; `advice`: it is no flow, but one that must not be."""
 

@@ -113,7 +113,7 @@ def _networks(_option: dict[str, t.Any], value: t.Any, place: str) -> list[str]:
 
 
 def _groups(_option: dict[str, t.Any], value: t.Any, place: str) -> list[str]:
-    return addresses.ordered(cidr for text in _listed(value) for cidr in addresses.parse_group(text, place))
+    return list(dict.fromkeys(addresses.parse_group(text, place) for text in _listed(value)))
 
 
 def _listed(value: t.Any) -> list[t.Any]:

@@ -157,7 +157,7 @@ def read_icmp_types(entry: Entry, names: tuple[str, ...], where: str, problems: 
 def read_group_addresses(
     entry: Entry, names: tuple[str, ...], options: Options, where: str, problems: list[str]
 ) -> tuple[str, ...]:
-    """The group addresses of a flow: canonical CIDRs, and names of options."""
+    """The group addresses of a flow: canonical, and names of options."""
     place = f'{where}: group_addresses'
     found: dict[str, None] = {}
     for text in entry['group_addresses']:
@@ -166,7 +166,7 @@ def read_group_addresses(
             found[text] = None
             continue
         try:
-            found.update(dict.fromkeys(addresses.parse_group(text, place)))
+            found[addresses.parse_group(text, place)] = None
         except PortmatrixError as error:
             problems.extend(error.problems)
     if found and 'vrrp' in names:

@@ -158,5 +158,5 @@ class _HostPlanner:
         if flow.doubtful:
             self._notes.add(f'{component}: the document is doubtful: {flow.doubtful}', direction, flow)
         if direction == EGRESS and listening.groups:
-            peers = self._members(listening.groups)  # that is where the packets go
+            peers = self._members(addresses.ordered(listening.groups))  # that is where the packets go
         self._rules.add(direction, flow, component, listening, peers)

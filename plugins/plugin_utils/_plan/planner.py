@@ -17,7 +17,7 @@ from .._catalog.model import Catalogs, Flow, products_of
 from .._catalog.options import PLATFORMS
 from .._inventory.address_book import AddressBook, Entry, Host
 from .._inventory.settings import Settings
-from . import exposure
+from . import exposure, idle
 from .declared_peers import DeclaredPeers
 from .notes import Notes
 from .rule_set import RuleSet
@@ -43,6 +43,7 @@ class _HostPlanner:
         self._declared = DeclaredPeers(host, settings, catalogs, book, self._notes)
         self._mentions: dict[bool, dict[Mention, None]] = {True: {}, False: {}}  # by whether they are forwarded
         self._unset: dict[str, None] = {}
+        self._idle: list[str] = []
         self._merged: dict[frozenset[str], Members] = {}
         self._families = families(host.addresses)
 
@@ -53,9 +54,10 @@ class _HostPlanner:
             raise PortmatrixError(*self._unset)
         rules = self._rules.rules()
         forwarded, never_expose = tuple(sorted(self._mentions[True])), tuple(sorted(self._mentions[False]))
-        warnings = (*self._notes.texts(), *self._declared.warnings(), *exposure.contradictions(rules, never_expose))
+        warnings = [*self._notes.texts(), *self._declared.warnings(), *self._idle]
+        warnings += exposure.contradictions(rules, never_expose)
         return HostPlan(
-            rules, warnings, tuple(sorted(self._declared.gaps)), forwarded=forwarded, never_expose=never_expose
+            rules, tuple(warnings), tuple(sorted(self._declared.gaps)), forwarded=forwarded, never_expose=never_expose
         )
 
     def _plan_product(self, product: str) -> None:
@@ -64,16 +66,19 @@ class _HostPlanner:
         own = {name[len(prefix) :] for name in self._host.components if name.startswith(prefix)}
         tables = {platform: port_table(catalog, options, platform) for platform in PLATFORMS}
         listening = tables[self._host.platform]
+        in_use: set[str] = set()
         for flow in catalog.flows:
             for source, destination in flow.pairs:
                 peer = prefix + source if source else ''
                 if destination in own and flow.id in listening:
+                    in_use.add(destination)
                     if flow.forwarded or flow.advice:
                         self._mention(flow, peer, listening[flow.id])
                     else:
                         self._plan_ingress(flow, peer, listening[flow.id])
-                if source in own and not flow.advice:
-                    self._plan_egress(flow, prefix + destination, tables)
+                if source in own and not flow.advice and self._plan_egress(flow, prefix + destination, tables):
+                    in_use.add(source)
+        self._idle.extend(idle.warnings(catalog, own - in_use))
 
     def _mention(self, flow: Flow, peer: str, listening: Listening) -> None:
         if not self._is_unset(flow, listening, self._host.name):
@@ -92,7 +97,8 @@ class _HostPlanner:
         if not self._is_unset(flow, listening, self._host.name):
             self._add(INGRESS, flow, component, listening, ANY if declared is ANY else self._members(cidrs))
 
-    def _plan_egress(self, flow: Flow, component: str, tables: dict[str, PortTable]) -> None:
+    def _plan_egress(self, flow: Flow, component: str, tables: dict[str, PortTable]) -> bool:
+        """Returns whether the flow applies to any listener."""
         by_listening: dict[Listening, set[str]] = {}
         others: list[Entry] = []
         for entry in self._others(component, flow):
@@ -109,12 +115,13 @@ class _HostPlanner:
             # a listener that is known only by addresses has the options of this host
             own = tables[applying[0]][flow.id]
             if self._is_unset(flow, own, f'{self._host.name} ({component} is known only by addresses)'):
-                return
+                return True
             of_any = own if declared is ANY else None
             by_listening.setdefault(own, set()).update(declared.addresses if isinstance(declared, Members) else ())
             self._warn_of_platform(component, flow, applying)
         for listening, cidrs in by_listening.items():
             self._add(EGRESS, flow, component, listening, ANY if listening == of_any else self._members(cidrs))
+        return bool(others or applying)
 
     def _is_unset(self, flow: Flow, listening: Listening, host: str) -> bool:
         """Whether the flow needs an option that has no value, which is a problem then."""

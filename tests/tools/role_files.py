@@ -9,8 +9,16 @@ from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog.loade
 from role_readme import SKELETON, fill_parts, readme_parts
 
 README = 'README.md'
-HEADER = '# Generated from the catalog by tests/tools/generate_roles.py: change the catalog, then run it.\n'
-TYPES = {'port': 'int', 'choice': 'str'}  # of a catalog -> of an argument spec, where they differ
+HEADER = '# Generated from the catalog by tests/tools/generate.py: change the catalog, then run it.\n'
+# of a catalog -> of an argument spec, where they differ; what is a list may be one text as well
+TYPES = {
+    'port': 'int',
+    'choice': 'str',
+    'port_range': 'str',
+    'ports': 'list',
+    'networks': 'list',
+    'group_addresses': 'list',
+}
 WIDTH = 110  # PyYAML breaks a line after the word that passes this column
 
 
@@ -55,11 +63,11 @@ def argument_spec(catalog: Catalog) -> dict[str, t.Any]:
 
 def _argument(option: dict[str, t.Any]) -> dict[str, t.Any]:
     argument = {'description': option['description'], 'type': TYPES.get(option['type'], option['type'])}
-    if option['type'] == 'list':
+    if argument['type'] == 'list':
         argument['elements'] = 'str'
     if option['choices']:
         argument['choices'] = option['choices']
-    return {**argument, 'default': option['default']}
+    return {**argument, 'default': option['default']} if option['default'] is not None else argument
 
 
 class _Dumper(yaml.SafeDumper):

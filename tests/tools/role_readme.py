@@ -65,7 +65,7 @@ def readme_parts(catalog: Catalog) -> dict[str, str]:
         (f'{catalog.product}_{name}' for name, entry in catalog.components.items() if not entry['external']), 'all'
     )
     return {
-        'introduction': _markdown(
+        'introduction': markdown(
             f'# {catalog.title}\n\n'
             f'Hardens the hosts of {catalog.title} according to the port matrix of the vendor: {documents}.\n'
         ),
@@ -73,59 +73,71 @@ def readme_parts(catalog: Catalog) -> dict[str, str]:
         'options': _options(catalog),
         'example': f'```yaml\n- hosts: {hosts}\n  gather_facts: false\n  become: true\n'
         f'  roles:\n    - portmatrix.firewall.{catalog.product}\n```\n',
-        'notes': _markdown(''.join(f'- {note}\n' for note in catalog.notes)) or 'None.\n',
+        'notes': markdown(''.join(f'- {note}\n' for note in catalog.notes)) or 'None.\n',
     }
 
 
 def _components(catalog: Catalog) -> str:
     rows = [
-        (f'`{catalog.product}.{name}`', _markdown(component['title']) + _external(component))
+        (f'`{catalog.product}.{name}`', markdown(component['title']) + _external(component))
         for name, component in catalog.components.items()
     ]
-    table = _table(('component', 'description'), rows)
-    if all(component['addresses'] or not component['external'] for component in catalog.components.values()):
-        return table
-    return table + (
+    components = table(('component', 'description'), rows)
+    if all(_known(component) or not component['external'] for component in catalog.components.values()):
+        return components
+    return components + (
         '\nRules for an external component without addresses allow any address: set its addresses in '
         '`portmatrix_peers`.\n'
     )
 
 
+def _known(component: dict[str, t.Any]) -> list[str]:
+    """What says where it is: addresses, options with networks, names."""
+    return [*component['addresses'], *component['networks'], *component['names']]
+
+
 def _external(component: dict[str, t.Any]) -> str:
-    addresses = ', '.join(f'`{address}`' for address in component['addresses'])
-    return f' (external: {addresses})' if addresses else ' (external)' if component['external'] else ''
+    if component['unstated']:
+        return ' (not stated by the document: refused until it is declared)'
+    known = ', '.join(f'`{text}`' for text in _known(component))
+    return f' (external: {known})' if known else ' (external)' if component['external'] else ''
 
 
 def _options(catalog: Catalog) -> str:
     if not catalog.options:
-        return f'None: the catalog of {_markdown(catalog.title)} has no options.\n'
+        return f'None: the catalog of {markdown(catalog.title)} has no options.\n'
     rows = [
-        (f'`{catalog.product}_{name}`', _type(option), _default(option['default']), _markdown(option['description']))
+        (f'`{catalog.product}_{name}`', _type(option), _default(option['default']), markdown(option['description']))
         for name, option in catalog.options.items()
     ]
     return (
         'Set them in the inventory, not in the play: the rules at both ends of a connection depend on the options of '
-        'the listener.\n\n' + _table(('variable', 'type', 'default', 'description'), rows)
+        'the listener.\n\n' + table(('variable', 'type', 'default', 'description'), rows)
     )
 
 
 def _type(option: dict[str, t.Any]) -> str:
     choices = ', '.join(f'`{choice}`' for choice in option['choices'] or ())
-    return f'{option["type"]}: {choices}' if choices else str(option['type'])
+    owners = ', '.join(f'`{component}`' for component in option['component'])
+    text = f'{option["type"]}: {choices}' if choices else str(option['type'])
+    return f'{text} (of {owners})' if owners else text
 
 
 def _default(value: t.Any) -> str:
     """VALUE as YAML in one line."""
+    if value is None:
+        return 'not set'
     text = yaml.safe_dump(value, default_flow_style=True, width=1000)
     return f'`{text.splitlines()[0]}`'
 
 
-def _table(heads: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> str:
+def table(heads: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> str:
+    """A table of Markdown."""
     head, *lines = [f'| {" | ".join(cell.replace("|", "&#124;") for cell in row)} |\n' for row in (heads, *rows)]
     return ''.join([head, f'|{"---|" * len(heads)}\n', *lines])
 
 
-def _markdown(text: str) -> str:
+def markdown(text: str) -> str:
     """TEXT with `<` escaped, so that no text of a catalog can close a part of the README."""
     return text.replace('<', '&lt;')
 

@@ -1,4 +1,4 @@
-"""The roles are what the script generates from the catalogs."""
+"""Roles, pages and the schema are what the script generates from the catalogs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from yamllint import config, linter
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests' / 'tools'))
 
-import generate_roles
+import generate
 import role_files
 
 ACME = """
@@ -114,12 +114,16 @@ def acme(tmp_path) -> loader.Catalog:
 
 
 @pytest.fixture
-def roles(tmp_path) -> Path:
-    return Path(shutil.copytree(ROOT / 'roles', tmp_path / 'roles'))
+def checkout(tmp_path) -> Path:
+    """What is generated, without the rest."""
+    shutil.copytree(ROOT / generate.ROLES, tmp_path / generate.ROLES)
+    shutil.copytree(ROOT / generate.PAGES, tmp_path / generate.PAGES)
+    shutil.copy(ROOT / generate.SCHEMA, tmp_path / generate.SCHEMA)
+    return Path(tmp_path)
 
 
-def test_the_committed_roles_are_those_of_the_catalogs():
-    assert generate_roles.outdated_files(ROOT / 'roles', loader.load_catalogs()) == {}
+def test_what_is_committed_is_what_the_catalogs_say():
+    assert generate.outdated_files(ROOT, loader.load_catalogs()) == {}
 
 
 def test_the_role_of_an_invented_catalog(acme):
@@ -146,9 +150,12 @@ def test_generated_yaml_is_accepted(acme):
 
 
 def test_a_product_without_a_role_gets_one_and_text_edited_by_hand_is_kept(acme, tmp_path):
-    created = generate_roles.outdated_files(tmp_path / 'none', {'acme': acme})
-    readme = tmp_path / 'none' / 'acme' / 'README.md'
-    assert len(created) == 4 and readme in created
+    created = generate.outdated_files(tmp_path, {'acme': acme})
+    readme = tmp_path / 'roles' / 'acme' / 'README.md'
+    assert {str(path.relative_to(tmp_path)) for path in created} == {
+        *(f'roles/acme/{name}' for name in ('README.md', 'meta/argument_specs.yml', 'meta/main.yml', 'tasks/main.yml')),
+        *('docs/products/acme.md', 'docs/products/index.md', 'docs/catalog.schema.json'),
+    }
     edited = created[readme].replace('## Requirements\n', '## Requirements\n\nBy hand.\n')
     longer = acme._replace(notes=(*acme.notes, r'A third note with \1'))
     again = role_files.role_files(longer, edited)['README.md']
@@ -158,31 +165,34 @@ def test_a_product_without_a_role_gets_one_and_text_edited_by_hand_is_kept(acme,
 @pytest.mark.parametrize(
     'name, text',
     [
-        ('meta/argument_specs.yml', 'Port of the console.'),
-        ('README.md', 'Port of the console.'),
-        ('README.md', 'Key manager (KM)'),
-        ('meta/main.yml', 'Harden the hosts'),
-        ('tasks/main.yml', 'enforced'),
+        ('roles/enstratius/meta/argument_specs.yml', 'Port of the console.'),
+        ('roles/enstratius/README.md', 'Port of the console.'),
+        ('roles/enstratius/README.md', 'Key manager (KM)'),
+        ('roles/enstratius/meta/main.yml', 'Harden the hosts'),
+        ('roles/enstratius/tasks/main.yml', 'enforced'),
+        ('docs/products/enstratius.md', 'Port of the console.'),
+        ('docs/products/index.md', 'Enstratius'),
+        ('docs/catalog.schema.json', 'never_expose'),
     ],
 )
-def test_check_reports_what_was_changed_by_hand_and_a_run_restores_it(name, text, roles, capsys):
-    path = roles / 'enstratius' / name
+def test_check_reports_what_was_changed_by_hand_and_a_run_restores_it(name, text, checkout, capsys):
+    path = checkout / name
     committed = path.read_text()
     assert text in committed
     changed = committed.replace(text, 'By hand')
     path.write_text(changed)
-    assert generate_roles.main(['--check', '--roles', str(roles)]) == 1
+    assert generate.main(['--check', '--root', str(checkout)]) == 1
     output = capsys.readouterr().out
     assert str(path) in output and 'By hand' in output and text in output and path.read_text() == changed
-    assert generate_roles.main(['--roles', str(roles)]) == 0
+    assert generate.main(['--root', str(checkout)]) == 0
     assert capsys.readouterr().out == f'{path}\n' and path.read_text() == committed
-    assert generate_roles.main(['--check', '--roles', str(roles)]) == 0
+    assert generate.main(['--check', '--root', str(checkout)]) == 0
 
 
-def test_a_role_without_a_catalog_is_refused(roles, capsys):
-    (roles / 'stray').mkdir()
-    assert generate_roles.main(['--roles', str(roles)]) == 1
-    assert f'{roles / "stray"}: has no catalog' in capsys.readouterr().err
+def test_a_role_without_a_catalog_is_refused(checkout, capsys):
+    (checkout / 'roles' / 'stray').mkdir()
+    assert generate.main(['--root', str(checkout)]) == 1
+    assert f'{checkout / "roles" / "stray"}: has no catalog' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ PLAYBOOK_VARIABLES = (
     'portmatrix_address_book_file',
     'portmatrix_render_folder',
     'portmatrix_render_by',
+    'portmatrix_product',
 )
 
 

@@ -1,7 +1,8 @@
-"""Generate the roles from the shipped catalogs: what a catalog contains is written by hand there only.
+"""Generate what comes from the shipped catalogs and from the code that reads them: the roles, a page for each product,
+and the schema of the format.
 
-python tests/tools/generate_roles.py           write the files that differ, and print their paths
-python tests/tools/generate_roles.py --check   write nothing, print the differences, and exit with 1 if there are any
+python tests/tools/generate.py           write the files that differ, and print their paths
+python tests/tools/generate.py --check   write nothing, print the differences, and exit with 1 if there are any
 """
 
 from __future__ import annotations
@@ -15,33 +16,44 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests'))
 
 import conftest  # noqa: F401  (makes the checkout importable as a collection)
+
+# isort: split
+import catalog_schema
+import product_pages
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import PortmatrixError
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog.loader import Catalog, load_catalogs
 from role_files import README, role_files
 
+ROLES, PAGES, SCHEMA = 'roles', 'docs/products', 'docs/catalog.schema.json'
 
-def outdated_files(roles: Path, catalogs: dict[str, Catalog]) -> dict[Path, str]:
-    """Path -> the text that belongs there, for each file in the folder ROLES that differs from it or is missing.
 
-    Raises PortmatrixError for every README without its parts, and for every role without a catalog.
+def outdated_files(root: Path, catalogs: dict[str, Catalog]) -> dict[Path, str]:
+    """Path -> the text that belongs there, for each file in the checkout ROOT that differs from it or is missing.
+
+    Raises PortmatrixError for every README without its parts, and for every role or page without a catalog.
     """
-    outdated: dict[Path, str] = {}
+    roles, pages = root / ROLES, root / PAGES
+    outdated: dict[Path, str] = {
+        root / SCHEMA: catalog_schema.text(),
+        pages / 'index.md': product_pages.index(catalogs),
+    }
+    outdated.update({pages / f'{product}.md': product_pages.page(catalog) for product, catalog in catalogs.items()})
     problems = [
         f'{folder}: has no catalog; add one named {folder.name}.yml, or remove the role'
         for folder in sorted(path for path in roles.glob('*') if path.is_dir())
         if folder.name not in catalogs
     ]
+    problems += [f'{page}: has no catalog; remove it' for page in sorted(pages.glob('*.md')) if page not in outdated]
     for product, catalog in catalogs.items():
         try:
             files = role_files(catalog, _read(roles / product / README))
         except PortmatrixError as error:
             problems.extend(error.problems)
             continue
-        paths = {roles / product / name: text for name, text in files.items()}
-        outdated.update({path: text for path, text in paths.items() if _read(path) != text})
+        outdated.update({roles / product / name: text for name, text in files.items()})
     if problems:
         raise PortmatrixError(*problems)
-    return outdated
+    return {path: text for path, text in outdated.items() if _read(path) != text}
 
 
 def _read(path: Path) -> str | None:
@@ -55,14 +67,14 @@ def _difference(path: Path, text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 1 if a catalog or a role has a fault, or if --check finds a difference."""
-    parser = argparse.ArgumentParser(description='Generate the roles from the shipped catalogs.')
+    parser = argparse.ArgumentParser(description='Generate roles, pages and the schema from the catalogs.')
     parser.add_argument(
         '--check', action='store_true', help='write nothing; print what differs, and exit with 1 if it does'
     )
-    parser.add_argument('--roles', type=Path, default=ROOT / 'roles', help='folder of the roles (default: %(default)s)')
+    parser.add_argument('--root', type=Path, default=ROOT, help='the checkout (default: %(default)s)')
     options = parser.parse_args(arguments)
     try:
-        outdated = outdated_files(options.roles, load_catalogs())
+        outdated = outdated_files(options.root, load_catalogs())
     except PortmatrixError as error:
         print('\n'.join(error.problems), file=sys.stderr)
         return 1

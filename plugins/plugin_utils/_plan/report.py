@@ -13,6 +13,7 @@ from ...module_utils._model import peers as peers_of
 from ...module_utils._model.directions import INGRESS
 from ...module_utils._model.peers import ANY
 from ...module_utils._model.traffic import without_full_prefix
+from .._base.words import few
 from .._catalog.model import Catalogs, Flow, citation_text, flows_by_name, products_of
 from .._inventory.address_book import Host
 from .rules import HostPlan, Mention, Plans, Rule
@@ -96,27 +97,48 @@ def table(plans: Plans, catalogs: Catalogs) -> str:
 
 
 def _flow_columns(flow: Flow) -> tuple[str, str]:
-    name = flow.name + (' (port assumed)' if flow.assumed else '')
+    doubts = [f'{", ".join(flow.inferred)} assumed'] if flow.inferred else []
+    doubts += ['doubtful'] if flow.doubtful else []
+    name = f'{flow.name} ({"; ".join(doubts)})' if doubts else flow.name
     return name, '; '.join(map(citation_text, flow.citations))
 
 
 def _rule_columns(name: str, rule: Rule) -> tuple[str, ...]:
     port = f'{",".join(rule.ports)}/{rule.protocol}' if rule.ports else rule.protocol
+    port += f' type {",".join(rule.icmp_types)}' if rule.icmp_types else ''
+    port += f' to {",".join(rule.to)}' if rule.to else ''
     addresses = [without_full_prefix(address) for address in peers_of.to_data(rule.peers)]
     more = f' +{len(addresses) - _MAX_PEERS}' if len(addresses) > _MAX_PEERS else ''
     return name, rule.direction, port, f'{rule.peer} {" ".join(addresses[:_MAX_PEERS])}{more}'
 
 
 def notes(plans: Plans, catalogs: Catalogs) -> list[str]:
-    """What the documents say beyond the planned rules: the notes of the products in use, and of their planned flows."""
+    """What the documents say beyond the planned rules: the notes of the products in use and of their planned flows, and
+    the rows that make no rule."""
     used: set[str] = set()
+    flows = flows_by_name(catalogs)
     for plan in plans.values():
         used.update(flow for rule in plan.rules for flow in rule.flows)
     products = sorted({flow.partition('/')[0] for flow in used})
     return [
         *(f'{product}: {note}' for product in products for note in catalogs[product].notes),
-        *(f'{name}: {flow.note}' for name, flow in flows_by_name(catalogs).items() if name in used and flow.note),
+        *(f'{name}: {flow.note}' for name, flow in flows.items() if name in used and flow.note),
+        *_without_rules(plans),
     ]
+
+
+def _without_rules(plans: Plans) -> t.Iterator[str]:
+    """The rows that make no rule, each once with the hosts that it concerns."""
+    hosts: dict[tuple[str, Mention], list[str]] = {}
+    for name, plan in sorted(plans.items()):
+        for mention in plan.forwarded:
+            hosts.setdefault(('is forwarded, so that rules of the host do not govern it', mention), []).append(name)
+        for mention in plan.never_expose:
+            whom = f' to {mention.peer}' if mention.peer else ''
+            hosts.setdefault((f'must never be exposed{whom}', mention), []).append(name)
+    for (text, mention), names in hosts.items():
+        traffic = f'{mention.protocol} {", ".join(mention.ports)}'.strip()
+        yield f'{mention.flow}: {traffic} {text} (on {few(names)})'
 
 
 def _open_to_any(rules: list[Rule]) -> int:

@@ -12,6 +12,7 @@ import matrices
 import yaml
 from testbed import HERE, HOSTS, INVENTORY, connections, inventory, map_hosts, serving
 
+DEFAULTS: dict[str, dict[str, t.Any]] = yaml.safe_load((HERE / 'defaults.yml').read_text())
 UNDOCUMENTED = (('tcp', 9999), ('udp', 9998), ('tcp', 23))
 Key = t.Tuple[str, str, str, int]  # destination, its address, protocol, port
 
@@ -26,13 +27,13 @@ class Expectation:
             for host in HOSTS
         }
         for group, content in data['children'].items():
-            product = next(name for name in matrices.PRODUCTS if group.startswith(f'{name}_'))
+            product = next(name for name in DEFAULTS if group.startswith(f'{name}_'))
             for host in content['hosts']:
                 self.components[host].add(f'{product}.{group[len(product) + 1 :]}')
         self.egress_denied = {host for host, variables in HOSTS.items() if variables.get('portmatrix_egress') == 'deny'}
         self.rows = [
             (product, row, row.number(self._options(product, data)))
-            for product in matrices.PRODUCTS
+            for product in DEFAULTS
             for row in matrices.load(product)
             if row.applies(self._options(product, data), 'linux')
         ]
@@ -47,9 +48,8 @@ class Expectation:
 
     def _options(self, product: str, data: dict[str, t.Any]) -> dict[str, t.Any]:
         """Every option that a condition or a port of the matrices names; the defaults are those of the documents."""
-        defaults = yaml.safe_load((HERE / 'defaults.yml').read_text()).get(product) or {}
         return {
-            **defaults,
+            **DEFAULTS[product],
             **{
                 name[len(product) + 1 :]: value
                 for name, value in data['vars'].items()

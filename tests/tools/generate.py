@@ -1,5 +1,5 @@
-"""Generate what comes from the shipped catalogs and from the code that reads them: the roles, a page for each product,
-and the schema of the format.
+"""Generate what comes from the shipped catalogs and from the code that reads them: the roles, a page and a
+golden plan for each product, and the schema of the format.
 
 python tests/tools/generate.py           write the files that differ, and print their paths
 python tests/tools/generate.py --check   write nothing, print the differences, and exit with 1 if there are any
@@ -19,12 +19,14 @@ import conftest  # noqa: F401  (makes the checkout importable as a collection)
 
 # isort: split
 import catalog_schema
+import golden_plans
 import product_pages
 from ansible_collections.portmatrix.firewall.plugins.module_utils._base.errors import PortmatrixError
 from ansible_collections.portmatrix.firewall.plugins.plugin_utils._catalog.loader import Catalog, load_catalogs
 from role_files import README, role_files
 
 ROLES, PAGES, SCHEMA = 'roles', 'docs/products', 'docs/catalog.schema.json'
+PLANS = 'tests/unit/cases/plans'
 
 
 def outdated_files(root: Path, catalogs: dict[str, Catalog]) -> dict[Path, str]:
@@ -32,7 +34,7 @@ def outdated_files(root: Path, catalogs: dict[str, Catalog]) -> dict[Path, str]:
 
     Raises PortmatrixError for every README without its parts, and for every role or page without a catalog.
     """
-    roles, pages = root / ROLES, root / PAGES
+    roles, pages, plans = root / ROLES, root / PAGES, root / PLANS
     outdated: dict[Path, str] = {
         root / SCHEMA: catalog_schema.text(),
         pages / 'index.md': product_pages.index(catalogs),
@@ -43,7 +45,9 @@ def outdated_files(root: Path, catalogs: dict[str, Catalog]) -> dict[Path, str]:
         for folder in sorted(path for path in roles.glob('*') if path.is_dir())
         if folder.name not in catalogs
     ]
-    problems += [f'{page}: has no catalog; remove it' for page in sorted(pages.glob('*.md')) if page not in outdated]
+    outdated.update({plans / f'{product}.txt': golden_plans.text(catalog) for product, catalog in catalogs.items()})
+    present = (*pages.glob('*.md'), *plans.glob('*.txt'))
+    problems += [f'{path}: has no catalog; remove it' for path in sorted(present) if path not in outdated]
     for product, catalog in catalogs.items():
         try:
             files = role_files(catalog, _read(roles / product / README))

@@ -118,6 +118,7 @@ def checkout(tmp_path) -> Path:
     """What is generated, without the rest."""
     shutil.copytree(ROOT / generate.ROLES, tmp_path / generate.ROLES)
     shutil.copytree(ROOT / generate.PAGES, tmp_path / generate.PAGES)
+    shutil.copytree(ROOT / generate.PLANS, tmp_path / generate.PLANS)
     shutil.copy(ROOT / generate.SCHEMA, tmp_path / generate.SCHEMA)
     return Path(tmp_path)
 
@@ -154,7 +155,12 @@ def test_a_product_without_a_role_gets_one_and_text_edited_by_hand_is_kept(acme,
     readme = tmp_path / 'roles' / 'acme' / 'README.md'
     assert {str(path.relative_to(tmp_path)) for path in created} == {
         *(f'roles/acme/{name}' for name in ('README.md', 'meta/argument_specs.yml', 'meta/main.yml', 'tasks/main.yml')),
-        *('docs/products/acme.md', 'docs/products/index.md', 'docs/catalog.schema.json'),
+        *(
+            'tests/unit/cases/plans/acme.txt',
+            'docs/products/acme.md',
+            'docs/products/index.md',
+            'docs/catalog.schema.json',
+        ),
     }
     edited = created[readme].replace('## Requirements\n', '## Requirements\n\nBy hand.\n')
     longer = acme._replace(notes=(*acme.notes, r'A third note with \1'))

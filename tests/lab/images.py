@@ -17,6 +17,7 @@ SUITES = {
     'debian13': 'trixie',
     'testing': 'testing',
     'unstable': 'unstable',
+    'products13': 'trixie',
     'machine12': 'bookworm',
     'machine13': 'trixie',
 }
@@ -45,6 +46,20 @@ MACHINE = [
     'fail2ban',
     'python3-systemd',
 ]
+# products with a catalog, as Debian packages them
+PRODUCTS = [
+    'etcd-server',
+    'etcd-client',
+    'prometheus',
+    'prometheus-alertmanager',
+    'prometheus-node-exporter',
+    'redis-server',
+    'redis-sentinel',
+    'rabbitmq-server',
+    'mariadb-server',
+    'galera-4',
+    'rsync',
+]
 SUITE_ONLY = {'machine13': ['docker-cli']}  # a separate package in one suite only
 # Debian starts firewalld at boot; the hosts have the state in which an administrator finds them: firewalld on, ufw off.
 CUSTOMIZE = [
@@ -55,6 +70,10 @@ CUSTOMIZE = [
     'chroot "$1" systemctl disable ufw.service',
     'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*',
 ]
+PRODUCT_SERVICES = (
+    'etcd prometheus prometheus-alertmanager prometheus-node-exporter redis-server redis-sentinel rabbitmq-server '
+    'epmd.socket mariadb'
+)
 STARTED_BY_TESTS = ['chroot "$1" systemctl disable docker.service docker.socket containerd.service fail2ban.service']
 
 
@@ -63,10 +82,13 @@ def is_machine(name: str) -> bool:
 
 
 def packages(name: str) -> list[str]:
-    return [*INCLUDE, *(MACHINE if is_machine(name) else []), *SUITE_ONLY.get(name, [])]
+    more = MACHINE if is_machine(name) else PRODUCTS if name.startswith('products') else []
+    return [*INCLUDE, *more, *SUITE_ONLY.get(name, [])]
 
 
 def hooks(name: str) -> list[str]:
+    if name.startswith('products'):
+        return [*CUSTOMIZE, f'chroot "$1" systemctl disable {PRODUCT_SERVICES}']
     return [*CUSTOMIZE, *(STARTED_BY_TESTS if is_machine(name) else [])]
 
 

@@ -30,7 +30,8 @@ import yaml
 STATE = Path(os.environ.get('PORTMATRIX_LAB_DIR', '/var/tmp/portmatrix-lab'))
 INVENTORY = Path(__file__).parent / 'inventory' / 'hosts.yml'
 MACHINES = INVENTORY.parents[1] / 'machines' / 'hosts.yml'
-VERSIONS = INVENTORY.parents[2] / 'versions' / 'hosts.yml'
+# parts of the tests with hosts of their own
+OWN_HOSTS = {name: INVENTORY.parents[2] / name / 'hosts.yml' for name in ('versions', 'products')}
 HOLDER = STATE / 'holder.pid'
 KEY = STATE / 'id_ed25519'
 NETWORK = ['--ipv6', '--subnet', '198.51.100.0/24', '--subnet', '2001:db8:1::/64', '--disable-dns']
@@ -129,7 +130,7 @@ def wait_for(is_ready, what: str, seconds: float) -> None:
 
 def up(part: str = '', names: t.Sequence[str] = ()) -> None:
     """Start the hosts of a PART; NAMES: only these of them."""
-    wanted_hosts = hosts(VERSIONS if part == 'versions' else INVENTORY)
+    wanted_hosts = hosts(OWN_HOSTS.get(part, INVENTORY))
     wanted_hosts = {name: host for name, host in wanted_hosts.items() if name in (names or wanted_hosts)}
     if part == 'machines':  # the mirror cannot be reached from inside the lab
         images.build([host['lab_image'] for host in hosts(MACHINES).values()], STATE / 'images')

@@ -81,7 +81,8 @@ def _addresses(place: int, number: int) -> tuple[str, ...]:
 
 def _lines(plan: HostPlan, names: t.Mapping[str, str]) -> t.Iterator[str]:
     for rule in plan.rules:
-        yield f'{rule.direction:7} {_service(rule)} {rule.peer.partition(".")[2]} {_peers(rule, names)} ({", ".join(rule.flows)})'
+        peer = f'{rule.peer.partition(".")[2]} {_peers(rule, names)}'
+        yield f'{rule.direction:7} {_service(rule)} {peer} ({", ".join(rule.flows)})'
     for what, mentions in (('forwards', plan.forwarded), ('must never expose', plan.never_expose)):
         for mention in mentions:
             whom = f' to {mention.peer.partition(".")[2]}' if mention.peer else ''

@@ -25,6 +25,13 @@ def stated(catalog: Catalog, options: matrices.Options, platform: str) -> Cited:
     return result
 
 
+def comparable(stated: dict[tuple[str, str, str], t.Any]) -> dict[tuple[str, str, str], t.Any]:
+    """STATED without what is between two components where an option without a value is needed: a run is refused
+    there."""
+    refused = {(source, destination) for source, destination, service in stated if '/?' in service}
+    return {key: value for key, value in stated.items() if key[:2] not in refused}
+
+
 def _services(flow: Flow, listening: Listening) -> t.Iterator[tuple[tuple[str, str], str]]:
     mark = '!forwarded' if flow.forwarded else '!never' if flow.advice else ''
     groups = [f'@{without_full_prefix(address)}' for address in listening.groups] or ['']

@@ -34,6 +34,9 @@ def etcd(name: str) -> str:
         'ETCD_ADVERTISE_CLIENT_URLS': f'http://{ADDRESS[name]}:2379',
         'ETCD_INITIAL_CLUSTER': _PEERS,
         'ETCD_INITIAL_CLUSTER_STATE': 'new',
+        # the machine is busy with five playbook runs at once, which the defaults (100 and 1000) take for a dead leader
+        'ETCD_HEARTBEAT_INTERVAL': '500',
+        'ETCD_ELECTION_TIMEOUT': '5000',
     }
     settings = '\n'.join(f'{key}="{value}"' for key, value in urls.items())
     return f"cat > /etc/default/etcd <<'END'\n{settings}\nEND\nsystemctl start --no-block etcd"

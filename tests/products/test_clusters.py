@@ -101,7 +101,11 @@ EVENTS = {
     'a member of etcd loses its data': [
         ('node3', 'systemctl stop etcd; rm -rf /var/lib/etcd/default'),
         ('app', f'{ETCDCTL} member remove $({ETCDCTL} member list | grep node3 | cut -d, -f1)'),
-        ('app', f'{ETCDCTL} member add node3 --peer-urls=http://{{node3}}:2380'),
+        # etcd takes no member before the others know each other for some seconds
+        (
+            'app',
+            f'for n in $(seq 30); do {ETCDCTL} member add node3 --peer-urls=http://{{node3}}:2380 && exit; sleep 1; done; exit 1',
+        ),
         ('node3', """sed -i 's/="new"/="existing"/' /etc/default/etcd; systemctl start etcd"""),
     ],
     'the primary of Redis changes': [('app', 'redis-cli -h {node2} -p 26379 sentinel failover mymaster; sleep 5')],

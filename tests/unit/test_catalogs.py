@@ -33,7 +33,9 @@ def test_a_catalog_says_what_the_document_states_and_cites_the_rows_that_state_i
         expected = {
             key: {names[row] for row in cited} for key, cited in matrices.stated(matrix, options, platform).items()
         }
-        assert catalog_matrix.stated(catalog, options, platform) == expected, (options, platform)
+        found = catalog_matrix.stated(catalog, options, platform)
+        assert {key for key in found if '/?' in key[2]} == {key for key in expected if '/?' in key[2]}
+        assert catalog_matrix.comparable(found) == catalog_matrix.comparable(expected), (options, platform)
 
 
 @pytest.mark.parametrize('product', matrices.PRODUCTS)

@@ -87,7 +87,7 @@ def load_file(path: Path) -> Catalog:
     """The catalog in the YAML file PATH. Raises PortmatrixError with each problem: file, key and fix."""
     try:
         content = path.read_bytes()
-        data = strict_yaml.load(content)
+        data = strict_yaml.load(content, is_ours=path.is_relative_to(DATA))
     except OSError as error:
         raise PortmatrixError(f'{path}: cannot be read ({error.strerror}); set a catalog file') from error
     except strict_yaml.TooLargeError as error:

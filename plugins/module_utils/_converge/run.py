@@ -113,8 +113,9 @@ def _container_warnings(policy: t.Optional[Policy]) -> t.Tuple[str, ...]:
 
 
 def _starts_with_unknown_connections(backend: Backend, policy: t.Optional[Policy]) -> bool:
-    """Whether POLICY would deny the answer to this run: a firewall that starts takes it for a new connection."""
-    return bool(policy and policy.egress == 'deny' and not backend.is_running())
+    """Whether a firewall that starts would take packets of connections in use for new connections: the answer to this
+    run, and what the other side sends on connections that this host has opened."""
+    return bool(policy and not backend.is_running())
 
 
 @contextlib.contextmanager

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Connection tracking of a host that has no firewall yet.
 
-The kernel tracks connections while a rule asks for their state. A session that is older than the first such rule is
-unknown, so an answer of this host over it looks like a new connection, which a denied egress would drop. A rule in a
+The kernel tracks connections while a rule asks for their state. One that is older than the first such rule is unknown:
+an answer of this host over it looks like a new connection, which a denied egress would drop, and so does what the other
+side sends on one that this host has opened (members of etcd write to those who have connected to them). A rule in a
 chain that no packet passes is enough to be tracked from the next packet on.
 """
 

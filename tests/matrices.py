@@ -51,10 +51,12 @@ class Row(t.NamedTuple):
         ports, kind, mark = self._part('ports'), self._part('type'), self._part('mark')
         head = self.protocol + (f':{kind}' if kind else '')
         group = self._part('group')
+        if group in options and options[group] is None:
+            ports = f'?{group}'
         tails = [''] if not group else [f'@{address}' for address in _listed(options.get(group, group))]
         tails = [tail + (f'!{mark}' if mark else '') for tail in tails]
         entries = [f'{head}/{port}' for port in _ports(ports, options)] if ports else [head]
-        return [entry + tail for entry in entries for tail in tails]
+        return [entry if '/?' in entry else entry + tail for entry in entries for tail in tails]
 
     def _part(self, name: str) -> str:
         match = _SERVICE.fullmatch(self.service)
@@ -77,6 +79,8 @@ def _ports(text: str, options: Options) -> list[str]:
 
 
 def _end(text: str, options: Options) -> list[t.Any]:
+    if text.startswith('?'):
+        return [text]
     name, _plus, offset = text.partition('+')
     if name.isdigit():
         return [int(name)]

@@ -38,7 +38,8 @@ def everything(reason: str) -> Opening:
 def diff_lines(openings: t.Iterable[Opening], *, is_open: bool) -> t.List[str]:
     """Lines of a diff about OPENINGS, which are open, or have no effect."""
     state = 'but open' if is_open else 'and closed'
-    return list(dict.fromkeys(f'not in the policy, {state}: {opening.text}' for opening in openings))
+    # the kernel tells them in no order that lasts
+    return sorted({f'not in the policy, {state}: {opening.text}' for opening in openings})
 
 
 def warnings(staying: t.Iterable[Opening], names: str = '') -> t.Tuple[str, ...]:
@@ -56,7 +57,7 @@ def closing_warning(closing: t.Iterable[Opening], used: t.Sequence[str]) -> str:
     """A warning about what is open now beyond the policy and will be closed, with what is USED of it."""
     return (
         'this closes what the policy does not document: '
-        f'{shorten([opening.text for opening in closing], MAX_CLOSING)}; in use now: '
+        f'{shorten(sorted({opening.text for opening in closing}), MAX_CLOSING)}; in use now: '
         f'{shorten(used, MAX_USED) or "nothing that listens or is connected"}'
     )
 

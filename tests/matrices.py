@@ -52,11 +52,11 @@ class Row(t.NamedTuple):
         head = self.protocol + (f':{kind}' if kind else '')
         group = self._part('group')
         if group in options and options[group] is None:
-            ports = f'?{group}'
+            ports, group = f'?{group}', ''
         tails = [''] if not group else [f'@{address}' for address in _listed(options.get(group, group))]
         tails = [tail + (f'!{mark}' if mark else '') for tail in tails]
         entries = [f'{head}/{port}' for port in _ports(ports, options)] if ports else [head]
-        return [entry if '/?' in entry else entry + tail for entry in entries for tail in tails]
+        return [entry + tail for entry in entries for tail in tails]
 
     def _part(self, name: str) -> str:
         match = _SERVICE.fullmatch(self.service)

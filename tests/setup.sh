@@ -14,7 +14,7 @@ if [ "$part" != fast ] && [ "$part" != plan ]; then
     # mono compiles and runs the C# of the Windows module; gcc builds the COM objects that it is tested with
     mapfile -t -O "${#packages[@]}" packages < <(missing mono-mcs gcc libc6-dev)
 fi
-if [[ $part =~ ^(all|long|versions|machines)$ ]]; then
+if [[ $part =~ ^(all|long|versions|products|machines)$ ]]; then
     # netavark creates the lab's network; slirp, seccomp profiles and registries are not needed
     mapfile -t -O "${#packages[@]}" packages < <(missing podman crun netavark mmdebstrap openssh-client nftables iptables ipset iproute2 util-linux)
 fi

@@ -106,11 +106,8 @@ EVENTS = {
         # etcd takes no member before the others know each other for some seconds
         (
             'app',
-            (
-                'app',
-                f'for n in $(seq 30); do {ETCDCTL} member add node3 --peer-urls=http://{{node3}}:2380 && exit; sleep 1;'
-                'done; exit 1',
-            ),
+            f'for n in $(seq 30); do {ETCDCTL} member add node3 --peer-urls=http://{{node3}}:2380 && exit; sleep 1;'
+            'done; exit 1',
         ),
         ('node3', """sed -i 's/="new"/="existing"/' /etc/default/etcd; systemctl start etcd"""),
     ],

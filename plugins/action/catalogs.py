@@ -10,6 +10,7 @@ import typing as t
 
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._action.base import PortmatrixAction
+from ..plugin_utils._base.words import nearest
 from ..plugin_utils._catalog import listing
 from ..plugin_utils._catalog.loader import BASELINE
 from ..plugin_utils._inventory.host_variables import Inventory
@@ -26,7 +27,8 @@ class ActionModule(PortmatrixAction):
         catalogs = load_catalogs(Inventory(task_vars, self._templar, self._task).task())
         product = arguments['product']
         if product and product not in catalogs:
-            raise PortmatrixError(f'product: unknown product {product!r}; choose from {", ".join(sorted(catalogs))}')
+            hint = nearest(product, catalogs, 'without product, all are listed')
+            raise PortmatrixError(f'product: unknown product {product!r}; {hint}')
         shown = {product: catalogs[product]} if product else {k: v for k, v in catalogs.items() if k != BASELINE}
         if arguments['table']:
             width = shutil.get_terminal_size((100, 24)).columns

@@ -68,8 +68,10 @@ from ansible.plugins.lookup import LookupBase
 
 from ..module_utils._base.errors import PortmatrixError
 from ..plugin_utils._base import libraries
+from ..plugin_utils._base.words import nearest
 from ..plugin_utils._catalog.loader import existing_path, load_catalogs
 from ..plugin_utils._catalog.model import Flow
+from ..plugin_utils._inventory.components import CATALOGS_PLAYBOOK
 from ..plugin_utils._inventory.host_variables import Inventory
 
 
@@ -94,7 +96,8 @@ def _flows(products: list[str], extra: list[str], query: str | None) -> list[t.A
     catalogs = load_catalogs(extra)
     unknown = sorted(set(products) - set(catalogs))
     if unknown:
-        raise PortmatrixError(f'unknown product {", ".join(map(repr, unknown))}; choose from {", ".join(catalogs)}')
+        hints = dict.fromkeys(nearest(product, catalogs, CATALOGS_PLAYBOOK) for product in unknown)
+        raise PortmatrixError(f'unknown product {", ".join(map(repr, unknown))}; {" ".join(hints)}')
     flows = [_to_data(flow) for product in products or sorted(catalogs) for flow in catalogs[product].flows]
     if query is None:
         return flows

@@ -43,7 +43,7 @@ def test_lookup(query, expected, tmp_path):
     'arguments, expected',
     [
         ("'rightscale', query='[?'", 'is not a valid JMESPath expression'),
-        ("'rihgtscale'", "unknown product 'rihgtscale'; choose from avi_vantage"),
+        ("'rihgtscale'", "unknown product 'rihgtscale'; did you mean rightscale?"),
     ],
 )
 def test_lookup_refuses_a_wrong_query_and_an_unknown_product(arguments, expected, tmp_path):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import typing as t
 
 MAX_NAMES = 5
@@ -20,6 +21,14 @@ def grouped(problems: t.Iterable[str], hosts: t.Iterable[str]) -> list[str]:
         names = by_text.setdefault(text if is_of_host else problem, [])
         names.extend([host] if is_of_host and host not in names else [])
     return [f'{few(names)}: {text}' if names else text for text, names in by_text.items()]
+
+
+def nearest(name: str, known: t.Iterable[str], otherwise: str) -> str:
+    """What NAME may have meant: "did you mean X?" with the nearest of KNOWN names, or one of which it is a part;
+    else OTHERWISE."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, 1) or [one for one in names if name and name in one]
+    return f'did you mean {close[0]}?' if close else otherwise
 
 
 def few(names: t.Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ...module_utils._base.errors import PortmatrixError
+from .._base.words import nearest
 from .._catalog.model import Catalogs, products_of
 from .host_variables import HostVariables
 
@@ -109,6 +110,9 @@ def combine(host: str, declared: t.Any, others: t.Iterable[str], catalogs: Catal
     return tuple(sorted({*(declared or ()), *others}))
 
 
+CATALOGS_PLAYBOOK = 'the playbook portmatrix.firewall.catalogs lists the products'
+
+
 def require_known(name: str, catalogs: Catalogs, where: str) -> None:
     """Raise PortmatrixError, which begins with WHERE, if NAME is not a component of a catalog."""
     if not isinstance(name, str):
@@ -120,8 +124,8 @@ def require_known(name: str, catalogs: Catalogs, where: str) -> None:
         raise PortmatrixError(f'{where}: {name!r} is not a component; {example}')
     if product not in catalogs:
         raise PortmatrixError(
-            f'{where}: unknown product {product!r} in {name!r}; choose from {", ".join(catalogs)}, or add your own '
-            'with portmatrix_catalogs'
+            f'{where}: unknown product {product!r} in {name!r}; {nearest(product, catalogs, CATALOGS_PLAYBOOK)} (or '
+            'add your own with portmatrix_catalogs)'
         )
     known = catalogs[product].components
     if component not in known:

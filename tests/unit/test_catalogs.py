@@ -70,4 +70,10 @@ def test_a_catalog_names_who_connects_and_leaves_nobody_in_by_default(product):
 
 
 # external components that open connections: a SaaS platform, the internet
-ANYBODY = {'rightscale.platform', 'rivermeadow.platform', 'enstratius.internet'}
+ANYBODY = {'rightscale.platform', 'rivermeadow.platform', 'enstratius.internet', 'proxmox_ve.internet'}
+
+
+@pytest.mark.parametrize('path', sorted((CASES / 'unread').glob('*.yml')), ids=lambda path: path.stem)
+def test_a_catalog_that_nobody_has_read_a_second_time_loads_and_is_not_shipped(path):
+    """Each waits for its matrix; CONTRIBUTING.md says how it gets one."""
+    assert loader.load_file(path).product not in CATALOGS

@@ -39,8 +39,10 @@ def test_unmanaged_rules_keep_their_order_and_are_reported(plain_ufw):
     shared = ('-e', 'portmatrix_exclusive=false')
     run = harden('--diff', *shared)
     assert run.statuses() == dict.fromkeys(HOSTS, 'changed')
-    assert ' not in the policy, but open: ufw allow in proto tcp to any port 80\n' in run.output
     for host in HOSTS:
+        for side in ('before', 'after'):
+            lines = run.results[host]['diff'][side].splitlines()
+            assert 'not in the policy, but open: ufw allow in proto tcp to any port 80' in lines
         assert unmanaged_rules(host) == before[host][0]
         status = testbed.shell(host, 'ufw status')
         assert re.search(r'22/tcp +ALLOW +198\.51\.100\.1 +# portmatrix management', status), status

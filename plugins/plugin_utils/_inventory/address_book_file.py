@@ -12,7 +12,7 @@ from pathlib import Path
 from ...module_utils._base.errors import PortmatrixError
 from .._base import addresses
 from .._catalog.model import Catalogs
-from . import components, deployments, settings
+from . import components, declared_addresses, deployments, settings
 from .address_book import Host
 from .host_variables import HostVariables
 
@@ -97,5 +97,5 @@ def _host(where: str, name: str, entry: _Entry, catalogs: Catalogs) -> Host:
         settings.read_options(host_variables, host_components, catalogs),
         deployments.of_components(host_variables, host_components),
         settings.read_managed(host_variables),
-        settings.read_floating(host_variables),
+        declared_addresses.read_floating(host_variables),
     )

@@ -10,11 +10,11 @@ import typing as t
 from ...module_utils._base.errors import PortmatrixError
 from .._base import addresses
 from .._catalog.model import Catalogs
-from . import components, deployments, machines, settings
+from . import components, declared_addresses, deployments, machines, settings
 from .address_book import Host
+from .declared_addresses import DeclaredAddresses
 from .host_variables import HostVariables, Inventory
 from .machines import Machine
-from .settings import DeclaredAddresses
 
 
 class Found(t.NamedTuple):
@@ -55,7 +55,7 @@ def _read_host(variables: HostVariables, by_groups: t.Iterable[str], catalogs: C
     host_components = components.declared_components(variables, by_groups, catalogs)
     if not host_components:
         return None
-    declared = settings.read_addresses(variables)
+    declared = declared_addresses.read_addresses(variables)
     host = Host(
         variables.host,
         host_components,
@@ -64,7 +64,7 @@ def _read_host(variables: HostVariables, by_groups: t.Iterable[str], catalogs: C
         settings.read_options(variables, host_components, catalogs),
         deployments.of_components(variables, host_components),
         settings.read_managed(variables),
-        settings.read_floating(variables),
+        declared_addresses.read_floating(variables),
     )
     return _Read(host, declared, machines.read(variables))
 

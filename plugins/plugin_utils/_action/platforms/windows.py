@@ -10,7 +10,7 @@ import typing as t
 from ....module_utils._model import policy as policies
 from ....module_utils._rollback.outcomes import CONFIRMED, ERROR, UNKNOWN
 from ..._base.ansible_core import RemoteHost
-from ..._inventory import connection, settings
+from ..._inventory import connection, declared_addresses
 from ..._inventory.host_variables import HostVariables
 from ..windows import answers, messages, program, script, wire
 from ..windows.wire import Transport
@@ -96,7 +96,7 @@ class Windows:
     ) -> dict[str, t.Any]:
         """One PowerShell script."""
         policy = policies.parse(document)
-        addresses = settings.read_addresses(self._variables)
+        addresses = declared_addresses.read_addresses(self._variables)
         plain = tuple(address.partition('/')[0] for address in addresses.cidrs)
         host = script.Host(self._variables.host, plain, tuple(products))
         content = script.render(policy, [self.port, *policy.management_ports], host, warnings)
